@@ -1,0 +1,15 @@
+// Expects: the aliases `Real` and `Bits`.
+// A float as an unsigned key that sorts as the numbers do, with every NaN above +infinity, so that an integer maximum
+// propagates NaN on any driver: WGSL lets `max` and `x != x` ignore it.
+fn ordered(value: Real) -> Bits {
+    let bits = bitcast<Bits>(value);
+    let sign = Bits(0x80000000u);
+    let is_nan = (bits & ~sign) > Bits(0x7f800000u);
+    return select(select(bits | sign, ~bits, bits >= sign), ~Bits(0u), is_nan);
+}
+
+// The float of a key. The key of NaN gives a NaN.
+fn from_ordered(key: Bits) -> Real {
+    let sign = Bits(0x80000000u);
+    return bitcast<Real>(select(~key, key & ~sign, key >= sign));
+}

@@ -1,0 +1,167 @@
+//! Attention maps: one statistic over the channels of each pixel.
+
+use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::shaders::{self, Variant, params};
+use crate::{Cost, Dispatch, Element, Error, Nchw};
+
+const OP: &str = "attention_map";
+/// With fewer loads than this for each channel, the channels are divided among invocations too.
+const FEW_PIXELS: u64 = 4096;
+/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
+const MAX_ROUNDS: u32 = 1 << 15;
+
+params!(Params { origin: u32, features_base: u32, map_base: u32, channels: u32, pixels: u32 });
+
+/// What an attention map takes over the channels of a pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Statistic {
+    /// `max |f|`: AG-CNN, Eq. 3.
+    MaxAbs,
+    /// `sum |f| / K`: AG-CNN's L1 variant.
+    MeanAbs,
+    /// `sqrt(sum f^2 / K)`.
+    Rms,
+    /// `sqrt(sum f^2) / K`: AG-CNN's L2 variant, as the paper writes it.
+    L2,
+    /// `max f`: the first plane of CBAM's spatial gate.
+    Max,
+    /// `sum f / K`: the second plane of CBAM's spatial gate.
+    Mean,
+}
+
+impl Statistic {
+    /// Every statistic.
+    pub const ALL: [Self; 6] = [Self::MaxAbs, Self::MeanAbs, Self::Rms, Self::L2, Self::Max, Self::Mean];
+
+    const fn code(self) -> f64 {
+        match self {
+            Self::MaxAbs => 0.0,
+            Self::MeanAbs => 1.0,
+            Self::Rms => 2.0,
+            Self::L2 => 3.0,
+            Self::Max => 4.0,
+            Self::Mean => 5.0,
+        }
+    }
+}
+
+/// Attention map `features [n, c, h, w] -> map [n, h, w]`: a [`Statistic`] over the channels of each pixel
+/// (AG-CNN, Guan et al. 2018, arXiv:1801.09927, Eq. 3).
+///
+/// Kernel `shaders/attention_map.wgsl`; reference [`reference::attention_map`](crate::reference::attention_map).
+#[derive(Clone, Debug)]
+pub struct AttentionMap {
+    element: Element,
+    /// By lanes (1, 4), then many or few pixels.
+    kernels: [[(Kernel, u32); 2]; 2],
+}
+
+/// Tensors of an [`AttentionMap`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionMapBuffers<'a> {
+    /// In: `[n, c, h, w]`, the operator's element type.
+    pub features: wgpu::BufferSlice<'a>,
+    /// Out: `[n, h, w]` f32, every element written.
+    pub map: wgpu::BufferSlice<'a>,
+}
+
+impl AttentionMap {
+    /// Compiles the kernel for features of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
+    /// fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, statistic: Statistic, element: Element) -> Result<Self, Error> {
+        let kernel = |lanes: u32, pixels: u32, channels: u32| -> Result<(Kernel, u32), Error> {
+            let constants = [
+                ("PIXELS", f64::from(pixels)),
+                ("CHANNELS", f64::from(channels)),
+                ("STATISTIC", statistic.code()),
+            ];
+            let kernel = Kernel::new(
+                device,
+                &Build {
+                    op: OP,
+                    shader: &shaders::ATTENTION_MAP,
+                    variant: Variant { element, lanes },
+                    constants: &constants,
+                    workgroup: [pixels, channels, 1],
+                    workgroup_bytes: pixels * channels * lanes * 4,
+                    storage: &[Access::Read, Access::Write],
+                    texture: false,
+                },
+            )?;
+            Ok((kernel, pixels))
+        };
+        let by_pixels = |lanes| -> Result<_, Error> { Ok([kernel(lanes, 64, 1)?, kernel(lanes, 8, 32)?]) };
+        Ok(Self { element, kernels: [by_pixels(1)?, by_pixels(4)?] })
+    }
+
+    /// Checks the buffers against the shape and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32,768 channels or where one image exceeds
+    /// a binding of the device, and what every operator refuses of its buffers: too small, wrong usage, misaligned, output
+    /// overlapping input.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        buffers: AttentionMapBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        pipeline::check_elements(OP, "features", shape)?;
+        if shape.plane().is_empty() {
+            return Ok(Dispatch::default());
+        }
+        if shape.channels == 0 {
+            return Err(Error::InvalidShape {
+                op: OP,
+                binding: "features",
+                given: shape.to_string(),
+                needed: "at least one channel".into(),
+            });
+        }
+        if shape.channels > MAX_ROUNDS {
+            return Err(Error::LimitExceeded {
+                op: OP,
+                limit: "channels",
+                needed: shape.channels.into(),
+                given: MAX_ROUNDS.into(),
+            });
+        }
+        // The choice depends on one image alone, so a batch gives the same bits however it is divided.
+        let lanes = if shape.size().pixels() % 4 == 0 { 4 } else { 1 };
+        let pixels = shape.size().pixels() / lanes;
+        let (kernel, group) = &self.kernels[usize::from(lanes == 4)][usize::from(pixels < FEW_PIXELS)];
+        let unit = u64::from(shape.channels) * pixels;
+        let tensors = [
+            Tensor::read("features", buffers.features, unit, self.element.bytes() * lanes),
+            Tensor::write("map", buffers.map, pixels, Element::F32.bytes() * lanes),
+        ];
+        pipeline::check(OP, device, shape.batch, &tensors)?;
+        let pixels = pipeline::to_u32(OP, "pixels of an image", pixels)?;
+        let groups = [pixels.div_ceil(*group), 1];
+        let steps = kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
+            origin: part.origin[0],
+            features_base: bases[0],
+            map_base: bases[1],
+            channels: shape.channels,
+            pixels,
+        })?;
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run moves and computes: features read once, the map written once, one or two operations for each feature.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw) -> Cost {
+        let features = shape.elements().unwrap_or(u64::MAX);
+        let pixels = shape.plane().elements().unwrap_or(u64::MAX);
+        Cost {
+            bytes: features.saturating_mul(self.element.bytes()).saturating_add(pixels.saturating_mul(4)),
+            flops: features.saturating_mul(2),
+            parameters: 0,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Operators: one file each, `new` -> `bind` -> `record`.
+
+pub(crate) mod attention_map;

@@ -1,0 +1,15 @@
+//! The operators on the CPU, in plain loops in the order of their formulas.
+//!
+//! Each is generic over the float type: in `f64` it is the oracle that kernels are checked against, in `f32` the baseline that
+//! says how much error the formula itself brings. Shapes are those of the operators; slices of a wrong length panic, as
+//! indexing does: these are for checking and for machines without a GPU, not for untrusted shapes.
+
+mod attention_map;
+
+pub use attention_map::attention_map;
+
+/// A number of any size in the float type of a reference.
+pub(crate) fn real<T: num_traits::Float>(value: f64) -> T {
+    // `f32` and `f64` take every f64, rounded.
+    T::from(value).unwrap_or_else(T::nan)
+}

@@ -1,0 +1,219 @@
+//! Every kernel's WGSL, in one table.
+//!
+//! Shared functions are appended to a kernel's file, and the line of aliases that sets the element type has no line break, so
+//! compiler messages carry the line numbers of the file under `shaders/`.
+
+use crate::Element;
+
+/// A kernel: one WGSL file with one compute entry point of the file's name.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Shader {
+    /// File stem, entry point and GPU debug label.
+    pub name: &'static str,
+    /// The file and the shared functions it uses, without the line of aliases: see [`Shader::source`].
+    pub wgsl: &'static str,
+    /// The variants that operators compile.
+    pub variants: &'static [Variant],
+    /// The host's view of the kernel's `Params`.
+    pub params: &'static [Member],
+}
+
+/// What the aliases `Element` (as stored), `Real` (as computed) and `Bits` (as bits) stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// Scalar type of the tensors that vary.
+    pub element: Element,
+    /// Elements for each load: 1, or 4 as a vector.
+    pub lanes: u32,
+}
+
+/// A member of a kernel's `Params`, as the host lays it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Name, in WGSL and in Rust.
+    pub name: &'static str,
+    /// Byte offset.
+    pub offset: usize,
+    /// Scalar type, in WGSL and in Rust.
+    pub ty: &'static str,
+}
+
+impl Variant {
+    /// One 32-bit float at a time.
+    pub const F32: Self = Self { element: Element::F32, lanes: 1 };
+    /// One 16-bit float at a time.
+    pub const F16: Self = Self { element: Element::F16, lanes: 1 };
+    /// Four 32-bit floats at a time.
+    pub const F32X4: Self = Self { element: Element::F32, lanes: 4 };
+    /// Four 16-bit floats at a time.
+    pub const F16X4: Self = Self { element: Element::F16, lanes: 4 };
+}
+
+impl Shader {
+    /// The complete WGSL module of a variant.
+    #[must_use]
+    pub fn source(&self, variant: Variant) -> String {
+        let enable = if variant.element == Element::F16 { "enable f16; " } else { "" };
+        let scalar = variant.element.wgsl();
+        let vector = |scalar: &str| match variant.lanes {
+            1 => scalar.to_owned(),
+            lanes => format!("vec{lanes}<{scalar}>"),
+        };
+        let (element, real, bits) = (vector(scalar), vector("f32"), vector("u32"));
+        format!(
+            "{enable}alias Element = {element}; alias Real = {real}; alias Bits = {bits}; {wgsl}",
+            wgsl = self.wgsl
+        )
+    }
+}
+
+/// Declares the host's view of a kernel's `Params`: a plain struct, and its members for the tests to compare with WGSL.
+macro_rules! params {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: $ty),*
+        }
+
+        impl $name {
+            pub(crate) const MEMBERS: &'static [$crate::shaders::Member] = &[
+                $($crate::shaders::Member {
+                    name: stringify!($field),
+                    offset: std::mem::offset_of!($name, $field),
+                    ty: stringify!($ty),
+                }),*
+            ];
+        }
+    };
+}
+pub(crate) use params;
+
+macro_rules! shader {
+    ($name:literal, $variants:expr, $params:ty $(, $shared:literal)*) => {
+        Shader {
+            name: $name,
+            wgsl: concat!(
+                include_str!(concat!("../shaders/", $name, ".wgsl")),
+                $(include_str!(concat!("../shaders/shared/", $shared, ".wgsl")),)*
+            ),
+            variants: $variants,
+            params: <$params>::MEMBERS,
+        }
+    };
+}
+
+const PLAIN: &[Variant] = &[Variant::F32];
+const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
+const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
+
+/// [`AttentionMap`](crate::AttentionMap).
+pub const ATTENTION_MAP: Shader =
+    shader!("attention_map", VECTORS, crate::ops::attention_map::Params, "ordered");
+
+/// Every kernel, by name.
+pub const ALL: &[Shader] = &[ATTENTION_MAP];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(directory: &str) -> Vec<String> {
+        let directory = format!("{}/shaders{directory}", env!("CARGO_MANIFEST_DIR"));
+        let mut names: Vec<_> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "wgsl"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn modules() -> impl Iterator<Item = (&'static Shader, Variant, naga::Module)> {
+        ALL.iter().flat_map(|shader| {
+            shader.variants.iter().map(move |&variant| {
+                let source = shader.source(variant);
+                let module = naga::front::wgsl::parse_str(&source)
+                    .unwrap_or_else(|e| panic!("{} {variant:?}: {}", shader.name, e.emit_to_string(&source)));
+                (shader, variant, module)
+            })
+        })
+    }
+
+    #[test]
+    fn every_file_is_registered() {
+        assert_eq!(files(""), ALL.iter().map(|shader| shader.name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_shared_file_is_used() {
+        for name in files("/shared") {
+            let text = std::fs::read_to_string(format!("{}/shaders/shared/{name}.wgsl", env!("CARGO_MANIFEST_DIR")));
+            let text = text.unwrap();
+            assert!(ALL.iter().any(|shader| shader.wgsl.contains(&text)), "{name}");
+        }
+    }
+
+    /// The only capability is 16-bit floats, in the variants that ask for them; none that has to do with subgroups.
+    #[test]
+    fn every_variant_is_valid() {
+        for (shader, variant, module) in modules() {
+            let capabilities = match variant.element {
+                Element::F32 => naga::valid::Capabilities::empty(),
+                Element::F16 => naga::valid::Capabilities::SHADER_FLOAT16,
+            };
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities)
+                .validate(&module)
+                .unwrap_or_else(|e| {
+                    panic!("{} {variant:?}: {}", shader.name, e.emit_to_string(&shader.source(variant)))
+                });
+        }
+    }
+
+    #[test]
+    fn one_entry_point_named_as_the_file() {
+        for (shader, _, module) in modules() {
+            let names: Vec<_> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
+            assert_eq!(names, [shader.name]);
+        }
+    }
+
+    #[test]
+    fn bindings_are_dense_in_group_0() {
+        for (shader, _, module) in modules() {
+            let bindings = module.global_variables.iter().filter_map(|(_, variable)| variable.binding);
+            let mut slots: Vec<_> = bindings.map(|binding| (binding.group, binding.binding)).collect();
+            slots.sort_unstable();
+            let dense: Vec<_> = (0..slots.len() as u32).map(|slot| (0, slot)).collect();
+            assert_eq!(slots, dense, "{}", shader.name);
+        }
+    }
+
+    #[test]
+    fn params_are_laid_out_as_the_host_does() {
+        for (shader, _, module) in modules() {
+            let members = module.types.iter().find_map(|(_, ty)| match &ty.inner {
+                naga::TypeInner::Struct { members, .. } if ty.name.as_deref() == Some("Params") => Some(members),
+                _ => None,
+            });
+            let members = members.unwrap_or_else(|| panic!("{} has no `Params`", shader.name));
+            let wgsl: Vec<_> = members
+                .iter()
+                .map(|member| {
+                    let ty = match module.types[member.ty].inner {
+                        naga::TypeInner::Scalar(naga::Scalar::U32) => "u32",
+                        naga::TypeInner::Scalar(naga::Scalar::I32) => "i32",
+                        naga::TypeInner::Scalar(naga::Scalar::F32) => "f32",
+                        ref other => panic!("{}: {other:?} in `Params`", shader.name),
+                    };
+                    (member.name.as_deref().unwrap(), member.offset as usize, ty)
+                })
+                .collect();
+            let host: Vec<_> = shader.params.iter().map(|member| (member.name, member.offset, member.ty)).collect();
+            assert_eq!(wgsl, host, "{}", shader.name);
+        }
+    }
+}

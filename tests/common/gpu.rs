@@ -1,0 +1,115 @@
+//! One device for the whole suite, and outputs between guard bands.
+
+use std::sync::OnceLock;
+
+use half::f16;
+use visual_attention::host::Gpu;
+use visual_attention::{Dispatch, Element, wgpu};
+
+/// Bytes before and after an output that no kernel may touch; a multiple of every offset alignment.
+const GUARD: usize = 256;
+/// What outputs and guards hold at first: a NaN, as f32 and as two f16, and no plausible integer.
+const POISON: [u8; 4] = 0x7fff_7fa5_u32.to_le_bytes();
+
+pub(crate) struct TestGpu(Gpu);
+
+impl std::ops::Deref for TestGpu {
+    type Target = Gpu;
+
+    fn deref(&self) -> &Gpu {
+        &self.0
+    }
+}
+
+/// The suite's device, or `None` where there is no adapter: the test is then skipped and says so, unless
+/// `VISUAL_ATTENTION_REQUIRE_GPU=1`.
+pub(crate) fn gpu() -> Option<&'static TestGpu> {
+    static GPU: OnceLock<Option<TestGpu>> = OnceLock::new();
+    let gpu = GPU.get_or_init(|| match Gpu::open() {
+        Ok(gpu) => {
+            eprintln!("adapter: {}", gpu.describe());
+            Some(TestGpu(gpu))
+        }
+        Err(error) => {
+            let required = std::env::var_os("VISUAL_ATTENTION_REQUIRE_GPU").is_some_and(|value| value == "1");
+            assert!(!required, "VISUAL_ATTENTION_REQUIRE_GPU=1, but {error}");
+            None
+        }
+    });
+    if gpu.is_none() {
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        eprintln!("SKIPPED {test}: no GPU adapter");
+    }
+    gpu.as_ref()
+}
+
+/// An output buffer, poisoned, between two guards.
+pub(crate) struct Output {
+    buffer: wgpu::Buffer,
+    bytes: usize,
+}
+
+impl Output {
+    pub(crate) fn slice(&self) -> wgpu::BufferSlice<'_> {
+        let start = GUARD as u64;
+        self.buffer.slice(start..start + self.bytes.next_multiple_of(4) as u64)
+    }
+}
+
+impl TestGpu {
+    /// The element types that the device has.
+    pub(crate) fn elements(&self) -> Vec<Element> {
+        if self.has_f16() { vec![Element::F32, Element::F16] } else { vec![Element::F32] }
+    }
+
+    /// A tensor, stored as `element`.
+    pub(crate) fn input(&self, values: &[f32], element: Element) -> wgpu::Buffer {
+        match element {
+            Element::F32 => self.upload("input", values).unwrap(),
+            Element::F16 => {
+                let mut halves: Vec<_> = values.iter().map(|&value| f16::from_f32(value)).collect();
+                if halves.len() % 2 == 1 {
+                    halves.push(f16::ZERO);
+                }
+                self.upload("input", &halves).unwrap()
+            }
+        }
+    }
+
+    /// Room for `len` elements of `bytes` bytes.
+    pub(crate) fn output(&self, len: usize, bytes: u64) -> Output {
+        let bytes = len * bytes as usize;
+        let words = (bytes.next_multiple_of(4) + 2 * GUARD) / 4;
+        Output { buffer: self.upload("output", &vec![POISON; words]).unwrap(), bytes }
+    }
+
+    pub(crate) fn dispatch(&self, dispatch: &Dispatch) {
+        self.run(|pass| dispatch.record(pass)).unwrap();
+    }
+
+    /// The output's words, after checking that the guards are untouched.
+    pub(crate) fn words<T: bytemuck::Pod>(&self, output: &Output) -> Vec<T> {
+        let bytes: Vec<u8> = self.read(output.buffer.slice(..)).unwrap();
+        let end = GUARD + output.bytes;
+        let guards = bytes[..GUARD].iter().zip(POISON.iter().cycle());
+        let after = bytes[end..].iter().zip(POISON.iter().cycle().skip(end % 4));
+        assert!(guards.chain(after).all(|(a, b)| a == b), "a kernel wrote beyond its output");
+        bytemuck::pod_collect_to_vec(&bytes[GUARD..end])
+    }
+
+    /// The output's numbers, stored as `element`.
+    pub(crate) fn floats(&self, output: &Output, element: Element) -> Vec<f32> {
+        match element {
+            Element::F32 => self.words(output),
+            Element::F16 => self.words::<f16>(output).into_iter().map(f16::to_f32).collect(),
+        }
+    }
+}
+
+/// `values` as they are once stored as `element`.
+pub(crate) fn rounded(values: &[f32], element: Element) -> Vec<f32> {
+    match element {
+        Element::F32 => values.to_vec(),
+        Element::F16 => values.iter().map(|&value| f16::from_f32(value).to_f32()).collect(),
+    }
+}

@@ -1,0 +1,7 @@
+//! The whole suite in one binary, one module for each operator: one link of wgpu, one device.
+//! `cargo test attention_map` runs one operator's tests.
+
+mod common;
+
+mod attention_map;
+mod harness;
