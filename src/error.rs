@@ -58,7 +58,9 @@ pub enum Error {
         needed: &'static str,
     },
     /// A buffer slice starts where the device can't bind it.
-    #[error("{op}: `{binding}` starts at byte {offset}, needs a multiple of {alignment} (min_storage_buffer_offset_alignment)")]
+    #[error(
+        "{op}: `{binding}` starts at byte {offset}, needs a multiple of {alignment} (min_storage_buffer_offset_alignment)"
+    )]
     MisalignedOffset {
         /// The operator.
         op: &'static str,
@@ -100,7 +102,9 @@ pub enum Error {
         feature: &'static str,
     },
     /// The work does not fit a limit of the device, and it can't be split.
-    #[error("{op}: needs {limit} of {needed}, the device was created with {given}; raise it in `DeviceDescriptor::required_limits` or divide the work")]
+    #[error(
+        "{op}: needs {limit} of {needed}, the device was created with {given}; raise it in `DeviceDescriptor::required_limits` or divide the work"
+    )]
     LimitExceeded {
         /// The operator.
         op: &'static str,

@@ -90,12 +90,7 @@ impl<'a> Tensor<'a> {
 }
 
 /// Checks everything that a caller can get wrong about the tensors of an operator, before any call to wgpu.
-pub(crate) fn check(
-    op: &'static str,
-    device: &wgpu::Device,
-    units: u32,
-    tensors: &[Tensor<'_>],
-) -> Result<(), Error> {
+pub(crate) fn check(op: &'static str, device: &wgpu::Device, units: u32, tensors: &[Tensor<'_>]) -> Result<(), Error> {
     let alignment = u64::from(device.limits().min_storage_buffer_offset_alignment);
     for tensor in tensors {
         let Some(needed) = tensor.bytes(units) else {
@@ -110,7 +105,12 @@ pub(crate) fn check(
         let binding = tensor.name;
         let usage = slice.buffer().usage();
         if !usage.contains(wgpu::BufferUsages::STORAGE) {
-            return Err(Error::MissingUsage { op, binding, given: format!("{usage:?}"), needed: "BufferUsages::STORAGE" });
+            return Err(Error::MissingUsage {
+                op,
+                binding,
+                given: format!("{usage:?}"),
+                needed: "BufferUsages::STORAGE",
+            });
         }
         if slice.size() < needed {
             return Err(Error::BufferTooSmall { op, binding, given: slice.size(), needed });
@@ -329,8 +329,11 @@ impl Kernel {
         });
         let program = self.program(device, shared);
         // Not created unless a binding needs it; it is never read or written.
-        let placeholder =
-            tensors.iter().any(|tensor| tensor.slice.is_none()).then(|| scratch(self.op, device, "placeholder", 4)).transpose()?;
+        let placeholder = tensors
+            .iter()
+            .any(|tensor| tensor.slice.is_none())
+            .then(|| scratch(self.op, device, "placeholder", 4))
+            .transpose()?;
 
         let mut steps = Vec::with_capacity(parts.len());
         for part in parts {
@@ -385,9 +388,11 @@ impl Program {
         let label = Some(build.shader.name);
         let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
         let mut types = vec![buffer(wgpu::BufferBindingType::Uniform)];
-        types.extend(build.storage.iter().map(|&access| {
-            buffer(wgpu::BufferBindingType::Storage { read_only: access == Access::Read && !shared })
-        }));
+        types.extend(
+            build.storage.iter().map(|&access| {
+                buffer(wgpu::BufferBindingType::Storage { read_only: access == Access::Read && !shared })
+            }),
+        );
         if build.texture {
             types.push(wgpu::BindingType::StorageTexture {
                 access: wgpu::StorageTextureAccess::WriteOnly,

@@ -61,10 +61,7 @@ impl Shader {
             lanes => format!("vec{lanes}<{scalar}>"),
         };
         let (element, real, bits) = (vector(scalar), vector("f32"), vector("u32"));
-        format!(
-            "{enable}alias Element = {element}; alias Real = {real}; alias Bits = {bits}; {wgsl}",
-            wgsl = self.wgsl
-        )
+        format!("{enable}alias Element = {element}; alias Real = {real}; alias Bits = {bits}; {wgsl}", wgsl = self.wgsl)
     }
 }
 
@@ -110,8 +107,7 @@ const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
 
 /// [`AttentionMap`](crate::AttentionMap).
-pub const ATTENTION_MAP: Shader =
-    shader!("attention_map", VECTORS, crate::ops::attention_map::Params, "ordered");
+pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, crate::ops::attention_map::Params, "ordered");
 
 /// Every kernel, by name.
 pub const ALL: &[Shader] = &[ATTENTION_MAP];

@@ -53,9 +53,8 @@ fn special_values_follow_the_reference() {
     for shape in [Nchw::new(1, 40, 3, 3), Nchw::new(1, 40, 4, 4), Nchw::new(1, 3, 65, 64)] {
         let pixels = shape.size().pixels() as usize;
         let mut features = Random::new(5).normal(shape.elements().unwrap() as usize);
-        for (channel, special) in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38, -3e38, 1e-41, -0.0]
-            .into_iter()
-            .enumerate()
+        for (channel, special) in
+            [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38, -3e38, 1e-41, -0.0].into_iter().enumerate()
         {
             features[(channel % shape.channels as usize) * pixels + channel] = special;
         }

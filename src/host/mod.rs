@@ -195,7 +195,8 @@ impl Gpu {
             Some(Err(error)) => return Err(Error::Refused { reason: error.to_string() }),
             None => return Err(Error::Timeout { waited: self.timeout }),
         }
-        let view = staging.slice(..).get_mapped_range().map_err(|error| Error::Refused { reason: error.to_string() })?;
+        let view =
+            staging.slice(..).get_mapped_range().map_err(|error| Error::Refused { reason: error.to_string() })?;
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 

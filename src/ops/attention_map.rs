@@ -74,11 +74,8 @@ impl AttentionMap {
     /// fewer than 256 invocations.
     pub fn new(device: &wgpu::Device, statistic: Statistic, element: Element) -> Result<Self, Error> {
         let kernel = |lanes: u32, pixels: u32, channels: u32| -> Result<(Kernel, u32), Error> {
-            let constants = [
-                ("PIXELS", f64::from(pixels)),
-                ("CHANNELS", f64::from(channels)),
-                ("STATISTIC", statistic.code()),
-            ];
+            let constants =
+                [("PIXELS", f64::from(pixels)), ("CHANNELS", f64::from(channels)), ("STATISTIC", statistic.code())];
             let kernel = Kernel::new(
                 device,
                 &Build {

@@ -44,12 +44,7 @@ pub(crate) fn check_exact<T: ToPrimitive + std::fmt::Debug>(actual: &[T], expect
 
 /// `max |y - R| <= 2 max |P - R| + 2 max |((R + 0.3) - 0.3) - R|`, the last computed in the output's type: `exact` is the f64
 /// reference R, `baseline` the same reference run in f32, P.
-pub(crate) fn check_gate(
-    actual: &[f32],
-    exact: &[f64],
-    baseline: &[f32],
-    precision: Precision,
-) -> Result<(), String> {
+pub(crate) fn check_gate(actual: &[f32], exact: &[f64], baseline: &[f32], precision: Precision) -> Result<(), String> {
     if actual.len() != exact.len() || baseline.len() != exact.len() {
         return Err(format!("{} elements, expected {} (baseline {})", actual.len(), exact.len(), baseline.len()));
     }
@@ -81,7 +76,11 @@ pub(crate) fn check_gate(
 }
 
 #[track_caller]
-pub(crate) fn assert_exact<T: ToPrimitive + std::fmt::Debug>(actual: &[T], expected: &[T], what: impl std::fmt::Display) {
+pub(crate) fn assert_exact<T: ToPrimitive + std::fmt::Debug>(
+    actual: &[T],
+    expected: &[T],
+    what: impl std::fmt::Display,
+) {
     if let Err(message) = check_exact(actual, expected) {
         panic!("{what}: {message}");
     }

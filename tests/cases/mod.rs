@@ -1,0 +1,318 @@
+//! Golden cases: what public implementations computed, run through the operators and through the references.
+//! Shared by `tests/golden.rs` and `examples/check_cases.rs`. The format is that of the files under `tests/golden`: a
+//! `.safetensors` file with `op` and `attrs` in its metadata, inputs `in.*`, expected outputs `out.*`.
+
+mod attention;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use half::f16;
+use safetensors::{Dtype, SafeTensors};
+use visual_attention::host::Gpu;
+use visual_attention::{Dispatch, Element, Error, Nchw, Nhw, wgpu};
+
+/// Why a case could not be run, as opposed to being run and found wrong.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// The crate has no such operator.
+    Unsupported(String),
+    /// The file does not describe a case.
+    Malformed(String),
+    /// The operator or the device refused.
+    Refused(Error),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupported(op) => write!(f, "unsupported: there is no operator `{op}`"),
+            Self::Malformed(reason) => write!(f, "not a case: {reason}"),
+            Self::Refused(error) => write!(f, "refused: {error}"),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// The numbers of a tensor, widened.
+#[derive(Clone, Debug)]
+pub(crate) struct Values {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) dtype: Dtype,
+    pub(crate) numbers: Vec<f32>,
+}
+
+/// One file.
+pub(crate) struct Case {
+    pub(crate) op: String,
+    pub(crate) attrs: serde_json::Value,
+    tensors: BTreeMap<String, Values>,
+}
+
+/// What an operator or a reference computed, by output name.
+pub(crate) type Outputs = Vec<(&'static str, Vec<f64>)>;
+
+/// Runs a case: what the GPU computed, where there is one, and what the f64 reference did.
+type Run = fn(Option<&Gpu>, &Case) -> Result<(Option<Outputs>, Outputs), Problem>;
+
+/// The largest errors over the outputs of a case, each as a share of its gate.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// Largest absolute error of the GPU; `None` where it did not run.
+    pub(crate) gpu: Option<f64>,
+    /// Largest absolute error of the f64 reference.
+    pub(crate) reference: f64,
+    /// The tightest gate of the outputs, in absolute terms; 0 where every output is integer.
+    pub(crate) gate: f64,
+    /// Outputs that are beyond their gate, with the figures.
+    pub(crate) failures: Vec<String>,
+    /// Gradients in the file: there is no backward pass yet, so they are not checked.
+    pub(crate) gradients: usize,
+}
+
+fn operator(op: &str) -> Option<Run> {
+    Some(match op {
+        "attention_map" => attention::attention_map,
+        _ => return None,
+    })
+}
+
+impl Case {
+    pub(crate) fn load(path: &Path) -> Result<Self, Problem> {
+        let malformed = |reason: String| Problem::Malformed(reason);
+        let bytes = std::fs::read(path).map_err(|error| malformed(error.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| malformed(error.to_string()))?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| malformed(error.to_string()))?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let entry = |key: &str| metadata.get(key).ok_or_else(|| malformed(format!("no `{key}` in its metadata")));
+        let attrs = serde_json::from_str(entry("attrs")?).map_err(|error| malformed(format!("`attrs`: {error}")))?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.iter() {
+            let data = view.data();
+            let numbers = match view.dtype() {
+                Dtype::F32 => bytemuck::pod_collect_to_vec(data),
+                Dtype::F16 => {
+                    data.chunks_exact(2).map(|bytes| f16::from_le_bytes([bytes[0], bytes[1]]).to_f32()).collect()
+                }
+                Dtype::U8 => data.iter().map(|&byte| f32::from(byte)).collect(),
+                Dtype::I32 => {
+                    bytemuck::pod_collect_to_vec::<_, i32>(data).into_iter().map(|word| word as f32).collect()
+                }
+                other => return Err(malformed(format!("`{name}` is {other:?}; f32, f16, u8 and i32 are read"))),
+            };
+            tensors.insert(name.to_owned(), Values { shape: view.shape().to_vec(), dtype: view.dtype(), numbers });
+        }
+        Ok(Self { op: entry("op")?.clone(), attrs, tensors })
+    }
+
+    /// Whether an input is stored in 16 bits.
+    pub(crate) fn needs_f16(&self) -> bool {
+        self.tensors.iter().any(|(name, values)| name.starts_with("in.") && values.dtype == Dtype::F16)
+    }
+
+    /// An input that must be there.
+    pub(crate) fn input(&self, name: &str) -> Result<&Values, Problem> {
+        self.optional(name).ok_or_else(|| Problem::Malformed(format!("no tensor `in.{name}`")))
+    }
+
+    /// An input that may be absent.
+    pub(crate) fn optional(&self, name: &str) -> Option<&Values> {
+        self.tensors.get(&format!("in.{name}"))
+    }
+
+    /// An input that must be there and of this shape.
+    pub(crate) fn shaped(&self, name: &str, shape: &[u32]) -> Result<&Values, Problem> {
+        let values = self.input(name)?;
+        values.expect(name, shape)?;
+        Ok(values)
+    }
+
+    /// An input that may be absent, but else is of this shape.
+    pub(crate) fn shaped_optional(&self, name: &str, shape: &[u32]) -> Result<Option<&Values>, Problem> {
+        self.optional(name).map(|values| values.expect(name, shape).map(|()| values)).transpose()
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Result<&str, Problem> {
+        self.attrs[name].as_str().ok_or_else(|| Problem::Malformed(format!("no text attribute `{name}`")))
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Result<f64, Problem> {
+        self.attrs[name].as_f64().ok_or_else(|| Problem::Malformed(format!("no number attribute `{name}`")))
+    }
+
+    pub(crate) fn integer(&self, name: &str) -> Result<u32, Problem> {
+        let value = self.attrs[name].as_u64().and_then(|value| u32::try_from(value).ok());
+        value.ok_or_else(|| Problem::Malformed(format!("no whole-number attribute `{name}`")))
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
+        self.attrs[name].as_bool().ok_or_else(|| Problem::Malformed(format!("no true-or-false attribute `{name}`")))
+    }
+
+    /// An attribute that is none of the values that the operator knows.
+    pub(crate) fn unknown(&self, name: &str) -> Problem {
+        Problem::Malformed(format!("attribute `{name}` is {}", self.attrs[name]))
+    }
+
+    /// Runs the case and compares.
+    pub(crate) fn check(&self, gpu: Option<&Gpu>) -> Result<Report, Problem> {
+        let run = operator(&self.op).ok_or_else(|| Problem::Unsupported(self.op.clone()))?;
+        let (on_gpu, reference) = run(gpu, self)?;
+        let expected: Vec<_> =
+            self.tensors.iter().filter_map(|(name, values)| Some((name.strip_prefix("out.")?, values))).collect();
+        if expected.is_empty() {
+            return Err(Problem::Malformed("it expects no output".into()));
+        }
+        let half = self.needs_f16();
+        let mut report = Report {
+            gpu: on_gpu.as_ref().map(|_| 0.0),
+            reference: 0.0,
+            gate: f64::INFINITY,
+            failures: Vec::new(),
+            gradients: self.tensors.keys().filter(|name| name.starts_with("grad.")).count(),
+        };
+        for (name, expected) in expected {
+            let gate = Gate::new(&self.op, name, expected, half);
+            report.gate = report.gate.min(gate.absolute);
+            let mut compare = |who: &str, outputs: &Outputs| -> f64 {
+                let computed = outputs.iter().find(|(output, _)| *output == name);
+                let Some((_, computed)) = computed else {
+                    report.failures.push(format!("{who} `{name}`: not computed"));
+                    return f64::INFINITY;
+                };
+                let (worst, failure) = gate.compare(computed, &expected.numbers);
+                report.failures.extend(failure.map(|failure| format!("{who} `{name}`: {failure}")));
+                worst
+            };
+            let error = compare("reference", &reference);
+            report.reference = report.reference.max(error);
+            if let Some(outputs) = &on_gpu {
+                let error = compare("gpu", outputs);
+                report.gpu = report.gpu.map(|worst| worst.max(error));
+            }
+        }
+        Ok(report)
+    }
+}
+
+impl Values {
+    fn expect(&self, name: &str, shape: &[u32]) -> Result<(), Problem> {
+        if self.shape.iter().map(|&axis| axis as u64).eq(shape.iter().map(|&axis| u64::from(axis))) {
+            return Ok(());
+        }
+        Err(Problem::Malformed(format!("`in.{name}` is {:?}, needs {shape:?}", self.shape)))
+    }
+
+    fn axes<const N: usize>(&self, name: &str) -> Result<[u32; N], Problem> {
+        let axes: Option<Vec<u32>> = self.shape.iter().map(|&axis| u32::try_from(axis).ok()).collect();
+        let axes = axes.and_then(|axes| <[u32; N]>::try_from(axes).ok());
+        axes.ok_or_else(|| Problem::Malformed(format!("`in.{name}` is {:?}, needs {N} axes", self.shape)))
+    }
+
+    pub(crate) fn nchw(&self, name: &str) -> Result<Nchw, Problem> {
+        let [n, c, h, w] = self.axes(name)?;
+        Ok(Nchw::new(n, c, h, w))
+    }
+
+    pub(crate) fn nhw(&self, name: &str) -> Result<Nhw, Problem> {
+        let [n, h, w] = self.axes(name)?;
+        Ok(Nhw::new(n, h, w))
+    }
+
+    /// The numbers in f64, for the reference.
+    pub(crate) fn wide(&self) -> Vec<f64> {
+        self.numbers.iter().map(|&number| f64::from(number)).collect()
+    }
+
+    /// The element type that an operator should be built for.
+    pub(crate) fn element(&self) -> Element {
+        if self.dtype == Dtype::F16 { Element::F16 } else { Element::F32 }
+    }
+
+    /// The tensor on the GPU, floats as they are stored in the file, integers as u32.
+    pub(crate) fn upload(&self, gpu: &Gpu) -> Result<wgpu::Buffer, Error> {
+        match self.dtype {
+            Dtype::F16 => {
+                let mut halves: Vec<_> = self.numbers.iter().map(|&number| f16::from_f32(number)).collect();
+                halves.resize(halves.len().next_multiple_of(2), f16::ZERO);
+                gpu.upload("input", &halves)
+            }
+            Dtype::U8 | Dtype::I32 => {
+                gpu.upload("input", &self.numbers.iter().map(|&number| number as i32).collect::<Vec<_>>())
+            }
+            _ => gpu.upload("input", &self.numbers),
+        }
+    }
+}
+
+/// Runs a dispatch alone.
+pub(crate) fn run(gpu: &Gpu, dispatch: &Dispatch) -> Result<(), Error> {
+    gpu.run(|pass| dispatch.record(pass))
+}
+
+/// An output read back as f64.
+pub(crate) fn floats(gpu: &Gpu, buffer: &wgpu::Buffer, element: Element, len: usize) -> Result<Vec<f64>, Error> {
+    Ok(match element {
+        Element::F32 => gpu.read::<f32>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
+        Element::F16 => gpu.read::<f16>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
+    })
+}
+
+/// An integer output read back.
+pub(crate) fn integers(gpu: &Gpu, buffer: &wgpu::Buffer) -> Result<Vec<f64>, Error> {
+    Ok(gpu.read::<i32>(buffer.slice(..))?.into_iter().map(f64::from).collect())
+}
+
+/// How far an output may be from what is expected: nothing for integers; else a share of the largest expected value.
+struct Gate {
+    absolute: f64,
+    /// One rounding to f16, as a share of each value.
+    relative: f64,
+}
+
+impl Gate {
+    fn new(op: &str, output: &str, expected: &Values, half: bool) -> Self {
+        if matches!(expected.dtype, Dtype::U8 | Dtype::I32) {
+            return Self { absolute: 0.0, relative: 0.0 };
+        }
+        let largest = expected.numbers.iter().fold(1.0f64, |largest, &value| largest.max(f64::from(value).abs()));
+        // A crop multiplies the rounding of its coordinates by the contrast of the picture.
+        let share = if output == "crop" { 1e-5 } else { 4e-6 };
+        // Maps are f32 whatever the features are; every other output has the type of its input.
+        let relative = if half && op != "attention_map" { 2.0f64.powi(-11) } else { 0.0 };
+        Self { absolute: share * largest, relative }
+    }
+
+    /// The largest absolute error, and what to say when it is too large. NaN equals nothing.
+    fn compare(&self, computed: &[f64], expected: &[f32]) -> (f64, Option<String>) {
+        if computed.len() != expected.len() {
+            return (f64::INFINITY, Some(format!("{} elements, expected {}", computed.len(), expected.len())));
+        }
+        let mut worst = 0.0f64;
+        let mut wrong = 0usize;
+        let mut first = None;
+        for (index, (&y, &e)) in computed.iter().zip(expected).enumerate() {
+            let e = f64::from(e);
+            let error = if y.is_nan() || e.is_nan() { f64::INFINITY } else { (y - e).abs() };
+            worst = worst.max(error);
+            if error > self.absolute + self.relative * e.abs() {
+                wrong += 1;
+                first = first.or(Some((index, y, e)));
+            }
+        }
+        let failure = first.map(|(index, y, e)| {
+            format!(
+                "{wrong} of {} beyond {:.1e}; element {index} is {y:e}, expected {e:e}",
+                expected.len(),
+                self.absolute
+            )
+        });
+        (worst, failure)
+    }
+}

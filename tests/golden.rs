@@ -1,0 +1,37 @@
+//! Every golden case under `tests/golden`, on the GPU and on the reference.
+
+use crate::{cases, common};
+
+fn run(ops: &[&str]) {
+    let Some(gpu) = common::gpu() else { return };
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+    let mut paths: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            ops.iter().any(|op| name.split_once("__").is_some_and(|(case_op, _)| case_op == *op))
+        })
+        .collect();
+    paths.sort();
+    let mut checked = std::collections::BTreeSet::new();
+    for path in paths {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let case = cases::Case::load(&path).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        if case.needs_f16() && !gpu.has_f16() {
+            eprintln!("SKIPPED {name}: the adapter has no 16-bit floats");
+            continue;
+        }
+        let report = case.check(Some(gpu)).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        assert!(report.gpu.is_some(), "{name}");
+        assert!(report.failures.is_empty(), "{name}: {:#?}", report.failures);
+        checked.insert(case.op);
+    }
+    assert_eq!(checked.iter().map(String::as_str).collect::<Vec<_>>(), ops, "an operator without a case");
+}
+
+#[test]
+fn attention() {
+    run(&["attention_map"]);
+}
