@@ -3,7 +3,7 @@
 //! Shared functions are appended to a kernel's file, and the line of aliases that sets the element type has no line break, so
 //! compiler messages carry the line numbers of the file under `shaders/`.
 
-use crate::Element;
+use crate::{Element, ops};
 
 /// A kernel: one WGSL file with one compute entry point of the file's name.
 #[derive(Clone, Copy, Debug)]
@@ -107,10 +107,49 @@ const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
 
 /// [`AttentionMap`](crate::AttentionMap).
-pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, crate::ops::attention_map::Params, "ordered");
+pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, ops::attention_map::Params, "ordered");
+/// [`BoundingBox`](crate::BoundingBox), second pass.
+pub const BOUNDING_BOX: Shader = shader!("bounding_box", PLAIN, ops::bounding_box::Params);
+/// [`BoundingBox`](crate::BoundingBox), first pass.
+pub const BOUNDING_BOX_SHARE: Shader = shader!("bounding_box_share", PLAIN, ops::bounding_box::ShareParams);
+/// [`CropResize`](crate::CropResize).
+pub const CROP_RESIZE: Shader = shader!("crop_resize", ELEMENTS, ops::crop_resize::Params, "bilinear");
+/// [`HeatOverlay`](crate::HeatOverlay) into a buffer.
+pub const HEAT_OVERLAY: Shader =
+    shader!("heat_overlay", ELEMENTS, ops::heat_overlay::Params, "heat", "sampled_map", "bilinear");
+/// [`HeatOverlay`](crate::HeatOverlay) into a texture.
+pub const HEAT_OVERLAY_TEXTURE: Shader =
+    shader!("heat_overlay_texture", ELEMENTS, ops::heat_overlay::TextureParams, "heat", "sampled_map", "bilinear");
+/// [`Normalize`](crate::Normalize), second pass.
+pub const NORMALIZE: Shader = shader!("normalize", PLAIN, ops::normalize::Params, "ordered");
+/// [`Normalize`](crate::Normalize), first pass.
+pub const NORMALIZE_RANGE: Shader = shader!("normalize_range", PLAIN, ops::normalize::RangeParams, "ordered");
+/// [`Resize`](crate::Resize).
+pub const RESIZE: Shader = shader!("resize", ELEMENTS, ops::resize::Params, "bilinear");
+/// [`Threshold`](crate::Threshold).
+pub const THRESHOLD: Shader =
+    shader!("threshold", PLAIN, ops::threshold::Params, "thresholded", "sampled_map", "bilinear", "exceeds");
+/// [`Threshold`](crate::Threshold) by Otsu's method, histogram.
+pub const THRESHOLD_HISTOGRAM: Shader =
+    shader!("threshold_histogram", PLAIN, ops::threshold::HistogramParams, "sampled_map", "bilinear", "exceeds");
+/// [`Threshold`](crate::Threshold) by Otsu's method, level.
+pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, ops::threshold::OtsuParams);
 
 /// Every kernel, by name.
-pub const ALL: &[Shader] = &[ATTENTION_MAP];
+pub const ALL: &[Shader] = &[
+    ATTENTION_MAP,
+    BOUNDING_BOX,
+    BOUNDING_BOX_SHARE,
+    CROP_RESIZE,
+    HEAT_OVERLAY,
+    HEAT_OVERLAY_TEXTURE,
+    NORMALIZE,
+    NORMALIZE_RANGE,
+    RESIZE,
+    THRESHOLD,
+    THRESHOLD_HISTOGRAM,
+    THRESHOLD_OTSU,
+];
 
 #[cfg(test)]
 mod tests {

@@ -5,5 +5,11 @@ mod cases;
 mod common;
 
 mod attention_map;
+mod bounding_box;
+mod crop_resize;
 mod golden;
 mod harness;
+mod heat_overlay;
+mod normalize;
+mod resize;
+mod threshold;

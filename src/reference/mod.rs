@@ -5,8 +5,22 @@
 //! indexing does: these are for checking and for machines without a GPU, not for untrusted shapes.
 
 mod attention_map;
+mod bounding_box;
+mod crop_resize;
+mod heat_overlay;
+mod largest_component;
+mod normalize;
+mod resize;
+mod threshold;
 
 pub use attention_map::attention_map;
+pub use bounding_box::bounding_box;
+pub use crop_resize::crop_resize;
+pub use heat_overlay::heat_overlay;
+pub use largest_component::{Components, largest_component};
+pub use normalize::normalize;
+pub use resize::resize;
+pub use threshold::{otsu_level, threshold};
 
 /// A number of any size in the float type of a reference.
 pub(crate) fn real<T: num_traits::Float>(value: f64) -> T {
