@@ -7,6 +7,8 @@ mod common;
 mod attention_map;
 mod bounding_box;
 mod crop_resize;
+mod embedding;
+mod errors;
 mod golden;
 mod harness;
 mod heat_overlay;
