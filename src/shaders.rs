@@ -106,6 +106,17 @@ const PLAIN: &[Variant] = &[Variant::F32];
 const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
 
+/// [`AttendedRegion`](crate::AttendedRegion), from the map to the mask's bits.
+pub const ATTENDED_REGION_RUNS: Shader = shader!(
+    "attended_region_runs",
+    PLAIN,
+    ops::attended_region::RunsParams,
+    "component_runs",
+    "thresholded",
+    "sampled_map",
+    "bilinear",
+    "exceeds"
+);
 /// [`AttentionMap`](crate::AttentionMap).
 pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, ops::attention_map::Params, "ordered");
 /// [`BoundingBox`](crate::BoundingBox), second pass.
@@ -120,6 +131,40 @@ pub const HEAT_OVERLAY: Shader =
 /// [`HeatOverlay`](crate::HeatOverlay) into a texture.
 pub const HEAT_OVERLAY_TEXTURE: Shader =
     shader!("heat_overlay_texture", ELEMENTS, ops::heat_overlay::TextureParams, "heat", "sampled_map", "bilinear");
+/// [`LargestComponent`](crate::LargestComponent), step 4.
+pub const LARGEST_COMPONENT_COUNT: Shader =
+    shader!("largest_component_count", PLAIN, ops::largest_component::TileParams, "component_tile", "component_union");
+/// [`LargestComponent`](crate::LargestComponent), step 7, if asked for.
+pub const LARGEST_COMPONENT_EXPAND: Shader =
+    shader!("largest_component_expand", PLAIN, ops::largest_component::ExpandParams);
+/// [`LargestComponent`](crate::LargestComponent), between steps 5 and 6, if asked for.
+pub const LARGEST_COMPONENT_LABELS: Shader = shader!(
+    "largest_component_labels",
+    PLAIN,
+    ops::largest_component::LabelsParams,
+    "component_tile",
+    "component_flood"
+);
+/// [`LargestComponent`](crate::LargestComponent), step 3.
+pub const LARGEST_COMPONENT_MERGE: Shader =
+    shader!("largest_component_merge", PLAIN, ops::largest_component::TileParams, "component_tile", "component_union");
+/// [`LargestComponent`](crate::LargestComponent), step 5.
+pub const LARGEST_COMPONENT_PICK: Shader =
+    shader!("largest_component_pick", PLAIN, ops::largest_component::PickParams, "component_tile");
+/// [`LargestComponent`](crate::LargestComponent), step 1.
+pub const LARGEST_COMPONENT_RUNS: Shader =
+    shader!("largest_component_runs", PLAIN, ops::largest_component::RunsParams, "component_runs");
+/// [`LargestComponent`](crate::LargestComponent), step 6.
+pub const LARGEST_COMPONENT_SELECT: Shader = shader!(
+    "largest_component_select",
+    PLAIN,
+    ops::largest_component::SelectParams,
+    "component_tile",
+    "component_flood"
+);
+/// [`LargestComponent`](crate::LargestComponent), step 2.
+pub const LARGEST_COMPONENT_TILES: Shader =
+    shader!("largest_component_tiles", PLAIN, ops::largest_component::TileParams, "component_tile", "component_flood");
 /// [`Normalize`](crate::Normalize), second pass.
 pub const NORMALIZE: Shader = shader!("normalize", PLAIN, ops::normalize::Params, "ordered");
 /// [`Normalize`](crate::Normalize), first pass.
@@ -137,12 +182,21 @@ pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, ops::thresho
 
 /// Every kernel, by name.
 pub const ALL: &[Shader] = &[
+    ATTENDED_REGION_RUNS,
     ATTENTION_MAP,
     BOUNDING_BOX,
     BOUNDING_BOX_SHARE,
     CROP_RESIZE,
     HEAT_OVERLAY,
     HEAT_OVERLAY_TEXTURE,
+    LARGEST_COMPONENT_COUNT,
+    LARGEST_COMPONENT_EXPAND,
+    LARGEST_COMPONENT_LABELS,
+    LARGEST_COMPONENT_MERGE,
+    LARGEST_COMPONENT_PICK,
+    LARGEST_COMPONENT_RUNS,
+    LARGEST_COMPONENT_SELECT,
+    LARGEST_COMPONENT_TILES,
     NORMALIZE,
     NORMALIZE_RANGE,
     RESIZE,

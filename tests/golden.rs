@@ -33,5 +33,5 @@ fn run(ops: &[&str]) {
 
 #[test]
 fn attention() {
-    run(&["attention_map"]);
+    run(&["attended_region", "attention_map", "largest_component"]);
 }

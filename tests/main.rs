@@ -4,6 +4,7 @@
 mod cases;
 mod common;
 
+mod attended_region;
 mod attention_map;
 mod bounding_box;
 mod crop_resize;
@@ -12,6 +13,7 @@ mod errors;
 mod golden;
 mod harness;
 mod heat_overlay;
+mod largest_component;
 mod normalize;
 mod resize;
 mod threshold;

@@ -95,6 +95,10 @@ impl AttentionMap {
         Ok(Self { element, kernels: [by_pixels(1)?, by_pixels(4)?] })
     }
 
+    pub(crate) const fn element(&self) -> Element {
+        self.element
+    }
+
     /// Checks the buffers against the shape and binds them.
     ///
     /// # Errors

@@ -80,6 +80,10 @@ impl CropResize {
         Ok(Self { element, kernel })
     }
 
+    pub(crate) const fn element(&self) -> Element {
+        self.element
+    }
+
     /// Checks the buffers against the shapes and binds them. `shape` is the images', `size` the crops' `[oh, ow]`.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Operators: one file each, `new` -> `bind` -> `record`.
 
+pub(crate) mod attended_region;
 pub(crate) mod attention_map;
 pub(crate) mod bounding_box;
 pub(crate) mod crop_resize;

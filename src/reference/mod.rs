@@ -4,6 +4,7 @@
 //! says how much error the formula itself brings. Shapes are those of the operators; slices of a wrong length panic, as
 //! indexing does: these are for checking and for machines without a GPU, not for untrusted shapes.
 
+mod attended_region;
 mod attention_map;
 mod bounding_box;
 mod crop_resize;
@@ -13,6 +14,7 @@ mod normalize;
 mod resize;
 mod threshold;
 
+pub use attended_region::{AttendedRegions, attended_region};
 pub use attention_map::attention_map;
 pub use bounding_box::bounding_box;
 pub use crop_resize::crop_resize;

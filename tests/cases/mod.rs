@@ -78,7 +78,9 @@ pub(crate) struct Report {
 
 fn operator(op: &str) -> Option<Run> {
     Some(match op {
+        "attended_region" => attention::attended_region,
         "attention_map" => attention::attention_map,
+        "largest_component" => attention::largest_component,
         _ => return None,
     })
 }
@@ -235,19 +237,19 @@ impl Values {
         if self.dtype == Dtype::F16 { Element::F16 } else { Element::F32 }
     }
 
-    /// The tensor on the GPU, floats as they are stored in the file, integers as u32.
+    /// The tensor on the GPU, f16 where it is stored so, else f32.
     pub(crate) fn upload(&self, gpu: &Gpu) -> Result<wgpu::Buffer, Error> {
-        match self.dtype {
-            Dtype::F16 => {
-                let mut halves: Vec<_> = self.numbers.iter().map(|&number| f16::from_f32(number)).collect();
-                halves.resize(halves.len().next_multiple_of(2), f16::ZERO);
-                gpu.upload("input", &halves)
-            }
-            Dtype::U8 | Dtype::I32 => {
-                gpu.upload("input", &self.numbers.iter().map(|&number| number as i32).collect::<Vec<_>>())
-            }
-            _ => gpu.upload("input", &self.numbers),
+        if self.element() == Element::F32 {
+            return gpu.upload("input", &self.numbers);
         }
+        let mut halves: Vec<_> = self.numbers.iter().map(|&number| f16::from_f32(number)).collect();
+        halves.resize(halves.len().next_multiple_of(2), f16::ZERO);
+        gpu.upload("input", &halves)
+    }
+
+    /// A mask on the GPU, as u32.
+    pub(crate) fn integers(&self, gpu: &Gpu) -> Result<wgpu::Buffer, Error> {
+        gpu.upload("input", &self.numbers.iter().map(|&number| number as u32).collect::<Vec<_>>())
     }
 }
 
