@@ -20,7 +20,7 @@ const HALF: f32 = 0.125;
 const LEAST_CERTAINTY: f32 = 1e-3;
 
 /// The compiled kernels; one per device.
-pub struct FilterBank {
+pub(crate) struct FilterBank {
     bindings: wgpu::BindGroupLayout,
     opponent_area: wgpu::ComputePipeline,
     pyramid_reduce: wgpu::ComputePipeline,
@@ -29,7 +29,7 @@ pub struct FilterBank {
 
 impl FilterBank {
     /// Compiles the kernels.
-    pub fn new(device: &wgpu::Device) -> Self {
+    pub(crate) fn new(device: &wgpu::Device) -> Self {
         let module = device.create_shader_module(wgpu::include_wgsl!("filter_bank.wgsl"));
         let entry = |binding, ty, has_dynamic_offset| wgpu::BindGroupLayoutEntry {
             binding,
@@ -71,7 +71,7 @@ impl FilterBank {
     }
 
     /// `[1, channels, rows, columns]` of the features of a picture. Pictures are made smaller, never larger.
-    pub fn shape(height: u32, width: u32) -> [u32; 4] {
+    pub(crate) fn shape(height: u32, width: u32) -> [u32; 4] {
         if height == 0 || width == 0 {
             return [1, CHANNELS, 0, 0];
         }
@@ -87,7 +87,7 @@ impl FilterBank {
     /// The buffers are two different ones, of f32, with usage `STORAGE`; both must be large enough, not empty, and fit
     /// a binding (128 MiB at the default limits: a picture of 11 million pixels).
     #[allow(clippy::too_many_arguments)]
-    pub fn record(
+    pub(crate) fn record(
         &self,
         device: &wgpu::Device,
         encoder: &mut wgpu::CommandEncoder,
@@ -151,7 +151,7 @@ impl FilterBank {
 
     /// The same features on the CPU, for a machine without an adapter. Empty if `picture` isn't `3 * height * width`
     /// long. The functions below are those of `filter_bank.wgsl`, sums in the same order.
-    pub fn on_cpu(picture: &[f32], height: u32, width: u32) -> Vec<f32> {
+    pub(crate) fn on_cpu(picture: &[f32], height: u32, width: u32) -> Vec<f32> {
         let [_, _, rows, columns] = Self::shape(height, width).map(|n| n as usize);
         let (height, width) = (height as usize, width as usize);
         if picture.is_empty() || height.checked_mul(width).and_then(|n| n.checked_mul(3)) != Some(picture.len()) {

@@ -5,15 +5,15 @@ use std::path::Path;
 use image::{DynamicImage, ImageFormat, RgbImage};
 
 /// A photograph as planes: `[3, height, width]`, red, green, blue in 0..1 as the file stores them.
-pub struct Picture {
-    pub height: u32,
-    pub width: u32,
-    pub planes: Vec<f32>,
+pub(crate) struct Picture {
+    pub(crate) height: u32,
+    pub(crate) width: u32,
+    pub(crate) planes: Vec<f32>,
 }
 
 impl Picture {
     /// Reads a JPEG or PNG, told by its content rather than by its name.
-    pub fn load(path: &Path) -> Result<Self, String> {
+    pub(crate) fn load(path: &Path) -> Result<Self, String> {
         let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let reader = image::ImageReader::open(path).map_err(|error| fail(&error))?;
         let reader = reader.with_guessed_format().map_err(|error| fail(&error))?;
@@ -25,7 +25,7 @@ impl Picture {
 }
 
 /// Planes `[3, height, width]` as a picture.
-pub fn from_planes(height: u32, width: u32, planes: &[f32]) -> RgbImage {
+pub(crate) fn from_planes(height: u32, width: u32, planes: &[f32]) -> RgbImage {
     let pixels = height as usize * width as usize;
     RgbImage::from_fn(width, height, |x, y| {
         let index = y as usize * width as usize + x as usize;
@@ -35,7 +35,7 @@ pub fn from_planes(height: u32, width: u32, planes: &[f32]) -> RgbImage {
 }
 
 /// Bytes of RGBA pixels as a picture, without their alpha.
-pub fn from_rgba(height: u32, width: u32, bytes: &[u8]) -> RgbImage {
+pub(crate) fn from_rgba(height: u32, width: u32, bytes: &[u8]) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let first = (y as usize * width as usize + x as usize) * 4;
         image::Rgb([bytes[first], bytes[first + 1], bytes[first + 2]])
@@ -43,7 +43,7 @@ pub fn from_rgba(height: u32, width: u32, bytes: &[u8]) -> RgbImage {
 }
 
 /// Writes all pictures into a folder, or none: each is encoded and written under another name before the first takes its place.
-pub fn save_all(folder: &Path, pictures: Vec<(&str, RgbImage)>) -> Result<(), String> {
+pub(crate) fn save_all(folder: &Path, pictures: Vec<(&str, RgbImage)>) -> Result<(), String> {
     let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", folder.display());
     std::fs::create_dir_all(folder).map_err(|error| fail(&error))?;
     let mut written = Vec::new();

@@ -61,14 +61,14 @@ pub(crate) type Outputs = Vec<(&'static str, Vec<f64>)>;
 /// Runs a case: what the GPU computed, where there is one, and what the f64 reference did.
 type Run = fn(Option<&Gpu>, &Case) -> Result<(Option<Outputs>, Outputs), Problem>;
 
-/// The largest errors over the outputs of a case, each as a share of its gate.
+/// The largest errors over the outputs of a case.
 #[derive(Debug)]
 pub(crate) struct Report {
     /// Largest absolute error of the GPU; `None` where it did not run.
     pub(crate) gpu: Option<f64>,
     /// Largest absolute error of the f64 reference.
     pub(crate) reference: f64,
-    /// The tightest gate of the outputs, in absolute terms; 0 where every output is integer.
+    /// The tightest gate of the outputs that are not integers, in absolute terms; 0 where every output is.
     pub(crate) gate: f64,
     /// Outputs that are beyond their gate, with the figures.
     pub(crate) failures: Vec<String>,
@@ -181,7 +181,9 @@ impl Case {
         };
         for (name, expected) in expected {
             let gate = Gate::new(&self.op, name, expected, half);
-            report.gate = report.gate.min(gate.absolute);
+            if gate.absolute > 0.0 {
+                report.gate = report.gate.min(gate.absolute);
+            }
             let mut compare = |who: &str, outputs: &Outputs| -> f64 {
                 let computed = outputs.iter().find(|(output, _)| *output == name);
                 let Some((_, computed)) = computed else {
@@ -198,6 +200,9 @@ impl Case {
                 let error = compare("gpu", outputs);
                 report.gpu = report.gpu.map(|worst| worst.max(error));
             }
+        }
+        if report.gate.is_infinite() {
+            report.gate = 0.0;
         }
         Ok(report)
     }
