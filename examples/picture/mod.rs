@@ -14,7 +14,7 @@ pub(crate) struct Picture {
 impl Picture {
     /// Reads a JPEG or PNG, told by its content rather than by its name.
     pub(crate) fn load(path: &Path) -> Result<Self, String> {
-        let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let fail = |error: &dyn std::fmt::Display| format!("{}: {}", path.display(), error.to_string().trim_end());
         let reader = image::ImageReader::open(path).map_err(|error| fail(&error))?;
         let reader = reader.with_guessed_format().map_err(|error| fail(&error))?;
         let image = reader.decode().map_err(|error| fail(&error))?.to_rgb8();
