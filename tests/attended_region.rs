@@ -1,7 +1,7 @@
 use visual_attention::reference::{self, AttendedRegions};
 use visual_attention::{
     AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, Connectivity, CropEnd, Element, Error, Nchw,
-    Normalization, Sampling, Size, Statistic, ThresholdRule,
+    Normalization, Sampling, Size, Statistic, ThresholdRule, wgpu,
 };
 
 use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
@@ -155,6 +155,28 @@ fn an_empty_mask_gives_the_whole_image() {
     assert_ne!(actual.boxes[2], [0, 0, 30, 23]);
     let nothing = AttendedRegionOptions { threshold: ThresholdRule::Value(1.0), ..Default::default() };
     assert_eq!(scene.run(gpu, nothing, Element::F32).boxes, [[0, 0, 30, 23]; 3]);
+}
+
+/// Bindings that hold one plane of the pictures, and few workgroups on each axis: dozens of parts, the same bits.
+#[test]
+fn results_do_not_depend_on_how_the_work_is_divided() {
+    let Some(gpu) = common::gpu() else { return };
+    let limits = wgpu::Limits {
+        max_storage_buffer_binding_size: 40 << 10,
+        max_compute_workgroups_per_dimension: 5,
+        ..wgpu::Limits::default()
+    };
+    let Some(small) = common::gpu_with(&limits) else { return };
+    // Planes of neither 256 nor 16 bytes, so that parts start inside bindings.
+    let scene = Scene::new(6, Nchw::new(7, 9, 13, 11), Nchw::new(7, 3, 95, 101), Size::new(31, 57));
+    for threshold in [ThresholdRule::Value(0.6), ThresholdRule::Otsu] {
+        let options = AttendedRegionOptions { threshold, ..Default::default() };
+        for element in gpu.elements() {
+            let whole = scene.run(gpu, options, element);
+            let divided = scene.run(&small, options, element);
+            assert!(whole == divided, "{options:?} {element:?}");
+        }
+    }
 }
 
 #[test]

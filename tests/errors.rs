@@ -282,6 +282,51 @@ fn adapter_probe() {
     }
 }
 
+/// In a process of its own with little address space, which a software driver takes buffers from.
+#[test]
+fn out_of_memory() {
+    let Some(gpu) = common::gpu() else { return };
+    if gpu.adapter.device_type != wgpu::DeviceType::Cpu || !cfg!(target_os = "linux") {
+        eprintln!("SKIPPED errors::out_of_memory: only a software driver on Linux can be held to an amount of memory");
+        return;
+    }
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -v 8000000; exec \"$0\" --exact errors::memory_probe --nocapture"])
+        .arg(std::env::current_exe().unwrap())
+        .env("VISUAL_ATTENTION_PROBE", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.matches("probe: out of memory").count(), 2, "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("probe: works on"), "{text}");
+}
+
+/// Only for [`out_of_memory`]: takes buffers until there are no more, twice, and then works on.
+#[test]
+fn memory_probe() {
+    if std::env::var_os("VISUAL_ATTENTION_PROBE").is_none() {
+        return;
+    }
+    let gpu = Gpu::open_large().unwrap();
+    let size = gpu.device.limits().max_buffer_size / 4;
+    let mut held = Vec::new();
+    let mut errors = Vec::new();
+    while errors.len() < 2 && held.len() < 100 {
+        match gpu.buffer("held", size) {
+            Ok(buffer) => held.push(buffer),
+            Err(error) => errors.push(error),
+        }
+    }
+    for error in errors {
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error:?}");
+        println!("probe: {error}");
+    }
+    held.clear();
+    let small = gpu.upload("small", &[5u32]).unwrap();
+    assert_eq!(gpu.read::<u32>(small.slice(..)).unwrap(), [5]);
+    println!("probe: works on");
+}
+
 #[test]
 fn refused() {
     let Some(gpu) = common::gpu() else { return };

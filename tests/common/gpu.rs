@@ -43,6 +43,12 @@ pub(crate) fn gpu() -> Option<&'static TestGpu> {
     gpu.as_ref()
 }
 
+/// A device of the test's own under lower limits; skipped as [`gpu`].
+pub(crate) fn gpu_with(limits: &wgpu::Limits) -> Option<TestGpu> {
+    let features = gpu()?.device.features();
+    Some(TestGpu(Gpu::open_with(features, limits).unwrap()))
+}
+
 /// An output buffer, poisoned, between two guards.
 pub(crate) struct Output {
     buffer: wgpu::Buffer,

@@ -5,7 +5,7 @@ mod gpu;
 mod random;
 
 pub(crate) use gate::{Precision, assert_exact, assert_within_gate, check_exact, check_gate};
-pub(crate) use gpu::{Output, TestGpu, gpu, rounded};
+pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with, rounded};
 pub(crate) use random::Random;
 
 /// The same numbers in f64, for the oracle.
