@@ -7,11 +7,18 @@ cd "$(dirname "$0")/.."
 # Mesa and the Vulkan loader complain without it.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 
+# The drivers that are installed here are Vulkan's; a caller may ask for another backend.
+[ "$(uname)" != Linux ] || export WGPU_BACKEND="${WGPU_BACKEND:-vulkan}"
+
 has_adapter() {
     cargo run --quiet --example adapter >/dev/null 2>&1
 }
 
 say() { printf '\n== %s\n' "$*"; }
+
+for component in clippy fmt; do
+    cargo "$component" --version >/dev/null 2>&1 || rustup component add clippy rustfmt
+done
 
 say "GPU adapter"
 # Built apart, so that a compiler's message is seen.

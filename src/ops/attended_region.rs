@@ -5,7 +5,7 @@ use crate::ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers};
 use crate::ops::largest_component::{self, Components, Connectivity, Forest, Outputs};
 use crate::ops::normalize::{Normalization, Normalize, NormalizeBuffers};
 use crate::ops::resize::{Resize, ResizeBuffers};
-use crate::ops::threshold::{Otsu, Threshold, ThresholdBuffers, ThresholdRule};
+use crate::ops::threshold::{Threshold, ThresholdRule};
 use crate::pipeline::{self, Access, Kernel, Tensor};
 use crate::resample::{Axis, Sampling};
 use crate::shaders::{self, params};
@@ -83,7 +83,6 @@ pub struct AttendedRegion {
     normalize: Normalize,
     resize: Resize,
     threshold: Threshold,
-    otsu: Option<Otsu>,
     runs: Kernel,
     components: Components,
     crop_resize: CropResize,
@@ -132,7 +131,6 @@ impl AttendedRegion {
             normalize: Normalize::new(device, options.normalization)?,
             resize: Resize::new(device, options.sampling, Element::F32)?,
             threshold: Threshold::new(device, options.threshold, options.sampling)?,
-            otsu: Otsu::new_for(OP, device, options.threshold)?,
             runs: largest_component::tile_kernel(OP, device, &shaders::ATTENDED_REGION_RUNS, &rule, &storage)?,
             components: Components::new(OP, device, options.connectivity)?,
             crop_resize: CropResize::new(device, options.crop_end, options.sampling, images)?,
@@ -210,11 +208,7 @@ impl AttendedRegion {
             let buffers = ResizeBuffers { input: map, output };
             dispatch.extend(self.resize.bind(device, planes, images.size(), buffers)?);
         }
-        if let Some(mask) = buffers.mask {
-            let buffers = ThresholdBuffers { map, mask };
-            dispatch.extend(self.threshold.bind(device, features.plane(), images.size(), buffers)?);
-        }
-        dispatch.extend(self.bind_components(device, features, images.plane(), map, outputs)?);
+        dispatch.extend(self.bind_components(device, features, images.plane(), map, buffers.mask, outputs)?);
         if let Some((source, crops)) = crops {
             let buffers = CropResizeBuffers { images: source, boxes: buffers.boxes, crops };
             dispatch.extend(self.crop_resize.bind(device, images, crop, buffers)?);
@@ -222,23 +216,25 @@ impl AttendedRegion {
         Ok(dispatch)
     }
 
-    /// From the map to the boxes.
+    /// From the map to the boxes, by way of the mask where that is asked for.
     fn bind_components(
         &self,
         device: &wgpu::Device,
         features: Nchw,
         mask: Nhw,
         map: wgpu::BufferSlice<'_>,
+        mask_out: Option<wgpu::BufferSlice<'_>>,
         outputs: Outputs<'_>,
     ) -> Result<Dispatch, Error> {
         let mut steps = Vec::new();
         let batch = features.batch;
         let axes @ [rows, columns] = Axis::both(OP, features.size(), mask.size(), self.options.sampling)?;
         let map = Tensor::read("map", map, features.size().pixels(), 4);
-        let levels = match &self.otsu {
-            Some(otsu) => Some(otsu.bind(OP, device, batch, axes, mask.size(), map, &mut steps)?),
-            None => None,
-        };
+        let levels = self.threshold.bind_levels(OP, device, batch, axes, mask.size(), map, &mut steps)?;
+        if let Some(slice) = mask_out {
+            let tensors = [map, Tensor::write("mask", slice, mask.size().pixels(), 4)];
+            self.threshold.bind_mask(device, batch, axes, mask.size(), tensors, levels.as_ref(), &mut steps)?;
+        }
         let levels = Tensor::read_if("levels", levels.as_ref().map(|buffer| buffer.slice(..)), 1, 4);
         let threshold = self.options.threshold.value(OP)?;
         let forest = Forest::new(OP, device, mask)?;

@@ -116,7 +116,7 @@ impl Threshold {
     /// workgroups hold fewer than 256 invocations.
     pub fn new(device: &wgpu::Device, rule: ThresholdRule, sampling: Sampling) -> Result<Self, Error> {
         rule.value(OP)?;
-        let otsu = Otsu::new_for(OP, device, rule)?;
+        let otsu = Otsu::new_for(device, rule)?;
         let kernel = Kernel::new(
             device,
             &Build {
@@ -157,38 +157,64 @@ impl Threshold {
             return Ok(Dispatch::default());
         }
         pipeline::check_source(OP, "map", shape.size())?;
-        let axes @ [rows, columns] = Axis::both(OP, shape.size(), size, self.sampling)?;
+        let axes = Axis::both(OP, shape.size(), size, self.sampling)?;
         let mut steps = Vec::new();
-        let levels = match &self.otsu {
-            Some(otsu) => Some(otsu.bind(OP, device, shape.batch, axes, size, map, &mut steps)?),
-            None => None,
-        };
-        let levels = Tensor::read_if("levels", levels.as_ref().map(|buffer| buffer.slice(..)), 1, 4);
-        let threshold = self.rule.value(OP)?;
-        let tensors = [map, levels, output];
-        steps.extend(self.kernel.bind(device, shape.batch, pipeline::tiles(size), &tensors, None, |part, bases| {
-            Params {
-                origin_x: part.origin[0],
-                origin_y: part.origin[1],
-                map_base: bases[0],
-                levels_base: bases[1],
-                mask_base: bases[2],
-                height: size.height,
-                width: size.width,
-                threshold,
-                row_multiplier: rows.multiplier,
-                row_plus: rows.plus,
-                row_minus: rows.minus,
-                row_denominator: rows.denominator,
-                map_height: rows.length,
-                column_multiplier: columns.multiplier,
-                column_plus: columns.plus,
-                column_minus: columns.minus,
-                column_denominator: columns.denominator,
-                map_width: columns.length,
-            }
-        })?);
+        let levels = self.bind_levels(OP, device, shape.batch, axes, size, map, &mut steps)?;
+        self.bind_mask(device, shape.batch, axes, size, [map, output], levels.as_ref(), &mut steps)?;
         Ok(Dispatch::new(steps))
+    }
+
+    /// Appends the steps that find the level of each image, where the rule asks for that, and gives their buffer: `[n]` u32.
+    #[expect(clippy::too_many_arguments, reason = "one half of `bind`, which `AttendedRegion` shares")]
+    pub(crate) fn bind_levels(
+        &self,
+        op: &'static str,
+        device: &wgpu::Device,
+        batch: u32,
+        axes: [Axis; 2],
+        size: Size,
+        map: Tensor<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Result<Option<wgpu::Buffer>, Error> {
+        self.otsu.as_ref().map(|otsu| otsu.bind(op, device, batch, axes, size, map, steps)).transpose()
+    }
+
+    /// Appends the step that writes the mask: `tensors` are map and mask.
+    #[expect(clippy::too_many_arguments, reason = "the other half of `bind`, which `AttendedRegion` shares")]
+    pub(crate) fn bind_mask(
+        &self,
+        device: &wgpu::Device,
+        batch: u32,
+        [rows, columns]: [Axis; 2],
+        size: Size,
+        [map, mask]: [Tensor<'_>; 2],
+        levels: Option<&wgpu::Buffer>,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), Error> {
+        let levels = Tensor::read_if("levels", levels.map(|buffer| buffer.slice(..)), 1, 4);
+        let threshold = self.rule.value(OP)?;
+        let (tensors, groups) = ([map, levels, mask], pipeline::tiles(size));
+        steps.extend(self.kernel.bind(device, batch, groups, &tensors, None, |part, bases| Params {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            map_base: bases[0],
+            levels_base: bases[1],
+            mask_base: bases[2],
+            height: size.height,
+            width: size.width,
+            threshold,
+            row_multiplier: rows.multiplier,
+            row_plus: rows.plus,
+            row_minus: rows.minus,
+            row_denominator: rows.denominator,
+            map_height: rows.length,
+            column_multiplier: columns.multiplier,
+            column_plus: columns.plus,
+            column_minus: columns.minus,
+            column_denominator: columns.denominator,
+            map_width: columns.length,
+        })?);
+        Ok(())
     }
 
     /// What one run moves and computes: the map read once (twice for Otsu's), the mask written once.
@@ -202,14 +228,14 @@ impl Threshold {
 
 /// The level of each image by Otsu's method.
 #[derive(Clone, Debug)]
-pub(crate) struct Otsu {
+struct Otsu {
     histogram: Kernel,
     otsu: Kernel,
 }
 
 impl Otsu {
     /// `None` for a rule that has its level.
-    pub(crate) fn new_for(op: &'static str, device: &wgpu::Device, rule: ThresholdRule) -> Result<Option<Self>, Error> {
+    fn new_for(device: &wgpu::Device, rule: ThresholdRule) -> Result<Option<Self>, Error> {
         if rule != ThresholdRule::Otsu {
             return Ok(None);
         }
@@ -217,7 +243,7 @@ impl Otsu {
             Kernel::new(
                 device,
                 &Build {
-                    op,
+                    op: OP,
                     shader,
                     variant: Variant::F32,
                     constants,
@@ -239,9 +265,8 @@ impl Otsu {
         }))
     }
 
-    /// Appends the steps that fill the buffer that it returns: `[n]` u32. `map` is the operator's tensor of that name.
-    #[expect(clippy::too_many_arguments, reason = "what `Threshold::bind` and `AttendedRegion::bind` share")]
-    pub(crate) fn bind(
+    #[expect(clippy::too_many_arguments, reason = "what `Threshold::bind_levels` is given")]
+    fn bind(
         &self,
         op: &'static str,
         device: &wgpu::Device,
