@@ -18,12 +18,12 @@ struct Params {
     row_plus: u32,
     row_minus: u32,
     row_denominator: u32,
-    input_height: u32,
+    row_length: u32,
     column_multiplier: u32,
     column_plus: u32,
     column_minus: u32,
     column_denominator: u32,
-    input_width: u32,
+    column_length: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -39,11 +39,11 @@ fn resize(
     if column >= params.width || row >= params.height {
         return;
     }
-    let rows = tap(Axis(params.row_multiplier, params.row_plus, params.row_minus, params.row_denominator, params.input_height), row);
-    let columns = tap(Axis(params.column_multiplier, params.column_plus, params.column_minus, params.column_denominator, params.input_width), column);
-    let plane = params.input_base + global.z * params.input_height * params.input_width;
-    let low = plane + rows.low * params.input_width;
-    let high = plane + rows.high * params.input_width;
+    let rows = tap(Axis(params.row_multiplier, params.row_plus, params.row_minus, params.row_denominator, params.row_length), row);
+    let columns = tap(Axis(params.column_multiplier, params.column_plus, params.column_minus, params.column_denominator, params.column_length), column);
+    let plane = params.input_base + global.z * params.row_length * params.column_length;
+    let low = plane + rows.low * params.column_length;
+    let high = plane + rows.high * params.column_length;
     let value = blend(
         blend(f32(input[low + columns.low]), f32(input[high + columns.low]), rows.weight),
         blend(f32(input[low + columns.high]), f32(input[high + columns.high]), rows.weight),

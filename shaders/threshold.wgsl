@@ -23,12 +23,12 @@ struct Params {
     row_plus: u32,
     row_minus: u32,
     row_denominator: u32,
-    map_height: u32,
+    row_length: u32,
     column_multiplier: u32,
     column_plus: u32,
     column_minus: u32,
     column_denominator: u32,
-    map_width: u32,
+    column_length: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

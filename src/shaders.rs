@@ -66,7 +66,71 @@ impl Shader {
 }
 
 /// Declares the host's view of a kernel's `Params`: a plain struct, and its members for the tests to compare with WGSL.
+/// `axes` before the name adds the two axes of a resampling behind the members, `tiles` puts the tiles of a mask before them; both
+/// add a constructor that fills these.
 macro_rules! params {
+    (tiles $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
+        $crate::shaders::params!($name {
+            origin_x: u32,
+            origin_y: u32,
+            width: u32,
+            height: u32,
+            tiles_wide: u32,
+            tiles_high: u32,
+            tile_stride: u32,
+            node_stride: u32,
+            $($field: $ty,)*
+        });
+
+        impl $name {
+            /// Everything else is zero.
+            fn part(forest: &Forest, part: &$crate::plan::Part) -> Self {
+                let mut params: Self = bytemuck::Zeroable::zeroed();
+                [params.origin_x, params.origin_y] = part.origin;
+                params.width = forest.shape.width;
+                params.height = forest.shape.height;
+                params.tiles_wide = forest.tiles_wide;
+                params.tiles_high = forest.tiles_high;
+                params.tile_stride = forest.tile_stride;
+                params.node_stride = forest.node_stride;
+                params
+            }
+        }
+    };
+    (axes $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
+        $crate::shaders::params!($name {
+            $($field: $ty,)*
+            row_multiplier: u32,
+            row_plus: u32,
+            row_minus: u32,
+            row_denominator: u32,
+            row_length: u32,
+            column_multiplier: u32,
+            column_plus: u32,
+            column_minus: u32,
+            column_denominator: u32,
+            column_length: u32,
+        });
+
+        impl $name {
+            /// Everything else is zero.
+            pub(crate) fn resampling([rows, columns]: [$crate::resample::Axis; 2]) -> Self {
+                Self {
+                    row_multiplier: rows.multiplier,
+                    row_plus: rows.plus,
+                    row_minus: rows.minus,
+                    row_denominator: rows.denominator,
+                    row_length: rows.length,
+                    column_multiplier: columns.multiplier,
+                    column_plus: columns.plus,
+                    column_minus: columns.minus,
+                    column_denominator: columns.denominator,
+                    column_length: columns.length,
+                    ..bytemuck::Zeroable::zeroed()
+                }
+            }
+        }
+    };
     ($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
         $(#[$doc])*
         #[repr(C)]

@@ -13,7 +13,7 @@ use crate::{Cost, Dispatch, Element, Error, Nchw, Nhw, Size};
 
 const OP: &str = "attended_region";
 
-params!(RunsParams {
+params!(axes RunsParams {
     origin_x: u32,
     origin_y: u32,
     width: u32,
@@ -24,16 +24,6 @@ params!(RunsParams {
     levels_base: u32,
     boxes_base: u32,
     threshold: f32,
-    row_multiplier: u32,
-    row_plus: u32,
-    row_minus: u32,
-    row_denominator: u32,
-    map_height: u32,
-    column_multiplier: u32,
-    column_plus: u32,
-    column_minus: u32,
-    column_denominator: u32,
-    map_width: u32,
 });
 
 /// What an [`AttendedRegion`] does at each step. The default is the paper's: `max |f|`, min-max normalisation, half-pixel bilinear
@@ -228,7 +218,7 @@ impl AttendedRegion {
     ) -> Result<Dispatch, Error> {
         let mut steps = Vec::new();
         let batch = features.batch;
-        let axes @ [rows, columns] = Axis::both(OP, features.size(), mask.size(), self.options.sampling)?;
+        let axes = Axis::both(OP, features.size(), mask.size(), self.options.sampling)?;
         let map = Tensor::read("map", map, features.size().pixels(), 4);
         let levels = self.threshold.bind_levels(OP, device, batch, axes, mask.size(), map, &mut steps)?;
         if let Some(slice) = mask_out {
@@ -251,16 +241,7 @@ impl AttendedRegion {
             levels_base: bases[1],
             boxes_base: bases[3],
             threshold,
-            row_multiplier: rows.multiplier,
-            row_plus: rows.plus,
-            row_minus: rows.minus,
-            row_denominator: rows.denominator,
-            map_height: rows.length,
-            column_multiplier: columns.multiplier,
-            column_plus: columns.plus,
-            column_minus: columns.minus,
-            column_denominator: columns.denominator,
-            map_width: columns.length,
+            ..RunsParams::resampling(axes)
         })?);
         self.components.bind(device, &forest, outputs, &mut steps)?;
         Ok(Dispatch::new(steps))

@@ -8,7 +8,7 @@ use crate::{Cost, Dispatch, Element, Error, Nchw, Nhw};
 
 const OP: &str = "heat_overlay";
 
-params!(Params {
+params!(axes Params {
     origin_x: u32,
     origin_y: u32,
     map_base: u32,
@@ -17,18 +17,8 @@ params!(Params {
     opacity: f32,
     height: u32,
     width: u32,
-    row_multiplier: u32,
-    row_plus: u32,
-    row_minus: u32,
-    row_denominator: u32,
-    map_height: u32,
-    column_multiplier: u32,
-    column_plus: u32,
-    column_minus: u32,
-    column_denominator: u32,
-    map_width: u32,
 });
-params!(TextureParams {
+params!(axes TextureParams {
     origin_x: u32,
     origin_y: u32,
     map_base: u32,
@@ -37,16 +27,6 @@ params!(TextureParams {
     opacity: f32,
     height: u32,
     width: u32,
-    row_multiplier: u32,
-    row_plus: u32,
-    row_minus: u32,
-    row_denominator: u32,
-    map_height: u32,
-    column_multiplier: u32,
-    column_plus: u32,
-    column_minus: u32,
-    column_denominator: u32,
-    map_width: u32,
 });
 
 /// Blends a map, in colour, over pictures: `map [n, mh, mw]`, `pictures [n, 3, h, w]` -> RGBA8 `[n, h, w]`.
@@ -149,7 +129,7 @@ impl HeatOverlay {
         if pictures.is_empty() {
             return Ok(Dispatch::default());
         }
-        let [rows, columns] = self.axes(map, pictures)?;
+        let axes = self.axes(map, pictures)?;
         let groups = pipeline::tiles(size);
         let steps = self.to_buffer.bind(device, pictures.batch, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
@@ -160,16 +140,7 @@ impl HeatOverlay {
             opacity,
             height: size.height,
             width: size.width,
-            row_multiplier: rows.multiplier,
-            row_plus: rows.plus,
-            row_minus: rows.minus,
-            row_denominator: rows.denominator,
-            map_height: rows.length,
-            column_multiplier: columns.multiplier,
-            column_plus: columns.plus,
-            column_minus: columns.minus,
-            column_denominator: columns.denominator,
-            map_width: columns.length,
+            ..Params::resampling(axes)
         })?;
         Ok(Dispatch::new(steps))
     }
@@ -194,7 +165,7 @@ impl HeatOverlay {
         if pictures.is_empty() {
             return Ok(Dispatch::default());
         }
-        let [rows, columns] = self.axes(map, pictures)?;
+        let axes = self.axes(map, pictures)?;
         let texture = buffers.overlay;
         let fits = texture.format() == wgpu::TextureFormat::Rgba8Unorm
             && texture.dimension() == wgpu::TextureDimension::D2
@@ -244,16 +215,7 @@ impl HeatOverlay {
             opacity,
             height: size.height,
             width: size.width,
-            row_multiplier: rows.multiplier,
-            row_plus: rows.plus,
-            row_minus: rows.minus,
-            row_denominator: rows.denominator,
-            map_height: rows.length,
-            column_multiplier: columns.multiplier,
-            column_plus: columns.plus,
-            column_minus: columns.minus,
-            column_denominator: columns.denominator,
-            map_width: columns.length,
+            ..TextureParams::resampling(axes)
         };
         let steps = self.to_texture.bind(device, pictures.batch, groups, &tensors, Some(&view), bind)?;
         Ok(Dispatch::new(steps))

@@ -27,59 +27,19 @@ params!(RunsParams {
     mask_base: u32,
     boxes_base: u32,
 });
-params!(TileParams {
-    origin_x: u32,
-    origin_y: u32,
-    width: u32,
-    height: u32,
-    tiles_wide: u32,
-    tiles_high: u32,
-    tile_stride: u32,
-    node_stride: u32,
+params!(tiles TileParams {
 });
-params!(PickParams {
-    origin_x: u32,
-    origin_y: u32,
-    width: u32,
-    height: u32,
-    tiles_wide: u32,
-    tiles_high: u32,
-    tile_stride: u32,
-    node_stride: u32,
+params!(tiles PickParams {
     parts: u32,
 });
-params!(SelectParams {
-    origin_x: u32,
-    origin_y: u32,
-    width: u32,
-    height: u32,
-    tiles_wide: u32,
-    tiles_high: u32,
-    tile_stride: u32,
-    node_stride: u32,
+params!(tiles SelectParams {
     boxes_base: u32,
     parts: u32,
 });
-params!(ExpandParams {
-    origin_x: u32,
-    origin_y: u32,
-    width: u32,
-    height: u32,
-    tiles_wide: u32,
-    tiles_high: u32,
-    tile_stride: u32,
-    node_stride: u32,
+params!(tiles ExpandParams {
     component_base: u32,
 });
-params!(LabelsParams {
-    origin_x: u32,
-    origin_y: u32,
-    width: u32,
-    height: u32,
-    tiles_wide: u32,
-    tiles_high: u32,
-    tile_stride: u32,
-    node_stride: u32,
+params!(tiles LabelsParams {
     labels_base: u32,
     sizes_base: u32,
 });
@@ -396,8 +356,7 @@ impl Components {
     ) -> Result<(), Error> {
         let [read, write] = [Access::Read, Access::Write];
         let batch = forest.shape.batch;
-        let Forest { tiles_wide, tiles_high, tile_stride, node_stride, parts, .. } = *forest;
-        let Nhw { height, width, .. } = forest.shape;
+        let parts = forest.parts;
         debug_assert!(batch > 0, "{}: an empty batch has no forest", forest.op);
         // As the kernels load them: tiles as two vectors of four words, what was found as pairs.
         let bits = |access| forest.tensor("bits", &forest.bits, 16, access);
@@ -407,16 +366,7 @@ impl Components {
         let sizes = |access| forest.tensor("sizes", &forest.sizes, 4, access);
         let picked = |access| forest.tensor("parts", &forest.picked, 8, access);
         let by_tile = forest.tile_groups();
-        let tile_params = |part: &crate::plan::Part, _: &[u32]| TileParams {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            width,
-            height,
-            tiles_wide,
-            tiles_high,
-            tile_stride,
-            node_stride,
-        };
+        let tile_params = |part: &crate::plan::Part, _: &[u32]| TileParams::part(forest, part);
         let tensors = [bits(read), parent(write), sizes(write), roots(write), best(write)];
         steps.extend(self.tiles.bind(device, batch, by_tile, &tensors, None, tile_params)?);
         steps.extend(self.merge.bind(device, batch, by_tile, &[bits(read), parent(write)], None, tile_params)?);
@@ -424,58 +374,30 @@ impl Components {
         steps.extend(self.count.bind(device, batch, by_tile, &tensors, None, tile_params)?);
         let tensors = [roots(read), sizes(read), best(read), picked(write)];
         steps.extend(self.pick.bind(device, batch, [parts, 1], &tensors, None, |part, _| PickParams {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            width,
-            height,
-            tiles_wide,
-            tiles_high,
-            tile_stride,
-            node_stride,
             parts,
+            ..PickParams::part(forest, part)
         })?);
         // Before the selection, which clears every other component's bits.
         if let Some([labels, label_sizes]) = outputs.all {
             let tensors = [bits(read), roots(read), parent(read), sizes(read), labels, label_sizes];
             steps.extend(self.labels.bind(device, batch, by_tile, &tensors, None, |part, bases| LabelsParams {
-                origin_x: part.origin[0],
-                origin_y: part.origin[1],
-                width,
-                height,
-                tiles_wide,
-                tiles_high,
-                tile_stride,
-                node_stride,
                 labels_base: bases[4],
                 sizes_base: bases[5],
+                ..LabelsParams::part(forest, part)
             })?);
         }
         let tensors = [picked(read), best(read), roots(read), parent(read), bits(write), outputs.boxes];
         steps.extend(self.select.bind(device, batch, by_tile, &tensors, None, |part, bases| SelectParams {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            width,
-            height,
-            tiles_wide,
-            tiles_high,
-            tile_stride,
-            node_stride,
             boxes_base: bases[5],
             parts,
+            ..SelectParams::part(forest, part)
         })?);
         if let Some(component) = outputs.component {
             let tensors = [forest.bits(read), component];
             let groups = forest.word_groups();
             steps.extend(self.expand.bind(device, batch, groups, &tensors, None, |part, bases| ExpandParams {
-                origin_x: part.origin[0],
-                origin_y: part.origin[1],
-                width,
-                height,
-                tiles_wide,
-                tiles_high,
-                tile_stride,
-                node_stride,
                 component_base: bases[1],
+                ..ExpandParams::part(forest, part)
             })?);
         }
         Ok(())

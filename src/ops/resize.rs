@@ -7,23 +7,13 @@ use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
 const OP: &str = "resize";
 
-params!(Params {
+params!(axes Params {
     origin_x: u32,
     origin_y: u32,
     input_base: u32,
     output_base: u32,
     height: u32,
     width: u32,
-    row_multiplier: u32,
-    row_plus: u32,
-    row_minus: u32,
-    row_denominator: u32,
-    input_height: u32,
-    column_multiplier: u32,
-    column_plus: u32,
-    column_minus: u32,
-    column_denominator: u32,
-    input_width: u32,
 });
 
 /// Resamples `input [n, c, h, w] -> output [n, c, oh, ow]`, bilinear, without antialiasing, to any size.
@@ -98,7 +88,7 @@ impl Resize {
             return Ok(Dispatch::default());
         }
         pipeline::check_source(OP, "input", shape.size())?;
-        let [rows, columns] = Axis::both(OP, shape.size(), size, self.sampling)?;
+        let axes = Axis::both(OP, shape.size(), size, self.sampling)?;
         let steps = self.kernel.bind(device, planes, pipeline::tiles(size), &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
@@ -106,16 +96,7 @@ impl Resize {
             output_base: bases[1],
             height: size.height,
             width: size.width,
-            row_multiplier: rows.multiplier,
-            row_plus: rows.plus,
-            row_minus: rows.minus,
-            row_denominator: rows.denominator,
-            input_height: rows.length,
-            column_multiplier: columns.multiplier,
-            column_plus: columns.plus,
-            column_minus: columns.minus,
-            column_denominator: columns.denominator,
-            input_width: columns.length,
+            ..Params::resampling(axes)
         })?;
         Ok(Dispatch::new(steps))
     }

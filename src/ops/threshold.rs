@@ -14,26 +14,16 @@ const MAX_SHARES: u32 = 64;
 /// Beyond this, sums of levels leave 32 bits in the kernel.
 const MAX_OTSU_PIXELS: u64 = 1 << 24;
 
-params!(HistogramParams {
+params!(axes HistogramParams {
     origin: u32,
     map_base: u32,
     bins_base: u32,
     height: u32,
     width: u32,
     shares: u32,
-    row_multiplier: u32,
-    row_plus: u32,
-    row_minus: u32,
-    row_denominator: u32,
-    map_height: u32,
-    column_multiplier: u32,
-    column_plus: u32,
-    column_minus: u32,
-    column_denominator: u32,
-    map_width: u32,
 });
 params!(OtsuParams { bins_base: u32, levels_base: u32 });
-params!(Params {
+params!(axes Params {
     origin_x: u32,
     origin_y: u32,
     map_base: u32,
@@ -42,16 +32,6 @@ params!(Params {
     height: u32,
     width: u32,
     threshold: f32,
-    row_multiplier: u32,
-    row_plus: u32,
-    row_minus: u32,
-    row_denominator: u32,
-    map_height: u32,
-    column_multiplier: u32,
-    column_plus: u32,
-    column_minus: u32,
-    column_denominator: u32,
-    map_width: u32,
 });
 
 /// When a pixel of a map belongs to the mask. All comparisons are strict, and NaN exceeds nothing.
@@ -185,7 +165,7 @@ impl Threshold {
         &self,
         device: &wgpu::Device,
         batch: u32,
-        [rows, columns]: [Axis; 2],
+        axes: [Axis; 2],
         size: Size,
         [map, mask]: [Tensor<'_>; 2],
         levels: Option<&wgpu::Buffer>,
@@ -203,16 +183,7 @@ impl Threshold {
             height: size.height,
             width: size.width,
             threshold,
-            row_multiplier: rows.multiplier,
-            row_plus: rows.plus,
-            row_minus: rows.minus,
-            row_denominator: rows.denominator,
-            map_height: rows.length,
-            column_multiplier: columns.multiplier,
-            column_plus: columns.plus,
-            column_minus: columns.minus,
-            column_denominator: columns.denominator,
-            map_width: columns.length,
+            ..Params::resampling(axes)
         })?);
         Ok(())
     }
@@ -271,7 +242,7 @@ impl Otsu {
         op: &'static str,
         device: &wgpu::Device,
         batch: u32,
-        [rows, columns]: [Axis; 2],
+        axes: [Axis; 2],
         size: Size,
         map: Tensor<'_>,
         steps: &mut Vec<Step>,
@@ -297,16 +268,7 @@ impl Otsu {
                 height: size.height,
                 width: size.width,
                 shares,
-                row_multiplier: rows.multiplier,
-                row_plus: rows.plus,
-                row_minus: rows.minus,
-                row_denominator: rows.denominator,
-                map_height: rows.length,
-                column_multiplier: columns.multiplier,
-                column_plus: columns.plus,
-                column_minus: columns.minus,
-                column_denominator: columns.denominator,
-                map_width: columns.length,
+                ..HistogramParams::resampling(axes)
             }
         })?);
         let tensors = [bins, Tensor::write("levels", levels.slice(..), 1, 4)];
