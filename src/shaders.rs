@@ -19,7 +19,8 @@ pub struct Shader {
     pub params: &'static [Member],
 }
 
-/// What the aliases `Element` (as stored), `Real` (as computed) and `Bits` (as bits) stand for.
+/// What the aliases `Element` (as stored), `Real` (as computed) and `Bits` (as bits) stand for. `Scalar` is one element as
+/// stored, and `lane_sum`, `lane_max` and `lane_first` reduce a load to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// Scalar type of the tensors that vary.
@@ -61,7 +62,17 @@ impl Shader {
             lanes => format!("vec{lanes}<{scalar}>"),
         };
         let (element, real, bits) = (vector(scalar), vector("f32"), vector("u32"));
-        format!("{enable}alias Element = {element}; alias Real = {real}; alias Bits = {bits}; {wgsl}", wgsl = self.wgsl)
+        // WGSL's arithmetic is the same for scalars and vectors, but for what reduces the lanes.
+        let (sum, max, first) = match variant.lanes {
+            1 => ("v", "v", "v"),
+            _ => ("(v.x + v.y) + (v.z + v.w)", "max(max(v.x, v.y), max(v.z, v.w))", "v.x"),
+        };
+        format!(
+            "{enable}alias Scalar = {scalar}; alias Element = {element}; alias Real = {real}; alias Bits = {bits}; \
+             fn lane_sum(v: Real) -> f32 {{ return {sum}; }} fn lane_max(v: Bits) -> u32 {{ return {max}; }} \
+             fn lane_first(v: Real) -> f32 {{ return {first}; }} {wgsl}",
+            wgsl = self.wgsl
+        )
     }
 }
 
@@ -109,8 +120,21 @@ const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Varian
 /// [`AttentionMap`](crate::AttentionMap).
 pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, crate::ops::attention_map::Params, "ordered");
 
+/// [`ChannelScale`](crate::ChannelScale), and the second layer of [`SqueezeExcite`](crate::SqueezeExcite) with it.
+pub const CHANNEL_SCALE: Shader =
+    shader!("channel_scale", VECTORS, crate::ops::channel_scale::Params, "activation", "ordered");
+/// [`Dense`](crate::Dense).
+pub const DENSE: Shader = shader!("dense", VECTORS, crate::ops::dense::Params, "activation", "batch_norm", "ordered");
+/// [`GlobalPool`](crate::GlobalPool).
+pub const GLOBAL_POOL: Shader = shader!("global_pool", VECTORS, crate::ops::global_pool::Params, "ordered");
+/// The convolution of [`SpatialGate`](crate::SpatialGate).
+pub const SPATIAL_CONV: Shader =
+    shader!("spatial_conv", ELEMENTS, crate::ops::cbam::ConvParams, "activation", "batch_norm");
+/// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).
+pub const SPATIAL_SQUEEZE: Shader = shader!("spatial_squeeze", VECTORS, crate::ops::cbam::SqueezeParams, "ordered");
+
 /// Every kernel, by name.
-pub const ALL: &[Shader] = &[ATTENTION_MAP];
+pub const ALL: &[Shader] = &[ATTENTION_MAP, CHANNEL_SCALE, DENSE, GLOBAL_POOL, SPATIAL_CONV, SPATIAL_SQUEEZE];
 
 #[cfg(test)]
 mod tests {

@@ -35,3 +35,8 @@ fn run(ops: &[&str]) {
 fn attention() {
     run(&["attention_map"]);
 }
+
+#[test]
+fn gates() {
+    run(&["bisenet_arm", "bisenet_ffm", "cbam", "cbam_channel", "cbam_spatial", "se_residual", "squeeze_excite"]);
+}

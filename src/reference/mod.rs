@@ -5,8 +5,24 @@
 //! indexing does: these are for checking and for machines without a GPU, not for untrusted shapes.
 
 mod attention_map;
+mod bisenet;
+mod cbam;
+mod channel_scale;
+mod dense;
+mod eca;
+mod global_pool;
+mod scse;
+mod squeeze_excite;
 
 pub use attention_map::attention_map;
+pub use bisenet::bisenet;
+pub use cbam::{cbam, spatial_gate};
+pub use channel_scale::channel_scale;
+pub use dense::{Layer, Norm, dense, side_by_side};
+pub use eca::eca;
+pub use global_pool::{global_max, global_mean};
+pub use scse::scse;
+pub use squeeze_excite::{Excitation, squeeze_excite};
 
 /// A number of any size in the float type of a reference.
 pub(crate) fn real<T: num_traits::Float>(value: f64) -> T {
