@@ -43,6 +43,13 @@ pub(crate) fn gpu() -> Option<&'static TestGpu> {
     gpu.as_ref()
 }
 
+/// A device with less room for each binding, so that plans divide the work; `None` as [`gpu`].
+pub(crate) fn gpu_with_bindings_of(bytes: u64) -> Option<TestGpu> {
+    gpu()?;
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: bytes, ..wgpu::Limits::default() };
+    Some(TestGpu(Gpu::open_with(wgpu::Features::SHADER_F16, &limits).unwrap()))
+}
+
 /// An output buffer, poisoned, between two guards.
 pub(crate) struct Output {
     buffer: wgpu::Buffer,
@@ -81,6 +88,18 @@ impl TestGpu {
         let bytes = len * bytes as usize;
         let words = (bytes.next_multiple_of(4) + 2 * GUARD) / 4;
         Output { buffer: self.upload("output", &vec![POISON; words]).unwrap(), bytes }
+    }
+
+    /// An output that holds numbers already, for operators that work in place.
+    pub(crate) fn filled(&self, values: &[f32], element: Element) -> Output {
+        let contents: Vec<u8> = match element {
+            Element::F32 => bytemuck::cast_slice(values).to_vec(),
+            Element::F16 => values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
+        };
+        let words = (contents.len().next_multiple_of(4) + 2 * GUARD) / 4;
+        let mut bytes: Vec<u8> = POISON.repeat(words);
+        bytes[GUARD..GUARD + contents.len()].copy_from_slice(&contents);
+        Output { buffer: self.upload("output", &bytes).unwrap(), bytes: contents.len() }
     }
 
     pub(crate) fn dispatch(&self, dispatch: &Dispatch) {

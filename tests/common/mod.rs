@@ -4,11 +4,19 @@ mod gate;
 mod gpu;
 mod random;
 
-pub(crate) use gate::{Precision, assert_exact, assert_within_gate, check_exact, check_gate};
-pub(crate) use gpu::{Output, TestGpu, gpu, rounded};
+pub(crate) use gate::{
+    Precision, assert_exact, assert_within_gate, assert_within_gate_of_exp, check_exact, check_gate,
+    check_gate_with_room,
+};
+pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with_bindings_of, rounded};
 pub(crate) use random::Random;
 
 /// The same numbers in f64, for the oracle.
 pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
+}
+
+/// The largest magnitude of finite numbers.
+pub(crate) fn largest(values: &[f32]) -> f64 {
+    values.iter().filter(|value| value.is_finite()).fold(0.0, |largest, value| largest.max(f64::from(value.abs())))
 }
