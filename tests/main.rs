@@ -5,5 +5,14 @@ mod cases;
 mod common;
 
 mod attention_map;
+mod bisenet;
+mod cbam;
+mod channel_scale;
+mod dense;
+mod eca;
+mod global_pool;
 mod golden;
 mod harness;
+mod papers;
+mod scse;
+mod squeeze_excite;

@@ -336,7 +336,7 @@ pub(super) fn bisenet(gpu: Option<&Gpu>, case: &Case) -> Both {
     };
     let channels = shape.channels;
     let module = if ffm { BiSeNetModule::FeatureFusion } else { BiSeNetModule::AttentionRefinement };
-    match if ffm { case.text("form")? } else { "conv_bn" } {
+    match if ffm && !case.attrs["form"].is_null() { case.text("form")? } else { "conv_bn" } {
         "mlp" => {
             let weights = Weights::new(case, channels)?;
             return excite(gpu, (f, shape), &weights, None, SqueezeExciteOptions::FEATURE_FUSION);
