@@ -1,22 +1,38 @@
 //! `cargo bench` times every operator; `cargo bench -- attention_map` one of them. Each is checked against its reference first.
 //! Times are the GPU's own where it has timestamps. A table of all rows follows at the end.
 
+mod attended_region;
 mod attention_map;
 mod bisenet;
+mod bounding_box;
 mod cbam;
 mod channel_scale;
 mod common;
+mod crop_resize;
 mod dense;
 mod eca;
 mod global_pool;
+mod heat_overlay;
+mod largest_component;
+mod normalize;
+mod resize;
 mod scse;
 mod squeeze_excite;
+mod threshold;
 
 use common::Bench;
 
 fn main() {
     let Some(mut bench) = Bench::open() else { return };
     attention_map::bench(&mut bench);
+    normalize::bench(&mut bench);
+    resize::bench(&mut bench);
+    threshold::bench(&mut bench);
+    largest_component::bench(&mut bench);
+    bounding_box::bench(&mut bench);
+    crop_resize::bench(&mut bench);
+    heat_overlay::bench(&mut bench);
+    attended_region::bench(&mut bench);
     global_pool::bench(&mut bench);
     dense::bench(&mut bench);
     channel_scale::bench(&mut bench);

@@ -101,9 +101,10 @@ pub enum Error {
         /// The feature's name in wgpu.
         feature: &'static str,
     },
-    /// The work does not fit a limit of the device, and it can't be split.
+    /// The work does not fit a limit of the device or of the kernel, and it can't be split.
     #[error(
-        "{op}: needs {limit} of {needed}, the device was created with {given}; raise it in `DeviceDescriptor::required_limits` or divide the work"
+        "{op}: {limit} would be {needed}, at most {given} is possible; divide the work, or raise the limit in \
+         `DeviceDescriptor::required_limits` where it is one of the device's"
     )]
     LimitExceeded {
         /// The operator.

@@ -1,7 +1,45 @@
-//! GPU compute kernels for visual attention.
+//! GPU compute kernels for visual attention, recorded into your own wgpu compute pass.
+//!
+//! | operator | kernels | reference | source |
+//! | --- | --- | --- | --- |
+//! | [`AttentionMap`] | [`attention_map`](shaders::ATTENTION_MAP) | [`reference::attention_map`] | AG-CNN, arXiv:1801.09927, Eq. 3; CBAM, arXiv:1807.06521, Eq. 3 |
+//! | [`Normalize`] | [`normalize_range`](shaders::NORMALIZE_RANGE), [`normalize`](shaders::NORMALIZE) | [`reference::normalize`] | AG-CNN, Sec. III-B |
+//! | [`Resize`] | [`resize`](shaders::RESIZE) | [`reference::resize`] | bilinear, as PyTorch's `interpolate` |
+//! | [`Threshold`] | [`threshold`](shaders::THRESHOLD), [`threshold_histogram`](shaders::THRESHOLD_HISTOGRAM), [`threshold_otsu`](shaders::THRESHOLD_OTSU) | [`reference::threshold`] | AG-CNN, Eq. 4; Otsu 1979 |
+//! | [`LargestComponent`] | [`runs`](shaders::LARGEST_COMPONENT_RUNS), [`tiles`](shaders::LARGEST_COMPONENT_TILES), [`merge`](shaders::LARGEST_COMPONENT_MERGE), [`count`](shaders::LARGEST_COMPONENT_COUNT), [`pick`](shaders::LARGEST_COMPONENT_PICK), [`labels`](shaders::LARGEST_COMPONENT_LABELS), [`select`](shaders::LARGEST_COMPONENT_SELECT), [`expand`](shaders::LARGEST_COMPONENT_EXPAND) | [`reference::largest_component`] | AG-CNN, Sec. III-B |
+//! | [`BoundingBox`] | [`bounding_box_share`](shaders::BOUNDING_BOX_SHARE), [`bounding_box`](shaders::BOUNDING_BOX) | [`reference::bounding_box`] | AG-CNN, Sec. III-B |
+//! | [`CropResize`] | [`crop_resize`](shaders::CROP_RESIZE) | [`reference::crop_resize`] | AG-CNN, Sec. III-B |
+//! | [`HeatOverlay`] | [`heat_overlay`](shaders::HEAT_OVERLAY), [`heat_overlay_texture`](shaders::HEAT_OVERLAY_TEXTURE) | [`reference::heat_overlay`] | |
+//! | [`AttendedRegion`] | [`attended_region_runs`](shaders::ATTENDED_REGION_RUNS) and the above | [`reference::attended_region`] | AG-CNN, Eqs. 3 and 4, Sec. III |
+//!
+//! # How an operator is used
+//!
+//! `new` compiles for a device, once. `bind` takes shapes and buffer slices, checks everything, and gives a [`Dispatch`].
+//! [`Dispatch::record`] records it into a compute pass of yours: it can't fail, allocates nothing and can be repeated. An operator
+//! never submits, polls, maps or reads back, creates no device and installs no callback; only [`host`] does.
+//!
+//! Buffers are named fields of type [`wgpu::BufferSlice`], so arguments can't be swapped and sub-allocation works. All tensors are
+//! dense; features and images are `[n, c, h, w]`, maps and masks `[n, h, w]`.
+//!
+//! # What is refused
+//!
+//! `bind` refuses, before any call to wgpu, what wgpu would turn into an invalid encoder or a wrong result: shapes that don't fit
+//! each other or overflow, buffers that are too small, lack `STORAGE`, start at unaligned offsets or overlap an output, parameters that
+//! are not finite, work that exceeds the device's limits and can't be divided. Every [`Error`] names operator, binding or parameter, what
+//! is needed and what was given. An empty tensor is fine: nothing is recorded.
+//!
+//! # Numbers
+//!
+//! 16-bit floats are a way to store; arithmetic is 32-bit. Maxima propagate NaN, and NaN exceeds no threshold. The same adapter, driver
+//! and shapes give the same bits, however the work is divided.
+//!
+//! # Features
+//!
+//! `host` (default): [`host`], and wgpu's native backends. Without it the crate has no blocking call and compiles for the web.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod color_map;
 mod cost;
 mod element;
 mod error;
@@ -11,21 +49,37 @@ mod ops;
 mod pipeline;
 mod plan;
 pub mod reference;
+mod resample;
 pub mod shaders;
 mod shape;
 
+pub use color_map::ColorMap;
 pub use cost::Cost;
 pub use element::Element;
 pub use error::Error;
+pub use ops::attended_region::{AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions};
 pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
 pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers, BiSeNetModule};
+pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};
 pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, SpatialGate, SpatialGateBuffers};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers, Form};
+pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers};
 pub use ops::dense::{Activation, BatchNorm, Dense, DenseBuffers, DenseShape};
 pub use ops::eca::{Eca, EcaBuffers};
 pub use ops::global_pool::{GlobalPool, GlobalPoolBuffers, Squeeze};
+pub use ops::heat_overlay::{HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture};
+pub use ops::largest_component::{Connectivity, LabelBuffers, LargestComponent, LargestComponentBuffers};
+pub use ops::normalize::{Normalization, Normalize, NormalizeBuffers};
+pub use ops::resize::{Resize, ResizeBuffers};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions};
+pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule};
 pub use pipeline::{Dispatch, Step};
+pub use resample::Sampling;
 pub use shape::{Nchw, Nhw, Size};
 pub use wgpu;
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

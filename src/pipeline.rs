@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use crate::plan::{self, Part};
 use crate::shaders::{Shader, Variant};
-use crate::{Error, Nchw, Nhw};
+use crate::{Error, Nchw, Nhw, Size};
+
+const MAX_ROUNDS: u64 = 1 << 15;
 
 /// How a kernel uses a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +185,33 @@ pub(crate) fn to_u32(op: &'static str, quantity: &'static str, value: u64) -> Re
         needed: value,
         given: u64::from(u32::MAX),
     })
+}
+
+/// Refuses nested loops that one invocation would run too often: some software drivers silently end loops after 65,535 rounds,
+/// counted over all loops of an invocation.
+pub(crate) fn check_rounds(op: &'static str, rounds: [u32; 2]) -> Result<(), Error> {
+    let needed = u64::from(rounds[0]) * u64::from(rounds[1]);
+    if needed <= MAX_ROUNDS {
+        return Ok(());
+    }
+    Err(Error::LimitExceeded { op, limit: "loop rounds of one invocation", needed, given: MAX_ROUNDS })
+}
+
+/// Workgroup of the kernels with one invocation for each pixel of a picture.
+pub(crate) const TILE: [u32; 3] = [16, 4, 1];
+
+/// Workgroups of [`TILE`] that cover a picture.
+pub(crate) fn tiles(size: Size) -> [u32; 2] {
+    [size.width.div_ceil(TILE[0]), size.height.div_ceil(TILE[1])]
+}
+
+/// Refuses images without pixels where there is something to be computed from them, and axes that `i32` does not hold.
+pub(crate) fn check_source(op: &'static str, binding: &'static str, size: Size) -> Result<(), Error> {
+    let axis = 1..=i32::MAX as u32;
+    if axis.contains(&size.height) && axis.contains(&size.width) {
+        return Ok(());
+    }
+    Err(Error::InvalidShape { op, binding, given: size.to_string(), needed: "1 to 2^31 - 1 rows and columns".into() })
 }
 
 /// Refuses NaN and infinities.
@@ -571,6 +600,7 @@ impl Dispatch {
     }
 
     /// The dispatches in order. An operator over an empty tensor has none.
+    #[must_use]
     pub fn steps(&self) -> impl ExactSizeIterator<Item = &Step> {
         self.steps.iter()
     }

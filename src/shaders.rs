@@ -3,7 +3,7 @@
 //! Shared functions are appended to a kernel's file, and the line of aliases that sets the element type has no line break, so
 //! compiler messages carry the line numbers of the file under `shaders/`.
 
-use crate::Element;
+use crate::{Element, ops};
 
 /// A kernel: one WGSL file with one compute entry point of the file's name.
 #[derive(Clone, Copy, Debug)]
@@ -117,24 +117,120 @@ const PLAIN: &[Variant] = &[Variant::F32];
 const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
 
+/// [`AttendedRegion`](crate::AttendedRegion), from the map to the mask's bits.
+pub const ATTENDED_REGION_RUNS: Shader = shader!(
+    "attended_region_runs",
+    PLAIN,
+    ops::attended_region::RunsParams,
+    "component_runs",
+    "thresholded",
+    "sampled_map",
+    "bilinear",
+    "exceeds"
+);
 /// [`AttentionMap`](crate::AttentionMap).
-pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, crate::ops::attention_map::Params, "ordered");
-
+pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, ops::attention_map::Params, "ordered");
+/// [`BoundingBox`](crate::BoundingBox), second pass.
+pub const BOUNDING_BOX: Shader = shader!("bounding_box", PLAIN, ops::bounding_box::Params);
+/// [`BoundingBox`](crate::BoundingBox), first pass.
+pub const BOUNDING_BOX_SHARE: Shader = shader!("bounding_box_share", PLAIN, ops::bounding_box::ShareParams);
 /// [`ChannelScale`](crate::ChannelScale), and the second layer of [`SqueezeExcite`](crate::SqueezeExcite) with it.
 pub const CHANNEL_SCALE: Shader =
-    shader!("channel_scale", VECTORS, crate::ops::channel_scale::Params, "activation", "ordered");
+    shader!("channel_scale", VECTORS, ops::channel_scale::Params, "activation", "ordered");
+/// [`CropResize`](crate::CropResize).
+pub const CROP_RESIZE: Shader = shader!("crop_resize", ELEMENTS, ops::crop_resize::Params, "bilinear");
 /// [`Dense`](crate::Dense).
-pub const DENSE: Shader = shader!("dense", VECTORS, crate::ops::dense::Params, "activation", "batch_norm", "ordered");
+pub const DENSE: Shader = shader!("dense", VECTORS, ops::dense::Params, "activation", "batch_norm", "ordered");
 /// [`GlobalPool`](crate::GlobalPool).
-pub const GLOBAL_POOL: Shader = shader!("global_pool", VECTORS, crate::ops::global_pool::Params, "ordered");
+pub const GLOBAL_POOL: Shader = shader!("global_pool", VECTORS, ops::global_pool::Params, "ordered");
+/// [`HeatOverlay`](crate::HeatOverlay) into a buffer.
+pub const HEAT_OVERLAY: Shader =
+    shader!("heat_overlay", ELEMENTS, ops::heat_overlay::Params, "heat", "sampled_map", "bilinear");
+/// [`HeatOverlay`](crate::HeatOverlay) into a texture.
+pub const HEAT_OVERLAY_TEXTURE: Shader =
+    shader!("heat_overlay_texture", ELEMENTS, ops::heat_overlay::TextureParams, "heat", "sampled_map", "bilinear");
+/// [`LargestComponent`](crate::LargestComponent), step 4.
+pub const LARGEST_COMPONENT_COUNT: Shader =
+    shader!("largest_component_count", PLAIN, ops::largest_component::TileParams, "component_tile", "component_union");
+/// [`LargestComponent`](crate::LargestComponent), step 7, if asked for.
+pub const LARGEST_COMPONENT_EXPAND: Shader =
+    shader!("largest_component_expand", PLAIN, ops::largest_component::ExpandParams);
+/// [`LargestComponent`](crate::LargestComponent), between steps 5 and 6, if asked for.
+pub const LARGEST_COMPONENT_LABELS: Shader = shader!(
+    "largest_component_labels",
+    PLAIN,
+    ops::largest_component::LabelsParams,
+    "component_tile",
+    "component_flood"
+);
+/// [`LargestComponent`](crate::LargestComponent), step 3.
+pub const LARGEST_COMPONENT_MERGE: Shader =
+    shader!("largest_component_merge", PLAIN, ops::largest_component::TileParams, "component_tile", "component_union");
+/// [`LargestComponent`](crate::LargestComponent), step 5.
+pub const LARGEST_COMPONENT_PICK: Shader =
+    shader!("largest_component_pick", PLAIN, ops::largest_component::PickParams, "component_tile");
+/// [`LargestComponent`](crate::LargestComponent), step 1.
+pub const LARGEST_COMPONENT_RUNS: Shader =
+    shader!("largest_component_runs", PLAIN, ops::largest_component::RunsParams, "component_runs");
+/// [`LargestComponent`](crate::LargestComponent), step 6.
+pub const LARGEST_COMPONENT_SELECT: Shader = shader!(
+    "largest_component_select",
+    PLAIN,
+    ops::largest_component::SelectParams,
+    "component_tile",
+    "component_flood"
+);
+/// [`LargestComponent`](crate::LargestComponent), step 2.
+pub const LARGEST_COMPONENT_TILES: Shader =
+    shader!("largest_component_tiles", PLAIN, ops::largest_component::TileParams, "component_tile", "component_flood");
+/// [`Normalize`](crate::Normalize), second pass.
+pub const NORMALIZE: Shader = shader!("normalize", PLAIN, ops::normalize::Params, "ordered");
+/// [`Normalize`](crate::Normalize), first pass.
+pub const NORMALIZE_RANGE: Shader = shader!("normalize_range", PLAIN, ops::normalize::RangeParams, "ordered");
+/// [`Resize`](crate::Resize).
+pub const RESIZE: Shader = shader!("resize", ELEMENTS, ops::resize::Params, "bilinear");
 /// The convolution of [`SpatialGate`](crate::SpatialGate).
-pub const SPATIAL_CONV: Shader =
-    shader!("spatial_conv", ELEMENTS, crate::ops::cbam::ConvParams, "activation", "batch_norm");
+pub const SPATIAL_CONV: Shader = shader!("spatial_conv", ELEMENTS, ops::cbam::ConvParams, "activation", "batch_norm");
 /// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).
-pub const SPATIAL_SQUEEZE: Shader = shader!("spatial_squeeze", VECTORS, crate::ops::cbam::SqueezeParams, "ordered");
+pub const SPATIAL_SQUEEZE: Shader = shader!("spatial_squeeze", VECTORS, ops::cbam::SqueezeParams, "ordered");
+/// [`Threshold`](crate::Threshold).
+pub const THRESHOLD: Shader =
+    shader!("threshold", PLAIN, ops::threshold::Params, "thresholded", "sampled_map", "bilinear", "exceeds");
+/// [`Threshold`](crate::Threshold) by Otsu's method, histogram.
+pub const THRESHOLD_HISTOGRAM: Shader =
+    shader!("threshold_histogram", PLAIN, ops::threshold::HistogramParams, "sampled_map", "bilinear", "exceeds");
+/// [`Threshold`](crate::Threshold) by Otsu's method, level.
+pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, ops::threshold::OtsuParams);
 
 /// Every kernel, by name.
-pub const ALL: &[Shader] = &[ATTENTION_MAP, CHANNEL_SCALE, DENSE, GLOBAL_POOL, SPATIAL_CONV, SPATIAL_SQUEEZE];
+pub const ALL: &[Shader] = &[
+    ATTENDED_REGION_RUNS,
+    ATTENTION_MAP,
+    BOUNDING_BOX,
+    BOUNDING_BOX_SHARE,
+    CHANNEL_SCALE,
+    CROP_RESIZE,
+    DENSE,
+    GLOBAL_POOL,
+    HEAT_OVERLAY,
+    HEAT_OVERLAY_TEXTURE,
+    LARGEST_COMPONENT_COUNT,
+    LARGEST_COMPONENT_EXPAND,
+    LARGEST_COMPONENT_LABELS,
+    LARGEST_COMPONENT_MERGE,
+    LARGEST_COMPONENT_PICK,
+    LARGEST_COMPONENT_RUNS,
+    LARGEST_COMPONENT_SELECT,
+    LARGEST_COMPONENT_TILES,
+    NORMALIZE,
+    NORMALIZE_RANGE,
+    RESIZE,
+    SPATIAL_CONV,
+    SPATIAL_SQUEEZE,
+    THRESHOLD,
+    THRESHOLD_HISTOGRAM,
+    THRESHOLD_OTSU,
+];
 
 #[cfg(test)]
 mod tests {

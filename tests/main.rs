@@ -4,15 +4,25 @@
 mod cases;
 mod common;
 
+mod attended_region;
 mod attention_map;
 mod bisenet;
+mod bounding_box;
 mod cbam;
 mod channel_scale;
+mod crop_resize;
 mod dense;
 mod eca;
+mod embedding;
+mod errors;
 mod global_pool;
 mod golden;
 mod harness;
+mod heat_overlay;
+mod largest_component;
+mod normalize;
 mod papers;
+mod resize;
 mod scse;
 mod squeeze_excite;
+mod threshold;

@@ -38,29 +38,54 @@ impl Gpu {
         Self::open_with(wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY, &wgpu::Limits::default())
     }
 
+    /// As [`Self::open`], with the adapter's own limits on buffers and bindings instead of the default 256 and 128 MiB.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoAdapter`] or [`Error::NoDevice`].
+    pub fn open_large() -> Result<Self, Error> {
+        let features = wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+        Self::request(features, |adapter| wgpu::Limits {
+            max_buffer_size: adapter.max_buffer_size,
+            max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
+            ..wgpu::Limits::default()
+        })
+    }
+
     /// Opens an adapter with those of `features` that it has, and with `limits`.
     ///
     /// # Errors
     ///
     /// [`Error::NoAdapter`], or [`Error::NoDevice`] where the adapter refuses the limits.
     pub fn open_with(features: wgpu::Features, limits: &wgpu::Limits) -> Result<Self, Error> {
+        Self::request(features, |_| limits.clone())
+    }
+
+    fn request(features: wgpu::Features, limits: impl FnOnce(&wgpu::Limits) -> wgpu::Limits) -> Result<Self, Error> {
         pollster::block_on(async {
             let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-            let adapter = if std::env::var_os("WGPU_ADAPTER_NAME").is_some() {
-                wgpu::util::initialize_adapter_from_env(&instance, None).await.map_err(|e| e.to_string())
-            } else {
-                let options = wgpu::RequestAdapterOptions {
-                    power_preference: wgpu::PowerPreference::HighPerformance,
-                    ..Default::default()
-                };
-                instance.request_adapter(&options).await.map_err(|e| e.to_string())
+            let adapter = match std::env::var("WGPU_ADAPTER_NAME") {
+                Ok(name) => {
+                    let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+                    let named =
+                        |adapter: &wgpu::Adapter| adapter.get_info().name.to_lowercase().contains(&name.to_lowercase());
+                    let missing = || format!("WGPU_ADAPTER_NAME is {name}, and no adapter's name has that in it");
+                    adapters.into_iter().find(named).ok_or_else(missing)
+                }
+                Err(_) => {
+                    let options = wgpu::RequestAdapterOptions {
+                        power_preference: wgpu::PowerPreference::HighPerformance,
+                        ..Default::default()
+                    };
+                    instance.request_adapter(&options).await.map_err(|error| error.to_string())
+                }
             };
             let adapter = adapter.map_err(|reason| Error::NoAdapter { reason })?;
             let (device, queue) = adapter
                 .request_device(&wgpu::DeviceDescriptor {
                     label: Some("visual-attention"),
                     required_features: adapter.features() & features,
-                    required_limits: limits.clone(),
+                    required_limits: limits(&adapter.limits()),
                     ..Default::default()
                 })
                 .await
@@ -200,10 +225,20 @@ impl Gpu {
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
+    /// wgpu tells of a loss only to the callback, and only once it polls. A buffer that can't be mapped tells at once.
     fn check_lost(&self) -> Result<(), Error> {
-        match self.lost.get() {
-            Some(reason) => Err(Error::DeviceLost { reason: reason.clone() }),
-            None => Ok(()),
+        if let Some(reason) = self.lost.get() {
+            return Err(Error::DeviceLost { reason: reason.clone() });
+        }
+        let probe = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("probe"),
+            size: 4,
+            usage: wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: true,
+        });
+        match probe.slice(..).get_mapped_range_mut() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::DeviceLost { reason: "it gives no buffers any more".into() }),
         }
     }
 

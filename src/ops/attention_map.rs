@@ -7,8 +7,8 @@ use crate::{Cost, Dispatch, Element, Error, Nchw};
 const OP: &str = "attention_map";
 /// With fewer loads than this for each channel, the channels are divided among invocations too.
 const FEW_PIXELS: u64 = 4096;
-/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
-const MAX_ROUNDS: u32 = 1 << 15;
+/// Invocations that share the channels of a pixel then.
+const FEW_CHANNELS: u32 = 32;
 
 params!(Params { origin: u32, features_base: u32, map_base: u32, channels: u32, pixels: u32 });
 
@@ -91,15 +91,20 @@ impl AttentionMap {
             )?;
             Ok((kernel, pixels))
         };
-        let by_pixels = |lanes| -> Result<_, Error> { Ok([kernel(lanes, 64, 1)?, kernel(lanes, 8, 32)?]) };
+        let by_pixels = |lanes| -> Result<_, Error> { Ok([kernel(lanes, 64, 1)?, kernel(lanes, 8, FEW_CHANNELS)?]) };
         Ok(Self { element, kernels: [by_pixels(1)?, by_pixels(4)?] })
+    }
+
+    pub(crate) const fn element(&self) -> Element {
+        self.element
     }
 
     /// Checks the buffers against the shape and binds them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32,768 channels or where one image exceeds
+    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32,768 channels (2^20 where
+    /// an image has fewer than 4096 pixels) or where one image exceeds
     /// a binding of the device, and what every operator refuses of its buffers: too small, wrong usage, misaligned, output
     /// overlapping input.
     pub fn bind(
@@ -120,18 +125,12 @@ impl AttentionMap {
                 needed: "at least one channel".into(),
             });
         }
-        if shape.channels > MAX_ROUNDS {
-            return Err(Error::LimitExceeded {
-                op: OP,
-                limit: "channels",
-                needed: shape.channels.into(),
-                given: MAX_ROUNDS.into(),
-            });
-        }
         // The choice depends on one image alone, so a batch gives the same bits however it is divided.
-        let lanes = if shape.size().pixels() % 4 == 0 { 4 } else { 1 };
+        let lanes = if shape.size().pixels().is_multiple_of(4) { 4 } else { 1 };
         let pixels = shape.size().pixels() / lanes;
-        let (kernel, group) = &self.kernels[usize::from(lanes == 4)][usize::from(pixels < FEW_PIXELS)];
+        let few = pixels < FEW_PIXELS;
+        pipeline::check_rounds(OP, [shape.channels.div_ceil(if few { FEW_CHANNELS } else { 1 }), 1])?;
+        let (kernel, group) = &self.kernels[usize::from(lanes == 4)][usize::from(few)];
         let unit = u64::from(shape.channels) * pixels;
         let tensors = [
             Tensor::read("features", buffers.features, unit, self.element.bytes() * lanes),

@@ -43,11 +43,10 @@ pub(crate) fn gpu() -> Option<&'static TestGpu> {
     gpu.as_ref()
 }
 
-/// A device with less room for each binding, so that plans divide the work; `None` as [`gpu`].
-pub(crate) fn gpu_with_bindings_of(bytes: u64) -> Option<TestGpu> {
-    gpu()?;
-    let limits = wgpu::Limits { max_storage_buffer_binding_size: bytes, ..wgpu::Limits::default() };
-    Some(TestGpu(Gpu::open_with(wgpu::Features::SHADER_F16, &limits).unwrap()))
+/// A device of the test's own under lower limits; skipped as [`gpu`].
+pub(crate) fn gpu_with(limits: &wgpu::Limits) -> Option<TestGpu> {
+    let features = gpu()?.device.features();
+    Some(TestGpu(Gpu::open_with(features, limits).unwrap()))
 }
 
 /// An output buffer, poisoned, between two guards.

@@ -8,12 +8,18 @@ pub(crate) use gate::{
     Precision, assert_exact, assert_within_gate, assert_within_gate_of_exp, check_exact, check_gate,
     check_gate_with_room,
 };
-pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with_bindings_of, rounded};
+pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with, rounded};
 pub(crate) use random::Random;
 
 /// The same numbers in f64, for the oracle.
 pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
+}
+
+/// A device whose bindings hold no more than `bytes`, so that plans divide the work; skipped as [`gpu`].
+pub(crate) fn gpu_with_bindings_of(bytes: u64) -> Option<TestGpu> {
+    let default = visual_attention::wgpu::Limits::default();
+    gpu_with(&visual_attention::wgpu::Limits { max_storage_buffer_binding_size: bytes, ..default })
 }
 
 /// The largest magnitude of finite numbers.

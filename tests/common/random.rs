@@ -1,6 +1,6 @@
 //! Seeded inputs.
 
-/// A small generator (SplitMix64), so that inputs depend on nothing but their seed.
+/// A small generator (`SplitMix64`), so that inputs depend on nothing but their seed.
 pub(crate) struct Random(u64);
 
 impl Random {

@@ -1,0 +1,18 @@
+use visual_attention::{Nhw, Normalization, Normalize, NormalizeBuffers, reference};
+
+use crate::common::{Bench, assert_close, noise};
+
+pub(crate) fn bench(bench: &mut Bench) {
+    let operator = Normalize::new(&bench.gpu.device, Normalization::MinMax).expect("operator");
+    for shape in [Nhw::new(8, 7, 7), Nhw::new(8, 112, 112), Nhw::new(1, 1024, 1024)] {
+        let values = noise(shape.elements().expect("small"));
+        let map = bench.gpu.upload("map", &values).expect("map");
+        let dispatch =
+            operator.bind(&bench.gpu.device, shape, NormalizeBuffers { map: map.slice(..) }).expect("dispatch");
+        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let actual: Vec<f32> = bench.gpu.read(map.slice(..)).expect("map");
+        let case = shape.to_string();
+        assert_close(&case, &actual, &reference::normalize(shape, Normalization::MinMax, &values));
+        bench.measure("normalize", &case, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+    }
+}

@@ -1,0 +1,126 @@
+//! Runs golden cases on the GPU and on the CPU reference, and prints a line for each.
+//!
+//! A case is a `.safetensors` file with inputs, attributes and what a public implementation computed from them; the format is
+//! described in `tests/golden/FORMAT.md`. Dump one from PyTorch to check your own GPU with it.
+
+#[path = "../tests/cases/mod.rs"]
+mod cases;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use visual_attention::host::Gpu;
+
+use cases::{Case, Problem};
+
+/// Checks golden cases on this machine's GPU and on the CPU reference.
+///
+/// Prints for each case: verdict, file, operator, largest error of the GPU and of the reference, gate, gradients left unchecked,
+/// attributes. Exits with 0 only when every case passes, with 1 when one fails, with 2 when a path can't be read.
+#[derive(Parser)]
+struct Arguments {
+    /// Case files, or folders of them.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Let cases pass whose operator this crate does not have.
+    #[arg(long)]
+    allow_unsupported: bool,
+    /// Let the references alone decide where there is no GPU adapter.
+    #[arg(long)]
+    allow_no_gpu: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let files = match find(&arguments.paths) {
+        Ok(files) => files,
+        Err(message) => {
+            eprintln!("check_cases: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    let gpu = match Gpu::open() {
+        Ok(gpu) => {
+            println!("adapter: {}", gpu.describe());
+            Some(gpu)
+        }
+        Err(error) if arguments.allow_no_gpu => {
+            println!("{error}: the references alone are checked");
+            None
+        }
+        Err(error) => {
+            eprintln!("check_cases: {error}; with --allow-no-gpu the references alone are checked");
+            return ExitCode::from(2);
+        }
+    };
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for file in files {
+        match check(gpu.as_ref(), &file, arguments.allow_unsupported) {
+            Verdict::Passed => passed += 1,
+            Verdict::Failed => failed += 1,
+            Verdict::Skipped => skipped += 1,
+        }
+    }
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+enum Verdict {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+fn check(gpu: Option<&Gpu>, file: &Path, allow_unsupported: bool) -> Verdict {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let report = Case::load(file).and_then(|case| {
+        let report = case.check(gpu)?;
+        Ok((case, report))
+    });
+    let (case, report) = match report {
+        Ok(checked) => checked,
+        Err(problem @ Problem::Unsupported(_)) if allow_unsupported => {
+            println!("skip {name}: {problem}");
+            return Verdict::Skipped;
+        }
+        Err(problem) => {
+            println!("FAIL {name}: {problem}");
+            return Verdict::Failed;
+        }
+    };
+    let verdict = if report.failures.is_empty() { "ok  " } else { "FAIL" };
+    let on_gpu = report.gpu.map_or("not run".into(), |error| format!("{error:.2e}"));
+    println!(
+        "{verdict} {name}: {} gpu {on_gpu} reference {:.2e} gate {:.1e} gradients unchecked {} {}",
+        case.op, report.reference, report.gate, report.gradients, case.attrs
+    );
+    for failure in &report.failures {
+        println!("       {failure}");
+    }
+    if report.failures.is_empty() { Verdict::Passed } else { Verdict::Failed }
+}
+
+/// The files that the paths name, those of a folder in order.
+fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            // A file that can't be read is said here, rather than as a failed case.
+            std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut found: Vec<_> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+            .collect();
+        if found.is_empty() {
+            return Err(format!("{}: no .safetensors file in this folder", path.display()));
+        }
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}

@@ -1,0 +1,57 @@
+// Attended region: the mask of a map, resampled to the picture's size and thresholded, as bits, 32 pixels of a row to a word. Neither
+// the resampled map nor the mask is written.
+//
+// Source    Guan et al. 2018, arXiv:1801.09927, Eq. 4
+// Host      src/ops/attended_region.rs        Reference  src/reference/attended_region.rs
+// Shapes    map [n, h, w], levels [n] -> bits [n, tile_stride, 8], boxes [n, 4]: what shaders/largest_component_runs.wgsl writes
+// Grid      x: ceil(tiles_wide / 8), y: tiles_high, z: n; one invocation per word, a workgroup is 8 tiles side by side
+// Numerics  the map's value as in resize; NaN exceeds nothing
+// Needs     no device feature
+
+// As in shaders/threshold.wgsl.
+override RULE: u32 = 0u;
+
+struct Params {
+    origin_x: u32,
+    origin_y: u32,
+    width: u32,
+    height: u32,
+    tiles_wide: u32,
+    tile_stride: u32,
+    map_base: u32,
+    levels_base: u32,
+    boxes_base: u32,
+    threshold: f32,
+    row_multiplier: u32,
+    row_plus: u32,
+    row_minus: u32,
+    row_denominator: u32,
+    map_height: u32,
+    column_multiplier: u32,
+    column_plus: u32,
+    column_minus: u32,
+    column_denominator: u32,
+    map_width: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> map: array<f32>;
+@group(0) @binding(2) var<storage, read> levels: array<u32>;
+@group(0) @binding(3) var<storage, read_write> bits: array<u32>;      // [n, tile_stride, 8]
+@group(0) @binding(4) var<storage, read_write> boxes: array<i32>;     // [n, 4]; here only their start values
+
+@compute @workgroup_size(8, 8)
+fn attended_region_runs(
+    @builtin(global_invocation_id) invocation: vec3<u32>,
+) {
+    let column = invocation.x + params.origin_x * 8u;
+    let row = invocation.y + params.origin_y * 8u;
+    let image = invocation.z;
+    if column == 0u && row == 0u {
+        start_box(image);
+    }
+    if column < params.tiles_wide {
+        let tile = image * params.tile_stride + (row >> 3u) * params.tiles_wide + column;
+        bits[tile * 8u + (row & 7u)] = pack_runs(image, row, column);
+    }
+}

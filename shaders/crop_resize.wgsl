@@ -1,0 +1,76 @@
+// Crop of every image to a box that is on the GPU, resampled bilinearly to one size.
+//
+// Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B: the attended region is cropped and resized for the local branch
+// Host      src/ops/crop_resize.rs        Reference  src/reference/crop_resize.rs
+// Shapes    images [n, c, h, w], boxes [n, 4] (xmin, ymin, xmax, ymax) -> crops [n, c, oh, ow]; a plane is one unit
+// Grid      x: ceil(ow / 16), y: ceil(oh / 4), z: n*c; one invocation for each output
+// Numerics  positions exact, three blends in f32; a box is cut to the image and holds at least one pixel
+// Needs     f16 variants: SHADER_F16
+
+// 1 where the box ends with its last row and column, 0 where it ends before them.
+override END: i32 = 1;
+override ALIGN_CORNERS: bool = false;
+
+struct Params {
+    origin_x: u32,
+    origin_y: u32,
+    images_base: u32,
+    crops_base: u32,
+    first_plane: u32,
+    channels: u32,
+    input_height: u32,
+    input_width: u32,
+    height: u32,
+    width: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> images: array<Element>;
+@group(0) @binding(2) var<storage, read> boxes: array<i32>;
+@group(0) @binding(3) var<storage, read_write> crops: array<Element>;
+
+// The axis that resamples `length` source pixels to `count`.
+fn axis(length: u32, count: u32) -> Axis {
+    if ALIGN_CORNERS {
+        if count == 1u {
+            return Axis(0u, 0u, 0u, 1u, length);
+        }
+        return Axis(length - 1u, 0u, 0u, count - 1u, length);
+    }
+    return Axis(2u * length, length, count, 2u * count, length);
+}
+
+// First pixel and length of a box on an axis of `size` pixels.
+fn span(low: i32, high: i32, size: u32) -> vec2<u32> {
+    let last = i32(size) - 1;
+    let first = clamp(low, 0, last);
+    // Cut before END is added, which could overflow.
+    let end = clamp(clamp(high, 0, last) + END, first + 1, last + 1);
+    return vec2<u32>(u32(first), u32(end - first));
+}
+
+@compute @workgroup_size(16, 4)
+fn crop_resize(
+    @builtin(global_invocation_id) global: vec3<u32>,
+) {
+    let column = params.origin_x * 16u + global.x;
+    let row = params.origin_y * 4u + global.y;
+    if column >= params.width || row >= params.height {
+        return;
+    }
+    let box = (params.first_plane + global.z) / params.channels * 4u;
+    let horizontal = span(boxes[box], boxes[box + 2u], params.input_width);
+    let vertical = span(boxes[box + 1u], boxes[box + 3u], params.input_height);
+    let rows = tap(axis(vertical.y, params.height), row);
+    let columns = tap(axis(horizontal.y, params.width), column);
+
+    let plane = params.images_base + global.z * params.input_height * params.input_width + horizontal.x;
+    let low = plane + (vertical.x + rows.low) * params.input_width;
+    let high = plane + (vertical.x + rows.high) * params.input_width;
+    let value = blend(
+        blend(f32(images[low + columns.low]), f32(images[high + columns.low]), rows.weight),
+        blend(f32(images[low + columns.high]), f32(images[high + columns.high]), rows.weight),
+        columns.weight,
+    );
+    crops[params.crops_base + (global.z * params.height + row) * params.width + column] = Element(value);
+}

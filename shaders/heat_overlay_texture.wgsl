@@ -1,0 +1,47 @@
+// Heat overlay: the map in colour, blended over the picture, into a texture.
+//
+// Source    the usual way to show an attention map; Guan et al. 2018, arXiv:1801.09927, Fig. 4
+// Host      src/ops/heat_overlay.rs        Reference  src/reference/heat_overlay.rs
+// Shapes    map [n, mh, mw], pictures [n, 3, h, w] in 0..1, colors [256] -> overlay: rgba8unorm storage texture of n layers
+// Grid      x: ceil(w / 16), y: ceil(h / 4), z: n; one invocation for each pixel
+// Numerics  blends in f32, rounded to 8 bits once
+// Needs     f16 variants: SHADER_F16
+
+struct Params {
+    origin_x: u32,
+    origin_y: u32,
+    map_base: u32,
+    pictures_base: u32,
+    first_layer: u32,
+    opacity: f32,
+    height: u32,
+    width: u32,
+    row_multiplier: u32,
+    row_plus: u32,
+    row_minus: u32,
+    row_denominator: u32,
+    map_height: u32,
+    column_multiplier: u32,
+    column_plus: u32,
+    column_minus: u32,
+    column_denominator: u32,
+    map_width: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> map: array<f32>;
+@group(0) @binding(2) var<storage, read> pictures: array<Element>;
+@group(0) @binding(3) var<storage, read> colors: array<u32>;
+@group(0) @binding(4) var overlay: texture_storage_2d_array<rgba8unorm, write>;
+
+@compute @workgroup_size(16, 4)
+fn heat_overlay_texture(
+    @builtin(global_invocation_id) global: vec3<u32>,
+) {
+    let column = params.origin_x * 16u + global.x;
+    let row = params.origin_y * 4u + global.y;
+    if column >= params.width || row >= params.height {
+        return;
+    }
+    textureStore(overlay, vec2<u32>(column, row), params.first_layer + global.z, heat_at(global.z, row, column));
+}

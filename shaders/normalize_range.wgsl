@@ -1,0 +1,58 @@
+// Smallest and largest value of a map, first of two passes: each workgroup reduces one share of an image.
+//
+// Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B (the map is normalised before it is thresholded)
+// Host      src/ops/normalize.rs        Reference  src/reference/normalize.rs
+// Shapes    map [n, h, w] -> ranges [n, shares, 2]: keys of shared/ordered.wgsl, smallest and largest
+// Grid      x: shares, z: n
+// Numerics  exact; a NaN is the largest
+// Needs     no device feature
+
+override WORKGROUP_SIZE: u32 = 256u;
+
+struct Params {
+    origin: u32,
+    map_base: u32,
+    ranges_base: u32,
+    pixels: u32,
+    shares: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> map: array<f32>;
+@group(0) @binding(2) var<storage, read_write> ranges: array<u32>;
+
+var<workgroup> wg_low: array<u32, WORKGROUP_SIZE>;
+var<workgroup> wg_high: array<u32, WORKGROUP_SIZE>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn normalize_range(
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
+) {
+    let lane = local.x;
+    let share = params.origin + group.x;
+    let first = params.map_base + group.z * params.pixels;
+
+    var low = 0xffffffffu;
+    var high = 0u;
+    for (var pixel = share * WORKGROUP_SIZE + lane; pixel < params.pixels; pixel += params.shares * WORKGROUP_SIZE) {
+        let key = ordered(map[first + pixel]);
+        low = min(low, key);
+        high = max(high, key);
+    }
+    wg_low[lane] = low;
+    wg_high[lane] = high;
+    workgroupBarrier();
+    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
+        if lane < stride {
+            wg_low[lane] = min(wg_low[lane], wg_low[lane + stride]);
+            wg_high[lane] = max(wg_high[lane], wg_high[lane + stride]);
+        }
+        workgroupBarrier();
+    }
+    if lane == 0u {
+        let range = params.ranges_base + (group.z * params.shares + share) * 2u;
+        ranges[range] = wg_low[0];
+        ranges[range + 1u] = wg_high[0];
+    }
+}

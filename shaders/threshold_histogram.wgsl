@@ -1,0 +1,60 @@
+// Histogram of a map, resampled to the picture's size, in 256 levels: floor(255 * value), cut to 0..255, NaN left out.
+//
+// Source    Otsu 1979, IEEE Trans. SMC 9(1); levels as in OpenCV's THRESH_OTSU on 8-bit pictures
+// Host      src/ops/threshold.rs        Reference  src/reference/threshold.rs
+// Shapes    map [n, h, w] -> bins [n, 256], which must be zero before
+// Grid      x: shares of the picture's rows, z: n; a workgroup takes every shares-th row
+// Numerics  integers; the order of the additions does not matter
+// Needs     no device feature
+
+override WORKGROUP_SIZE: u32 = 256u;
+
+struct Params {
+    origin: u32,
+    map_base: u32,
+    bins_base: u32,
+    height: u32,
+    width: u32,
+    shares: u32,
+    row_multiplier: u32,
+    row_plus: u32,
+    row_minus: u32,
+    row_denominator: u32,
+    map_height: u32,
+    column_multiplier: u32,
+    column_plus: u32,
+    column_minus: u32,
+    column_denominator: u32,
+    map_width: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> map: array<f32>;
+@group(0) @binding(2) var<storage, read_write> bins: array<atomic<u32>>;
+
+var<workgroup> wg_bins: array<atomic<u32>, 256>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn threshold_histogram(
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
+) {
+    // Workgroup memory starts at zero.
+    for (var row = params.origin + group.x; row < params.height; row += params.shares) {
+        for (var column = local.x; column < params.width; column += WORKGROUP_SIZE) {
+            let level = level_of(map_at(group.z, row, column));
+            if exceeds(level, -1.0) {
+                atomicAdd(&wg_bins[u32(min(level, 255.0))], 1u);
+            } else if exceeds(-level, 0.0) {
+                atomicAdd(&wg_bins[0], 1u);
+            }
+        }
+    }
+    workgroupBarrier();
+    for (var bin = local.x; bin < 256u; bin += WORKGROUP_SIZE) {
+        let count = atomicLoad(&wg_bins[bin]);
+        if count > 0u {
+            atomicAdd(&bins[params.bins_base + group.z * 256u + bin], count);
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! AG-CNN's attended region as one operator.
+
+use crate::ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
+use crate::ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers};
+use crate::ops::largest_component::{self, Components, Connectivity, Forest, Outputs};
+use crate::ops::normalize::{Normalization, Normalize, NormalizeBuffers};
+use crate::ops::resize::{Resize, ResizeBuffers};
+use crate::ops::threshold::{Otsu, Threshold, ThresholdBuffers, ThresholdRule};
+use crate::pipeline::{self, Access, Kernel, Tensor};
+use crate::resample::{Axis, Sampling};
+use crate::shaders::{self, params};
+use crate::{Cost, Dispatch, Element, Error, Nchw, Nhw, Size};
+
+const OP: &str = "attended_region";
+
+params!(RunsParams {
+    origin_x: u32,
+    origin_y: u32,
+    width: u32,
+    height: u32,
+    tiles_wide: u32,
+    tile_stride: u32,
+    map_base: u32,
+    levels_base: u32,
+    boxes_base: u32,
+    threshold: f32,
+    row_multiplier: u32,
+    row_plus: u32,
+    row_minus: u32,
+    row_denominator: u32,
+    map_height: u32,
+    column_multiplier: u32,
+    column_plus: u32,
+    column_minus: u32,
+    column_denominator: u32,
+    map_width: u32,
+});
+
+/// What an [`AttendedRegion`] does at each step. The default is the paper's: `max |f|`, min-max normalisation, half-pixel bilinear
+/// resizing, threshold 0.7, 8 neighbours, the whole box.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttendedRegionOptions {
+    /// Over the channels of each feature pixel.
+    pub statistic: Statistic,
+    /// Of the map.
+    pub normalization: Normalization,
+    /// Of the map to the images' size, and of the crops.
+    pub sampling: Sampling,
+    /// Of the map at the images' size.
+    pub threshold: ThresholdRule,
+    /// Of the mask's components.
+    pub connectivity: Connectivity,
+    /// Of the crops.
+    pub crop_end: CropEnd,
+}
+
+impl Default for AttendedRegionOptions {
+    fn default() -> Self {
+        Self {
+            statistic: Statistic::MaxAbs,
+            normalization: Normalization::MinMax,
+            sampling: Sampling::HalfPixel,
+            threshold: ThresholdRule::Value(0.7),
+            connectivity: Connectivity::Eight,
+            crop_end: CropEnd::Inclusive,
+        }
+    }
+}
+
+/// From feature maps to the attended region of the images, in one recording (AG-CNN, Guan et al. 2018, arXiv:1801.09927, Eqs. 3 and
+/// 4, Sec. III-B): attention map, normalisation, resizing to the images, threshold, largest connected component, its box, crop and
+/// resize. Nothing is read back: the box stays on the GPU.
+///
+/// Neither the resized map nor the mask is written unless asked for. Scratch: at most 8 bytes for each mask pixel
+/// ([`LargestComponent::scratch_bytes`](crate::LargestComponent::scratch_bytes)), and up to 2 KiB for each image.
+///
+/// Kernel `shaders/attended_region_runs.wgsl` and those of the operators that it is made of; reference
+/// [`reference::attended_region`](crate::reference::attended_region).
+#[derive(Clone, Debug)]
+pub struct AttendedRegion {
+    options: AttendedRegionOptions,
+    attention_map: AttentionMap,
+    normalize: Normalize,
+    resize: Resize,
+    threshold: Threshold,
+    otsu: Option<Otsu>,
+    runs: Kernel,
+    components: Components,
+    crop_resize: CropResize,
+}
+
+/// Tensors of an [`AttendedRegion`]; each needs `BufferUsages::STORAGE`. `[h, w]` is the features' size, `[H, W]` the images'.
+#[derive(Clone, Copy, Debug)]
+pub struct AttendedRegionBuffers<'a> {
+    /// In: `[n, k, h, w]`, the element type of features.
+    pub features: wgpu::BufferSlice<'a>,
+    /// In, needed for `crops`: `[n, c, H, W]`, the element type of images.
+    pub images: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, h, w]` f32, the normalised attention map.
+    pub map: wgpu::BufferSlice<'a>,
+    /// Out, if asked for: `[n, H, W]` f32, the map at the images' size.
+    pub map_up: Option<wgpu::BufferSlice<'a>>,
+    /// Out, if asked for: `[n, H, W]` u32, 1 where the map exceeds the threshold.
+    pub mask: Option<wgpu::BufferSlice<'a>>,
+    /// Out, if asked for: `[n, H, W]` u32, 1 on the largest component.
+    pub component: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, 4]` i32, `(xmin, ymin, xmax, ymax)` of it, inclusive.
+    pub boxes: wgpu::BufferSlice<'a>,
+    /// Out, if asked for: `[n, c, oh, ow]`, the element type of images.
+    pub crops: Option<wgpu::BufferSlice<'a>>,
+}
+
+impl AttendedRegion {
+    /// Compiles the kernels for features and images of these element types.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a threshold that is not finite; [`Error::MissingFeature`] for f16 on a device without it;
+    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
+    pub fn new(
+        device: &wgpu::Device,
+        options: AttendedRegionOptions,
+        features: Element,
+        images: Element,
+    ) -> Result<Self, Error> {
+        options.threshold.value(OP)?;
+        let storage = [Access::Read, Access::Read, Access::Write, Access::Write];
+        let rule = [("RULE", options.threshold.code())];
+        Ok(Self {
+            options,
+            attention_map: AttentionMap::new(device, options.statistic, features)?,
+            normalize: Normalize::new(device, options.normalization)?,
+            resize: Resize::new(device, options.sampling, Element::F32)?,
+            threshold: Threshold::new(device, options.threshold, options.sampling)?,
+            otsu: Otsu::new_for(OP, device, options.threshold)?,
+            runs: largest_component::tile_kernel(OP, device, &shaders::ATTENDED_REGION_RUNS, &rule, &storage)?,
+            components: Components::new(OP, device, options.connectivity)?,
+            crop_resize: CropResize::new(device, options.crop_end, options.sampling, images)?,
+        })
+    }
+
+    /// Checks the buffers against the shapes and binds them. `features` is `[n, k, h, w]`, `images` is `[n, c, H, W]`, `crop` the
+    /// crops' `[oh, ow]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidShape`] for batches that differ, and empty features or images; [`Error::InvalidParameter`] for crops without
+    /// images; and what the operators that it is made of refuse of these buffers.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        features: Nchw,
+        images: Nchw,
+        crop: Size,
+        buffers: AttendedRegionBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        pipeline::check_elements(OP, "features", features)?;
+        pipeline::check_elements(OP, "images", images)?;
+        pipeline::check_elements(OP, "crops", Nchw { height: crop.height, width: crop.width, ..images })?;
+        if features.batch != images.batch {
+            return Err(Error::InvalidShape {
+                op: OP,
+                binding: "images",
+                given: images.to_string(),
+                needed: format!("[{}, c, H, W], as many as features", features.batch),
+            });
+        }
+        let crops = match (buffers.images, buffers.crops) {
+            (Some(images), Some(crops)) => Some((images, crops)),
+            (_, None) => None,
+            (None, Some(_)) => {
+                return Err(Error::InvalidParameter {
+                    op: OP,
+                    parameter: "crops",
+                    given: "asked for without `images`".into(),
+                    needed: "`images` to be cropped".into(),
+                });
+            }
+        };
+        // All tensors together, since an output of one step may overlap what only another step reads.
+        let (map_pixels, pixels) = (features.size().pixels(), images.size().pixels());
+        let outputs = Outputs::new(pixels, buffers.boxes, buffers.component, None);
+        let image = u64::from(images.channels);
+        let [feature_bytes, image_bytes] =
+            [self.attention_map.element(), self.crop_resize.element()].map(Element::bytes);
+        let feature_elements = u64::from(features.channels) * map_pixels;
+        let mut tensors = outputs.with(&[
+            Tensor::read("features", buffers.features, feature_elements, feature_bytes),
+            Tensor::write("map", buffers.map, map_pixels, 4),
+            Tensor::write_if("map_up", buffers.map_up, pixels, 4),
+            Tensor::write_if("mask", buffers.mask, pixels, 4),
+        ]);
+        if let Some((images, crops)) = crops {
+            tensors.push(Tensor::read("images", images, image * pixels, image_bytes));
+            tensors.push(Tensor::write("crops", crops, image * crop.pixels(), image_bytes));
+        }
+        pipeline::check(OP, device, features.batch, &tensors)?;
+        if features.batch == 0 {
+            return Ok(Dispatch::default());
+        }
+        pipeline::check_source(OP, "features", features.size())?;
+        pipeline::check_source(OP, "images", images.size())?;
+
+        let map = buffers.map;
+        let buffers_in = AttentionMapBuffers { features: buffers.features, map };
+        let mut dispatch = self.attention_map.bind(device, features, buffers_in)?;
+        dispatch.extend(self.normalize.bind(device, features.plane(), NormalizeBuffers { map })?);
+        if let Some(output) = buffers.map_up {
+            let planes = Nchw { channels: 1, ..features };
+            let buffers = ResizeBuffers { input: map, output };
+            dispatch.extend(self.resize.bind(device, planes, images.size(), buffers)?);
+        }
+        if let Some(mask) = buffers.mask {
+            let buffers = ThresholdBuffers { map, mask };
+            dispatch.extend(self.threshold.bind(device, features.plane(), images.size(), buffers)?);
+        }
+        dispatch.extend(self.bind_components(device, features, images.plane(), map, outputs)?);
+        if let Some((source, crops)) = crops {
+            let buffers = CropResizeBuffers { images: source, boxes: buffers.boxes, crops };
+            dispatch.extend(self.crop_resize.bind(device, images, crop, buffers)?);
+        }
+        Ok(dispatch)
+    }
+
+    /// From the map to the boxes.
+    fn bind_components(
+        &self,
+        device: &wgpu::Device,
+        features: Nchw,
+        mask: Nhw,
+        map: wgpu::BufferSlice<'_>,
+        outputs: Outputs<'_>,
+    ) -> Result<Dispatch, Error> {
+        let mut steps = Vec::new();
+        let batch = features.batch;
+        let axes @ [rows, columns] = Axis::both(OP, features.size(), mask.size(), self.options.sampling)?;
+        let map = Tensor::read("map", map, features.size().pixels(), 4);
+        let levels = match &self.otsu {
+            Some(otsu) => Some(otsu.bind(OP, device, batch, axes, mask.size(), map, &mut steps)?),
+            None => None,
+        };
+        let levels = Tensor::read_if("levels", levels.as_ref().map(|buffer| buffer.slice(..)), 1, 4);
+        let threshold = self.options.threshold.value(OP)?;
+        let forest = Forest::new(OP, device, mask)?;
+        let tensors = [map, levels, forest.bits(Access::Write), outputs.boxes];
+        let groups = forest.word_groups();
+        steps.extend(self.runs.bind(device, batch, groups, &tensors, None, |part, bases| RunsParams {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            width: mask.width,
+            height: mask.height,
+            tiles_wide: forest.tiles_wide,
+            tile_stride: forest.tile_stride,
+            map_base: bases[0],
+            levels_base: bases[1],
+            boxes_base: bases[3],
+            threshold,
+            row_multiplier: rows.multiplier,
+            row_plus: rows.plus,
+            row_minus: rows.minus,
+            row_denominator: rows.denominator,
+            map_height: rows.length,
+            column_multiplier: columns.multiplier,
+            column_plus: columns.plus,
+            column_minus: columns.minus,
+            column_denominator: columns.denominator,
+            map_width: columns.length,
+        })?);
+        self.components.bind(device, &forest, outputs, &mut steps)?;
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run moves and computes at the least, without the optional outputs except the crops.
+    #[must_use]
+    pub fn cost(&self, features: Nchw, images: Nchw, crop: Size) -> Cost {
+        let mask = images.plane().elements().unwrap_or(u64::MAX);
+        self.attention_map.cost(features)
+            + self.normalize.cost(features.plane())
+            + self.crop_resize.cost(images, crop)
+            + Cost { flops: mask.saturating_mul(10), ..Cost::default() }
+    }
+}

@@ -1,0 +1,149 @@
+//! Crop to a box that is on the GPU, and resize.
+
+use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::resample::Sampling;
+use crate::shaders::{self, Variant, params};
+use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
+
+const OP: &str = "crop_resize";
+
+params!(Params {
+    origin_x: u32,
+    origin_y: u32,
+    images_base: u32,
+    crops_base: u32,
+    first_plane: u32,
+    channels: u32,
+    input_height: u32,
+    input_width: u32,
+    height: u32,
+    width: u32,
+});
+
+/// Whether a crop holds the last row and column of its box. Boxes themselves are always inclusive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CropEnd {
+    /// Rows `ymin..=ymax`, columns `xmin..=xmax`.
+    #[default]
+    Inclusive,
+    /// Rows `ymin..ymax`, columns `xmin..xmax`, as slices of a box are often written; a box of one pixel keeps that pixel.
+    Exclusive,
+}
+
+/// Crops `images [n, c, h, w]` to `boxes [n, 4]` and resamples to `crops [n, c, oh, ow]`, bilinear (AG-CNN, Guan et al. 2018,
+/// arXiv:1801.09927, Sec. III-B).
+///
+/// The boxes are read on the GPU: `(xmin, ymin, xmax, ymax)` i32, inclusive, cut to the image where they leave it.
+///
+/// Kernel `shaders/crop_resize.wgsl`; reference [`reference::crop_resize`](crate::reference::crop_resize).
+#[derive(Clone, Debug)]
+pub struct CropResize {
+    element: Element,
+    kernel: Kernel,
+}
+
+/// Tensors of a [`CropResize`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct CropResizeBuffers<'a> {
+    /// In: `[n, c, h, w]`, the operator's element type.
+    pub images: wgpu::BufferSlice<'a>,
+    /// In: `[n, 4]` i32.
+    pub boxes: wgpu::BufferSlice<'a>,
+    /// Out: `[n, c, oh, ow]`, the operator's element type.
+    pub crops: wgpu::BufferSlice<'a>,
+}
+
+impl CropResize {
+    /// Compiles the kernel for images of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFeature`] for f16 on a device without it.
+    pub fn new(device: &wgpu::Device, end: CropEnd, sampling: Sampling, element: Element) -> Result<Self, Error> {
+        let constants = [
+            ("END", f64::from(u8::from(end == CropEnd::Inclusive))),
+            ("ALIGN_CORNERS", f64::from(u8::from(sampling == Sampling::AlignedCorners))),
+        ];
+        let kernel = Kernel::new(
+            device,
+            &Build {
+                op: OP,
+                shader: &shaders::CROP_RESIZE,
+                variant: Variant { element, lanes: 1 },
+                constants: &constants,
+                workgroup: pipeline::TILE,
+                workgroup_bytes: 0,
+                storage: &[Access::Read, Access::Read, Access::Write],
+                texture: false,
+            },
+        )?;
+        Ok(Self { element, kernel })
+    }
+
+    pub(crate) const fn element(&self) -> Element {
+        self.element
+    }
+
+    /// Checks the buffers against the shapes and binds them. `shape` is the images', `size` the crops' `[oh, ow]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidShape`] for empty images; [`Error::LimitExceeded`] where one plane exceeds a binding of the device, or
+    /// `2 * input * output` of an axis exceeds 32 bits; and what every operator refuses of its buffers: too small, wrong
+    /// usage, misaligned, output overlapping input.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        size: Size,
+        buffers: CropResizeBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let output = Nchw { height: size.height, width: size.width, ..shape };
+        pipeline::check_elements(OP, "images", shape)?;
+        pipeline::check_elements(OP, "crops", output)?;
+        let planes = pipeline::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
+        let bytes = self.element.bytes();
+        let tensors = [
+            Tensor::read("images", buffers.images, shape.size().pixels(), bytes),
+            Tensor::read_whole("boxes", buffers.boxes, u64::from(shape.batch) * 4, 4),
+            Tensor::write("crops", buffers.crops, size.pixels(), bytes),
+        ];
+        pipeline::check(OP, device, planes, &tensors)?;
+        if output.is_empty() {
+            return Ok(Dispatch::default());
+        }
+        pipeline::check_source(OP, "images", shape.size())?;
+        // Boxes are known to the GPU alone, so the ratio is not in lowest terms there.
+        for (input, output) in [(shape.height, size.height), (shape.width, size.width)] {
+            let largest = 2 * u64::from(output) * u64::from(input);
+            pipeline::to_u32(OP, "2 * input * output of an axis", largest)?;
+            pipeline::to_u32(OP, "2 * size of an axis", 2 * u64::from(output.max(input)))?;
+        }
+        let steps = self.kernel.bind(device, planes, pipeline::tiles(size), &tensors, None, |part, bases| Params {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            images_base: bases[0],
+            crops_base: bases[2],
+            first_plane: part.units.start,
+            channels: shape.channels,
+            input_height: shape.height,
+            input_width: shape.width,
+            height: size.height,
+            width: size.width,
+        })?;
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run moves and computes when every box is the whole image: the images read once, the crops written once, nine
+    /// operations for each output.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw, size: Size) -> Cost {
+        let input = shape.elements().unwrap_or(u64::MAX);
+        let output = Nchw { height: size.height, width: size.width, ..shape }.elements().unwrap_or(u64::MAX);
+        Cost {
+            bytes: input.saturating_add(output).saturating_mul(self.element.bytes()),
+            flops: output.saturating_mul(9),
+            parameters: 0,
+        }
+    }
+}

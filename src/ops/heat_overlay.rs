@@ -1,0 +1,312 @@
+//! Heat overlays: a map in colour over a picture.
+
+use crate::color_map::ColorMap;
+use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::resample::{Axis, Sampling};
+use crate::shaders::{self, Shader, Variant, params};
+use crate::{Cost, Dispatch, Element, Error, Nchw, Nhw};
+
+const OP: &str = "heat_overlay";
+
+params!(Params {
+    origin_x: u32,
+    origin_y: u32,
+    map_base: u32,
+    pictures_base: u32,
+    overlay_base: u32,
+    opacity: f32,
+    height: u32,
+    width: u32,
+    row_multiplier: u32,
+    row_plus: u32,
+    row_minus: u32,
+    row_denominator: u32,
+    map_height: u32,
+    column_multiplier: u32,
+    column_plus: u32,
+    column_minus: u32,
+    column_denominator: u32,
+    map_width: u32,
+});
+params!(TextureParams {
+    origin_x: u32,
+    origin_y: u32,
+    map_base: u32,
+    pictures_base: u32,
+    first_layer: u32,
+    opacity: f32,
+    height: u32,
+    width: u32,
+    row_multiplier: u32,
+    row_plus: u32,
+    row_minus: u32,
+    row_denominator: u32,
+    map_height: u32,
+    column_multiplier: u32,
+    column_plus: u32,
+    column_minus: u32,
+    column_denominator: u32,
+    map_width: u32,
+});
+
+/// Blends a map, in colour, over pictures: `map [n, mh, mw]`, `pictures [n, 3, h, w]` -> RGBA8 `[n, h, w]`.
+///
+/// Each pixel is `(1 - opacity) * picture + opacity * color(map)`, the map resampled to the picture's size and cut to 0..1 (NaN
+/// counts as 0), alpha 1. Pictures hold 0..1 as they are stored: where those are sRGB values, so is the overlay.
+///
+/// Kernels `shaders/heat_overlay.wgsl`, `shaders/heat_overlay_texture.wgsl`; reference
+/// [`reference::heat_overlay`](crate::reference::heat_overlay).
+#[derive(Clone, Debug)]
+pub struct HeatOverlay {
+    element: Element,
+    sampling: Sampling,
+    colors: wgpu::Buffer,
+    to_buffer: Kernel,
+    to_texture: Kernel,
+}
+
+/// Tensors of a [`HeatOverlay`] into a buffer; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct HeatOverlayBuffers<'a> {
+    /// In: `[n, mh, mw]` f32, 0..1.
+    pub map: wgpu::BufferSlice<'a>,
+    /// In: `[n, 3, h, w]`, red, green, blue planes, 0..1, the operator's element type.
+    pub pictures: wgpu::BufferSlice<'a>,
+    /// Out: `[n, h, w]` of four bytes, red first.
+    pub overlay: wgpu::BufferSlice<'a>,
+}
+
+/// Tensors of a [`HeatOverlay`] into a texture; each buffer needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct HeatOverlayTexture<'a> {
+    /// In: `[n, mh, mw]` f32, 0..1.
+    pub map: wgpu::BufferSlice<'a>,
+    /// In: `[n, 3, h, w]`, red, green, blue planes, 0..1, the operator's element type.
+    pub pictures: wgpu::BufferSlice<'a>,
+    /// Out: a 2-D `Rgba8Unorm` texture of `w` by `h` and at least `n` layers, with `TextureUsages::STORAGE_BINDING`; image `i`
+    /// goes to layer `i` of mip level 0.
+    pub overlay: &'a wgpu::Texture,
+}
+
+impl HeatOverlay {
+    /// Compiles the kernels for pictures of type `element`. `sampling` says how a map of another size is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::DeviceUnavailable`] on a lost device.
+    pub fn new(
+        device: &wgpu::Device,
+        color_map: &ColorMap,
+        sampling: Sampling,
+        element: Element,
+    ) -> Result<Self, Error> {
+        let kernel = |shader: &'static Shader, storage: &[Access], texture| {
+            Kernel::new(
+                device,
+                &Build {
+                    op: OP,
+                    shader,
+                    variant: Variant { element, lanes: 1 },
+                    constants: &[],
+                    workgroup: pipeline::TILE,
+                    workgroup_bytes: 0,
+                    storage,
+                    texture,
+                },
+            )
+        };
+        let [read, write] = [Access::Read, Access::Write];
+        let colors = color_map.table().map(|[red, green, blue]| [red, green, blue, u8::MAX]);
+        Ok(Self {
+            element,
+            sampling,
+            to_buffer: kernel(&shaders::HEAT_OVERLAY, &[read, read, read, write], false)?,
+            to_texture: kernel(&shaders::HEAT_OVERLAY_TEXTURE, &[read, read, read], true)?,
+            colors: pipeline::filled(OP, device, "colors", bytemuck::cast_slice(&colors), wgpu::BufferUsages::STORAGE)?,
+        })
+    }
+
+    /// Checks the buffers against the shapes and binds them. `map` is the map's shape, `pictures` the pictures'; `opacity` is 0
+    /// for the picture alone, 1 for the heat alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidShape`] for pictures without exactly three channels, another batch than the map's, or an empty map;
+    /// [`Error::InvalidParameter`] for an opacity outside 0..=1; [`Error::LimitExceeded`] where one picture exceeds a binding of
+    /// the device; and what every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping input.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        map: Nhw,
+        pictures: Nchw,
+        opacity: f32,
+        buffers: HeatOverlayBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let size = pictures.size();
+        let [map_in, pictures_in, colors] = self.inputs(map, pictures, opacity, buffers.map, buffers.pictures)?;
+        let tensors = [map_in, pictures_in, colors, Tensor::write("overlay", buffers.overlay, size.pixels(), 4)];
+        pipeline::check(OP, device, pictures.batch, &tensors)?;
+        if pictures.is_empty() {
+            return Ok(Dispatch::default());
+        }
+        let [rows, columns] = self.axes(map, pictures)?;
+        let groups = pipeline::tiles(size);
+        let steps = self.to_buffer.bind(device, pictures.batch, groups, &tensors, None, |part, bases| Params {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            map_base: bases[0],
+            pictures_base: bases[1],
+            overlay_base: bases[3],
+            opacity,
+            height: size.height,
+            width: size.width,
+            row_multiplier: rows.multiplier,
+            row_plus: rows.plus,
+            row_minus: rows.minus,
+            row_denominator: rows.denominator,
+            map_height: rows.length,
+            column_multiplier: columns.multiplier,
+            column_plus: columns.plus,
+            column_minus: columns.minus,
+            column_denominator: columns.denominator,
+            map_width: columns.length,
+        })?;
+        Ok(Dispatch::new(steps))
+    }
+
+    /// As [`Self::bind`], into a texture that a renderer can sample next.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::bind`]; [`Error::InvalidTexture`] or [`Error::MissingUsage`] for a texture that is not as
+    /// [`HeatOverlayTexture`] says.
+    pub fn bind_texture(
+        &self,
+        device: &wgpu::Device,
+        map: Nhw,
+        pictures: Nchw,
+        opacity: f32,
+        buffers: HeatOverlayTexture<'_>,
+    ) -> Result<Dispatch, Error> {
+        let size = pictures.size();
+        let tensors = self.inputs(map, pictures, opacity, buffers.map, buffers.pictures)?;
+        pipeline::check(OP, device, pictures.batch, &tensors)?;
+        if pictures.is_empty() {
+            return Ok(Dispatch::default());
+        }
+        let [rows, columns] = self.axes(map, pictures)?;
+        let texture = buffers.overlay;
+        let fits = texture.format() == wgpu::TextureFormat::Rgba8Unorm
+            && texture.dimension() == wgpu::TextureDimension::D2
+            && texture.sample_count() == 1
+            && (texture.width(), texture.height()) == (size.width, size.height)
+            && texture.depth_or_array_layers() >= pictures.batch;
+        if !fits {
+            return Err(Error::InvalidTexture {
+                op: OP,
+                binding: "overlay",
+                given: format!(
+                    "{:?} {:?}, {} by {} of {} layers, {} samples",
+                    texture.dimension(),
+                    texture.format(),
+                    texture.width(),
+                    texture.height(),
+                    texture.depth_or_array_layers(),
+                    texture.sample_count()
+                ),
+                needed: format!(
+                    "D2 Rgba8Unorm, {} by {} of at least {} layers, 1 sample",
+                    size.width, size.height, pictures.batch
+                ),
+            });
+        }
+        if !texture.usage().contains(wgpu::TextureUsages::STORAGE_BINDING) {
+            return Err(Error::MissingUsage {
+                op: OP,
+                binding: "overlay",
+                given: format!("{:?}", texture.usage()),
+                needed: "TextureUsages::STORAGE_BINDING",
+            });
+        }
+        let view = texture.create_view(&wgpu::TextureViewDescriptor {
+            label: Some("heat_overlay"),
+            dimension: Some(wgpu::TextureViewDimension::D2Array),
+            mip_level_count: Some(1),
+            ..Default::default()
+        });
+        let groups = pipeline::tiles(size);
+        let bind = |part: &crate::plan::Part, bases: &[u32]| TextureParams {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            map_base: bases[0],
+            pictures_base: bases[1],
+            first_layer: part.units.start,
+            opacity,
+            height: size.height,
+            width: size.width,
+            row_multiplier: rows.multiplier,
+            row_plus: rows.plus,
+            row_minus: rows.minus,
+            row_denominator: rows.denominator,
+            map_height: rows.length,
+            column_multiplier: columns.multiplier,
+            column_plus: columns.plus,
+            column_minus: columns.minus,
+            column_denominator: columns.denominator,
+            map_width: columns.length,
+        };
+        let steps = self.to_texture.bind(device, pictures.batch, groups, &tensors, Some(&view), bind)?;
+        Ok(Dispatch::new(steps))
+    }
+
+    fn inputs<'a>(
+        &'a self,
+        map: Nhw,
+        pictures: Nchw,
+        opacity: f32,
+        map_slice: wgpu::BufferSlice<'a>,
+        pictures_slice: wgpu::BufferSlice<'a>,
+    ) -> Result<[Tensor<'a>; 3], Error> {
+        pipeline::check_plane(OP, "map", map)?;
+        pipeline::check_elements(OP, "pictures", pictures)?;
+        if !(0.0..=1.0).contains(&opacity) {
+            return Err(Error::InvalidParameter {
+                op: OP,
+                parameter: "opacity",
+                given: opacity.to_string(),
+                needed: "0 to 1".into(),
+            });
+        }
+        if pictures.channels != 3 || pictures.batch != map.batch {
+            return Err(Error::InvalidShape {
+                op: OP,
+                binding: "pictures",
+                given: pictures.to_string(),
+                needed: format!("[{}, 3, h, w]", map.batch),
+            });
+        }
+        Ok([
+            Tensor::read("map", map_slice, map.size().pixels(), 4),
+            Tensor::read("pictures", pictures_slice, 3 * pictures.size().pixels(), self.element.bytes()),
+            Tensor::read_whole("colors", self.colors.slice(..), 256, 4),
+        ])
+    }
+
+    fn axes(&self, map: Nhw, pictures: Nchw) -> Result<[Axis; 2], Error> {
+        pipeline::check_source(OP, "map", map.size())?;
+        Axis::both(OP, map.size(), pictures.size(), self.sampling)
+    }
+
+    /// What one run moves and computes: map and pictures read once, four bytes written for each pixel.
+    #[must_use]
+    pub fn cost(&self, map: Nhw, pictures: Nchw) -> Cost {
+        let pixels = pictures.plane().elements().unwrap_or(u64::MAX);
+        let read = pixels.saturating_mul(3 * self.element.bytes());
+        let map = map.elements().unwrap_or(u64::MAX).saturating_mul(4);
+        Cost {
+            bytes: read.saturating_add(map).saturating_add(pixels.saturating_mul(4)),
+            flops: pixels.saturating_mul(30),
+            parameters: 0,
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! The largest connected component of masks.
+
+use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use crate::shaders::{self, Shader, Variant, params};
+use crate::{Cost, Dispatch, Error, Nhw};
+
+const OP: &str = "largest_component";
+/// A tile, which one invocation labels in registers.
+const TILE_WIDTH: u32 = 32;
+const TILE_HEIGHT: u32 = 8;
+/// Tiles of a workgroup, along each axis.
+const GROUP: u32 = 8;
+const PICK_GROUP: u32 = 256;
+/// Parts of an image in the search for the largest component, at most, and the room for them: `PART_STRIDE` in the shaders.
+const MAX_PARTS: u32 = 8;
+const PART_STRIDE: u64 = 32;
+/// What a tile can have of components that reach beyond it, which the search looks at one by one.
+const MAX_OPEN: u32 = 40;
+
+params!(RunsParams {
+    origin_x: u32,
+    origin_y: u32,
+    width: u32,
+    height: u32,
+    tiles_wide: u32,
+    tile_stride: u32,
+    mask_base: u32,
+    boxes_base: u32,
+});
+params!(TileParams {
+    origin_x: u32,
+    origin_y: u32,
+    width: u32,
+    height: u32,
+    tiles_wide: u32,
+    tiles_high: u32,
+    tile_stride: u32,
+    node_stride: u32,
+});
+params!(PickParams {
+    origin_x: u32,
+    origin_y: u32,
+    width: u32,
+    height: u32,
+    tiles_wide: u32,
+    tiles_high: u32,
+    tile_stride: u32,
+    node_stride: u32,
+    parts: u32,
+});
+params!(SelectParams {
+    origin_x: u32,
+    origin_y: u32,
+    width: u32,
+    height: u32,
+    tiles_wide: u32,
+    tiles_high: u32,
+    tile_stride: u32,
+    node_stride: u32,
+    boxes_base: u32,
+    parts: u32,
+});
+params!(ExpandParams {
+    origin_x: u32,
+    origin_y: u32,
+    width: u32,
+    height: u32,
+    tiles_wide: u32,
+    tiles_high: u32,
+    tile_stride: u32,
+    node_stride: u32,
+    component_base: u32,
+});
+params!(LabelsParams {
+    origin_x: u32,
+    origin_y: u32,
+    width: u32,
+    height: u32,
+    tiles_wide: u32,
+    tiles_high: u32,
+    tile_stride: u32,
+    node_stride: u32,
+    labels_base: u32,
+    sizes_base: u32,
+});
+
+/// Which pixels are neighbours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Connectivity {
+    /// Across edges.
+    Four,
+    /// Across edges and corners.
+    #[default]
+    Eight,
+}
+
+/// The largest connected component of every `mask [n, h, w]`, its box and, if asked for, all labels and sizes (AG-CNN, Guan et
+/// al. 2018, arXiv:1801.09927, Sec. III-B).
+///
+/// Of equally large components the one whose first pixel comes first in raster order is taken. An empty mask has an empty
+/// component, and the whole image as its box.
+///
+/// Tiles of 32 by 8 pixels are filled in registers, a union-find on integer atomics joins what reaches beyond a tile. The number of
+/// dispatches is fixed, no workgroup waits for another, and results are the same bits every time.
+///
+/// Kernels `shaders/largest_component_*.wgsl`; reference
+/// [`reference::largest_component`](crate::reference::largest_component). Scratch: [`LargestComponent::scratch_bytes`].
+#[derive(Clone, Debug)]
+pub struct LargestComponent {
+    runs: Kernel,
+    components: Components,
+}
+
+/// Tensors of a [`LargestComponent`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct LargestComponentBuffers<'a> {
+    /// In: `[n, h, w]` u32, set where not 0.
+    pub mask: wgpu::BufferSlice<'a>,
+    /// Out: `[n, 4]` i32, `(xmin, ymin, xmax, ymax)` of the largest component, inclusive.
+    pub boxes: wgpu::BufferSlice<'a>,
+    /// Out, if asked for: `[n, h, w]` u32, 1 on the largest component, else 0.
+    pub component: Option<wgpu::BufferSlice<'a>>,
+    /// Out, if asked for: every component.
+    pub all: Option<LabelBuffers<'a>>,
+}
+
+/// Labels of every component; each buffer needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelBuffers<'a> {
+    /// Out: `[n, h, w]` u32, the smallest linear index `y * w + x` of the pixel's component; `u32::MAX` where the mask is not set.
+    pub labels: wgpu::BufferSlice<'a>,
+    /// Out: `[n, h, w]` u32, at the pixel whose index is a component's label the component's size, 0 elsewhere.
+    pub sizes: wgpu::BufferSlice<'a>,
+}
+
+impl LargestComponent {
+    /// Compiles the kernels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, connectivity: Connectivity) -> Result<Self, Error> {
+        let [read, write] = [Access::Read, Access::Write];
+        Ok(Self {
+            runs: tile_kernel(OP, device, &shaders::LARGEST_COMPONENT_RUNS, &[], &[read, write, write])?,
+            components: Components::new(OP, device, connectivity)?,
+        })
+    }
+
+    /// Checks the buffers against the shape and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidShape`] for images without pixels; [`Error::LimitExceeded`] where one image exceeds a binding of the
+    /// device; and what every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping another.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nhw,
+        buffers: LargestComponentBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        pipeline::check_plane(OP, "mask", shape)?;
+        let pixels = shape.size().pixels();
+        let mask = Tensor::read("mask", buffers.mask, pixels, 4);
+        let outputs = Outputs::new(pixels, buffers.boxes, buffers.component, buffers.all);
+        pipeline::check(OP, device, shape.batch, &outputs.with(&[mask]))?;
+        if shape.batch == 0 {
+            return Ok(Dispatch::default());
+        }
+        let forest = Forest::new(OP, device, shape)?;
+        let tensors = [mask, forest.bits(Access::Write), outputs.boxes];
+        let mut steps =
+            self.runs.bind(device, shape.batch, forest.word_groups(), &tensors, None, |part, bases| RunsParams {
+                origin_x: part.origin[0],
+                origin_y: part.origin[1],
+                width: shape.width,
+                height: shape.height,
+                tiles_wide: forest.tiles_wide,
+                tile_stride: forest.tile_stride,
+                mask_base: bases[0],
+                boxes_base: bases[2],
+            })?;
+        self.components.bind(device, &forest, outputs, &mut steps)?;
+        Ok(Dispatch::new(steps))
+    }
+
+    /// Bytes of scratch that a dispatch of this shape holds: at most 8 for each mask pixel of images at least 4 pixels wide (4.3
+    /// for large ones), and up to 4 KiB more for each image.
+    #[must_use]
+    pub fn scratch_bytes(&self, shape: Nhw) -> u64 {
+        let image = Forest::image_bytes(shape).iter().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
+        image.saturating_mul(u64::from(shape.batch))
+    }
+
+    /// What one run moves at the least: the mask read, labels written.
+    #[must_use]
+    pub fn cost(&self, shape: Nhw) -> Cost {
+        Cost { bytes: shape.elements().unwrap_or(u64::MAX).saturating_mul(8), ..Cost::default() }
+    }
+}
+
+/// A kernel with one invocation for each tile, or for each row of a tile.
+pub(crate) fn tile_kernel(
+    op: &'static str,
+    device: &wgpu::Device,
+    shader: &'static Shader,
+    constants: &[(&'static str, f64)],
+    storage: &[Access],
+) -> Result<Kernel, Error> {
+    let workgroup = [GROUP, GROUP, 1];
+    let build =
+        Build { op, shader, variant: Variant::F32, constants, workgroup, workgroup_bytes: 0, storage, texture: false };
+    Kernel::new(device, &build)
+}
+
+/// Scratch of one dispatch: the mask as bits, and a forest of the runs that reach beyond their tiles. What each holds is told in
+/// the shaders. Every image's share is a multiple of 256 bytes, so that any image starts where a binding may.
+pub(crate) struct Forest {
+    op: &'static str,
+    shape: Nhw,
+    pub(crate) tiles_wide: u32,
+    tiles_high: u32,
+    pub(crate) tile_stride: u32,
+    node_stride: u32,
+    parts: u32,
+    bits: wgpu::Buffer,
+    roots: wgpu::Buffer,
+    best: wgpu::Buffer,
+    parent: wgpu::Buffer,
+    sizes: wgpu::Buffer,
+    picked: wgpu::Buffer,
+}
+
+impl Forest {
+    pub(crate) fn new(op: &'static str, device: &wgpu::Device, shape: Nhw) -> Result<Self, Error> {
+        pipeline::check_source(op, "mask", shape.size())?;
+        let (tiles_wide, tiles_high) = (shape.width.div_ceil(TILE_WIDTH), shape.height.div_ceil(TILE_HEIGHT));
+        let [tile_stride, node_stride] = Self::strides(shape);
+        let (tile_stride, node_stride) = (
+            pipeline::to_u32(op, "tiles of an image", tile_stride)?,
+            pipeline::to_u32(op, "runs of an image", node_stride)?,
+        );
+        let tiles = tiles_wide * tiles_high;
+        let parts = tiles.div_ceil(PICK_GROUP).clamp(1, MAX_PARTS);
+        pipeline::check_rounds(op, [tiles.div_ceil(parts * PICK_GROUP), MAX_OPEN])?;
+        let [bits, roots, best, parent, sizes, picked] = Self::image_bytes(shape);
+        let scratch = |label, bytes: u64| {
+            let bytes = bytes.saturating_mul(u64::from(shape.batch));
+            pipeline::scratch(op, device, label, bytes)
+        };
+        Ok(Self {
+            op,
+            shape,
+            tiles_wide,
+            tiles_high,
+            tile_stride,
+            node_stride,
+            parts,
+            bits: scratch("bits", bits)?,
+            roots: scratch("roots", roots)?,
+            best: scratch("best", best)?,
+            parent: scratch("parent", parent)?,
+            sizes: scratch("sizes", sizes)?,
+            picked: scratch("parts", picked)?,
+        })
+    }
+
+    /// Tiles and runs of an image, rounded up so that 8 bytes of the one and 4 of the other fill multiples of 256 bytes.
+    fn strides(shape: Nhw) -> [u64; 2] {
+        let tiles = u64::from(shape.width.div_ceil(TILE_WIDTH)) * u64::from(shape.height.div_ceil(TILE_HEIGHT));
+        let runs = u64::from(shape.height) * u64::from(shape.width.div_ceil(2));
+        [tiles.next_multiple_of(32), runs.next_multiple_of(64)]
+    }
+
+    /// Bytes of bits, roots, best, parent, sizes and parts of an image.
+    fn image_bytes(shape: Nhw) -> [u64; 6] {
+        let [tiles, runs] = Self::strides(shape);
+        [tiles * 32, tiles * 32, tiles * 8, runs * 4, runs * 4, PART_STRIDE * 8]
+    }
+
+    /// Workgroups of a kernel with one invocation for each word of bits.
+    pub(crate) fn word_groups(&self) -> [u32; 2] {
+        [self.tiles_wide.div_ceil(GROUP), self.tiles_high]
+    }
+
+    fn tile_groups(&self) -> [u32; 2] {
+        [self.tiles_wide.div_ceil(GROUP), self.tiles_high.div_ceil(GROUP)]
+    }
+
+    fn tensor<'a>(
+        &self,
+        name: &'static str,
+        buffer: &'a wgpu::Buffer,
+        element_bytes: u64,
+        access: Access,
+    ) -> Tensor<'a> {
+        // Allocated with whole shares, so the division has no remainder.
+        let unit = buffer.size() / u64::from(self.shape.batch) / element_bytes;
+        match access {
+            Access::Read => Tensor::read(name, buffer.slice(..), unit, element_bytes),
+            Access::Write => Tensor::write(name, buffer.slice(..), unit, element_bytes),
+        }
+    }
+
+    pub(crate) fn bits(&self, access: Access) -> Tensor<'_> {
+        self.tensor("bits", &self.bits, 4, access)
+    }
+}
+
+/// What the caller is given.
+#[derive(Clone, Copy)]
+pub(crate) struct Outputs<'a> {
+    pub(crate) boxes: Tensor<'a>,
+    component: Option<Tensor<'a>>,
+    all: Option<[Tensor<'a>; 2]>,
+}
+
+impl<'a> Outputs<'a> {
+    pub(crate) fn new(
+        pixels: u64,
+        boxes: wgpu::BufferSlice<'a>,
+        component: Option<wgpu::BufferSlice<'a>>,
+        all: Option<LabelBuffers<'a>>,
+    ) -> Self {
+        let plane = |name, slice| Tensor::write(name, slice, pixels, 4);
+        Self {
+            boxes: Tensor::write("boxes", boxes, 4, 4),
+            component: component.map(|slice| plane("component", slice)),
+            all: all.map(|all| [plane("labels", all.labels), plane("sizes", all.sizes)]),
+        }
+    }
+
+    /// Everything that a dispatch binds of the caller's, to be checked together.
+    pub(crate) fn with(&self, others: &[Tensor<'a>]) -> Vec<Tensor<'a>> {
+        let mut tensors = others.to_vec();
+        tensors.push(self.boxes);
+        tensors.extend(self.component);
+        tensors.extend(self.all.into_iter().flatten());
+        tensors
+    }
+}
+
+/// The steps from a mask in bits to its largest component.
+#[derive(Clone, Debug)]
+pub(crate) struct Components {
+    tiles: Kernel,
+    merge: Kernel,
+    count: Kernel,
+    pick: Kernel,
+    labels: Kernel,
+    select: Kernel,
+    expand: Kernel,
+}
+
+impl Components {
+    pub(crate) fn new(op: &'static str, device: &wgpu::Device, connectivity: Connectivity) -> Result<Self, Error> {
+        let neighbours = match connectivity {
+            Connectivity::Four => 4.0,
+            Connectivity::Eight => 8.0,
+        };
+        let [read, write] = [Access::Read, Access::Write];
+        let connected = [("CONNECTIVITY", neighbours)];
+        let kernel = |shader, constants: &[(&'static str, f64)], storage: &[Access]| {
+            tile_kernel(op, device, shader, constants, storage)
+        };
+        Ok(Self {
+            tiles: kernel(&shaders::LARGEST_COMPONENT_TILES, &connected, &[read, write, write, write, write])?,
+            merge: kernel(&shaders::LARGEST_COMPONENT_MERGE, &connected, &[read, write])?,
+            count: kernel(&shaders::LARGEST_COMPONENT_COUNT, &[], &[read, write, write])?,
+            pick: Kernel::new(
+                device,
+                &Build {
+                    op,
+                    shader: &shaders::LARGEST_COMPONENT_PICK,
+                    variant: Variant::F32,
+                    constants: &[("WORKGROUP_SIZE", f64::from(PICK_GROUP))],
+                    workgroup: [PICK_GROUP, 1, 1],
+                    workgroup_bytes: PICK_GROUP * 8,
+                    storage: &[read, read, read, write],
+                    texture: false,
+                },
+            )?,
+            labels: kernel(&shaders::LARGEST_COMPONENT_LABELS, &connected, &[read, read, read, read, write, write])?,
+            select: kernel(&shaders::LARGEST_COMPONENT_SELECT, &connected, &[read, read, read, read, write, write])?,
+            expand: kernel(&shaders::LARGEST_COMPONENT_EXPAND, &[], &[read, write])?,
+        })
+    }
+
+    /// Appends the steps after the one that fills the forest's bits.
+    pub(crate) fn bind(
+        &self,
+        device: &wgpu::Device,
+        forest: &Forest,
+        outputs: Outputs<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), Error> {
+        let [read, write] = [Access::Read, Access::Write];
+        let batch = forest.shape.batch;
+        let Forest { tiles_wide, tiles_high, tile_stride, node_stride, parts, .. } = *forest;
+        let Nhw { height, width, .. } = forest.shape;
+        debug_assert!(batch > 0, "{}: an empty batch has no forest", forest.op);
+        // As the kernels load them: tiles as two vectors of four words, what was found as pairs.
+        let bits = |access| forest.tensor("bits", &forest.bits, 16, access);
+        let roots = |access| forest.tensor("roots", &forest.roots, 16, access);
+        let best = |access| forest.tensor("best", &forest.best, 8, access);
+        let parent = |access| forest.tensor("parent", &forest.parent, 4, access);
+        let sizes = |access| forest.tensor("sizes", &forest.sizes, 4, access);
+        let picked = |access| forest.tensor("parts", &forest.picked, 8, access);
+        let by_tile = forest.tile_groups();
+        let tile_params = |part: &crate::plan::Part, _: &[u32]| TileParams {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            width,
+            height,
+            tiles_wide,
+            tiles_high,
+            tile_stride,
+            node_stride,
+        };
+        let tensors = [bits(read), parent(write), sizes(write), roots(write), best(write)];
+        steps.extend(self.tiles.bind(device, batch, by_tile, &tensors, None, tile_params)?);
+        steps.extend(self.merge.bind(device, batch, by_tile, &[bits(read), parent(write)], None, tile_params)?);
+        let tensors = [roots(read), parent(write), sizes(write)];
+        steps.extend(self.count.bind(device, batch, by_tile, &tensors, None, tile_params)?);
+        let tensors = [roots(read), sizes(read), best(read), picked(write)];
+        steps.extend(self.pick.bind(device, batch, [parts, 1], &tensors, None, |part, _| PickParams {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            width,
+            height,
+            tiles_wide,
+            tiles_high,
+            tile_stride,
+            node_stride,
+            parts,
+        })?);
+        // Before the selection, which clears every other component's bits.
+        if let Some([labels, label_sizes]) = outputs.all {
+            let tensors = [bits(read), roots(read), parent(read), sizes(read), labels, label_sizes];
+            steps.extend(self.labels.bind(device, batch, by_tile, &tensors, None, |part, bases| LabelsParams {
+                origin_x: part.origin[0],
+                origin_y: part.origin[1],
+                width,
+                height,
+                tiles_wide,
+                tiles_high,
+                tile_stride,
+                node_stride,
+                labels_base: bases[4],
+                sizes_base: bases[5],
+            })?);
+        }
+        let tensors = [picked(read), best(read), roots(read), parent(read), bits(write), outputs.boxes];
+        steps.extend(self.select.bind(device, batch, by_tile, &tensors, None, |part, bases| SelectParams {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            width,
+            height,
+            tiles_wide,
+            tiles_high,
+            tile_stride,
+            node_stride,
+            boxes_base: bases[5],
+            parts,
+        })?);
+        if let Some(component) = outputs.component {
+            let tensors = [forest.bits(read), component];
+            let groups = forest.word_groups();
+            steps.extend(self.expand.bind(device, batch, groups, &tensors, None, |part, bases| ExpandParams {
+                origin_x: part.origin[0],
+                origin_y: part.origin[1],
+                width,
+                height,
+                tiles_wide,
+                tiles_high,
+                tile_stride,
+                node_stride,
+                component_base: bases[1],
+            })?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! Normalisation of maps, each image on its own.
+
+use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::shaders::{self, Variant, params};
+use crate::{Cost, Dispatch, Error, Nhw};
+
+const OP: &str = "normalize";
+const RANGE_GROUP: u32 = 256;
+const GROUP: u32 = 64;
+/// Pixels for each share of the first pass, and the most shares: the second pass reads all of them for each pixel.
+const SHARE_PIXELS: u32 = 4096;
+const MAX_SHARES: u32 = 16;
+
+params!(RangeParams { origin: u32, map_base: u32, ranges_base: u32, pixels: u32, shares: u32 });
+params!(Params { origin: u32, ranges_base: u32, map_base: u32, pixels: u32, shares: u32 });
+
+/// What a map is brought to. A constant map becomes zeros, a map with a NaN becomes NaN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Normalization {
+    /// `(m - min) / (max - min)`: 0 to 1.
+    #[default]
+    MinMax,
+    /// `m / max`; zeros where the maximum is not positive.
+    Maximum,
+    /// As it is.
+    None,
+}
+
+/// Normalises `map [n, h, w]` in place, each image by its own minimum and maximum (AG-CNN, Guan et al. 2018,
+/// arXiv:1801.09927, Sec. III-B).
+///
+/// Kernels `shaders/normalize_range.wgsl`, `shaders/normalize.wgsl`; reference
+/// [`reference::normalize`](crate::reference::normalize). Scratch: at most 128 bytes for each image.
+#[derive(Clone, Debug)]
+pub struct Normalize {
+    /// None for [`Normalization::None`].
+    kernels: Option<(Kernel, Kernel)>,
+}
+
+/// The tensor of a [`Normalize`]; it needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct NormalizeBuffers<'a> {
+    /// In and out: `[n, h, w]` f32.
+    pub map: wgpu::BufferSlice<'a>,
+}
+
+impl Normalize {
+    /// Compiles the kernels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, normalization: Normalization) -> Result<Self, Error> {
+        if normalization == Normalization::None {
+            return Ok(Self { kernels: None });
+        }
+        let range = Kernel::new(
+            device,
+            &Build {
+                op: OP,
+                shader: &shaders::NORMALIZE_RANGE,
+                variant: Variant::F32,
+                constants: &[("WORKGROUP_SIZE", f64::from(RANGE_GROUP))],
+                workgroup: [RANGE_GROUP, 1, 1],
+                workgroup_bytes: RANGE_GROUP * 8,
+                storage: &[Access::Read, Access::Write],
+                texture: false,
+            },
+        )?;
+        let by_maximum = f64::from(u8::from(normalization == Normalization::Maximum));
+        let apply = Kernel::new(
+            device,
+            &Build {
+                op: OP,
+                shader: &shaders::NORMALIZE,
+                variant: Variant::F32,
+                constants: &[("WORKGROUP_SIZE", f64::from(GROUP)), ("BY_MAXIMUM", by_maximum)],
+                workgroup: [GROUP, 1, 1],
+                workgroup_bytes: 0,
+                storage: &[Access::Read, Access::Write],
+                texture: false,
+            },
+        )?;
+        Ok(Self { kernels: Some((range, apply)) })
+    }
+
+    /// Checks the buffer against the shape and binds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every operator refuses of its
+    /// buffers: too small, wrong usage, misaligned.
+    pub fn bind(&self, device: &wgpu::Device, shape: Nhw, buffers: NormalizeBuffers<'_>) -> Result<Dispatch, Error> {
+        pipeline::check_plane(OP, "map", shape)?;
+        let pixels = pipeline::to_u32(OP, "pixels of an image", shape.size().pixels())?;
+        let map = Tensor::write("map", buffers.map, pixels.into(), 4);
+        pipeline::check(OP, device, shape.batch, &[map])?;
+        let Some((range, apply)) = self.kernels.as_ref().filter(|_| !shape.is_empty()) else {
+            return Ok(Dispatch::default());
+        };
+        let shares = pixels.div_ceil(SHARE_PIXELS).clamp(1, MAX_SHARES);
+        pipeline::check_rounds(OP, [pixels.div_ceil(shares * RANGE_GROUP), 1])?;
+        let unit = u64::from(shares) * 2;
+        let ranges = pipeline::scratch(OP, device, "ranges", u64::from(shape.batch) * unit * 4)?;
+        let map = Tensor::read("map", buffers.map, pixels.into(), 4);
+        let tensors = [map, Tensor::write("ranges", ranges.slice(..), unit, 4)];
+        let mut steps = range.bind(device, shape.batch, [shares, 1], &tensors, None, |part, bases| RangeParams {
+            origin: part.origin[0],
+            map_base: bases[0],
+            ranges_base: bases[1],
+            pixels,
+            shares,
+        })?;
+        let map = Tensor::write("map", buffers.map, pixels.into(), 4);
+        let tensors = [Tensor::read("ranges", ranges.slice(..), unit, 4), map];
+        let groups = [pixels.div_ceil(GROUP), 1];
+        steps.extend(apply.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
+            origin: part.origin[0],
+            ranges_base: bases[0],
+            map_base: bases[1],
+            pixels,
+            shares,
+        })?);
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run moves and computes: the map read twice and written once, two operations for each pixel.
+    #[must_use]
+    pub fn cost(&self, shape: Nhw) -> Cost {
+        let pixels = shape.elements().unwrap_or(u64::MAX);
+        match self.kernels {
+            Some(_) => Cost { bytes: pixels.saturating_mul(12), flops: pixels.saturating_mul(2), parameters: 0 },
+            None => Cost::default(),
+        }
+    }
+}

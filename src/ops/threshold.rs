@@ -1,0 +1,294 @@
+//! Masks by a fixed threshold or by Otsu's.
+
+use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use crate::resample::{Axis, Sampling};
+use crate::shaders::{self, Variant, params};
+use crate::{Cost, Dispatch, Error, Nhw, Size};
+
+const OP: &str = "threshold";
+const BINS: u64 = 256;
+const HISTOGRAM_GROUP: u32 = 256;
+/// Rows for each share of the histogram, and the most shares.
+const SHARE_ROWS: u32 = 16;
+const MAX_SHARES: u32 = 64;
+/// Beyond this, sums of levels leave 32 bits in the kernel.
+const MAX_OTSU_PIXELS: u64 = 1 << 24;
+
+params!(HistogramParams {
+    origin: u32,
+    map_base: u32,
+    bins_base: u32,
+    height: u32,
+    width: u32,
+    shares: u32,
+    row_multiplier: u32,
+    row_plus: u32,
+    row_minus: u32,
+    row_denominator: u32,
+    map_height: u32,
+    column_multiplier: u32,
+    column_plus: u32,
+    column_minus: u32,
+    column_denominator: u32,
+    map_width: u32,
+});
+params!(OtsuParams { bins_base: u32, levels_base: u32 });
+params!(Params {
+    origin_x: u32,
+    origin_y: u32,
+    map_base: u32,
+    levels_base: u32,
+    mask_base: u32,
+    height: u32,
+    width: u32,
+    threshold: f32,
+    row_multiplier: u32,
+    row_plus: u32,
+    row_minus: u32,
+    row_denominator: u32,
+    map_height: u32,
+    column_multiplier: u32,
+    column_plus: u32,
+    column_minus: u32,
+    column_denominator: u32,
+    map_width: u32,
+});
+
+/// When a pixel of a map belongs to the mask. All comparisons are strict, and NaN exceeds nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ThresholdRule {
+    /// `value > threshold` (AG-CNN, Eq. 4; the paper uses 0.7).
+    Value(f32),
+    /// `floor(255 * value) > level`: the value as an 8-bit picture holds it, as public AG-CNN code compares it.
+    Level(u8),
+    /// `floor(255 * value) > level`, with the level that Otsu's method finds in each image's histogram of 256 levels (Otsu 1979,
+    /// IEEE Trans. SMC 9(1)): exact, the lowest of equally good ones. At most 2^24 pixels in an image.
+    Otsu,
+}
+
+impl ThresholdRule {
+    pub(crate) const fn code(self) -> f64 {
+        match self {
+            Self::Value(_) => 0.0,
+            Self::Level(_) => 1.0,
+            Self::Otsu => 2.0,
+        }
+    }
+
+    /// The threshold that the kernel is given; unused for Otsu's.
+    pub(crate) fn value(self, op: &'static str) -> Result<f32, Error> {
+        match self {
+            Self::Value(threshold) => pipeline::finite(op, "threshold", threshold),
+            Self::Level(level) => Ok(f32::from(level)),
+            Self::Otsu => Ok(0.0),
+        }
+    }
+}
+
+/// Mask `map [n, h, w] -> mask [n, oh, ow]` u32: 1 where the map, resampled to the mask's size, exceeds the threshold (AG-CNN,
+/// Guan et al. 2018, arXiv:1801.09927, Eq. 4). The resampled map is never written.
+///
+/// Kernels `shaders/threshold.wgsl`, `shaders/threshold_histogram.wgsl`, `shaders/threshold_otsu.wgsl`; reference
+/// [`reference::threshold`](crate::reference::threshold). Scratch, for Otsu's only: 1028 bytes for each image.
+#[derive(Clone, Debug)]
+pub struct Threshold {
+    rule: ThresholdRule,
+    sampling: Sampling,
+    otsu: Option<Otsu>,
+    kernel: Kernel,
+}
+
+/// Tensors of a [`Threshold`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct ThresholdBuffers<'a> {
+    /// In: `[n, h, w]` f32.
+    pub map: wgpu::BufferSlice<'a>,
+    /// Out: `[n, oh, ow]` u32, 0 or 1.
+    pub mask: wgpu::BufferSlice<'a>,
+}
+
+impl Threshold {
+    /// Compiles the kernels. `sampling` says how a map of another size than the mask is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a threshold that is not finite; [`Error::LimitExceeded`] for Otsu's on a device whose
+    /// workgroups hold fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, rule: ThresholdRule, sampling: Sampling) -> Result<Self, Error> {
+        rule.value(OP)?;
+        let otsu = Otsu::new_for(OP, device, rule)?;
+        let kernel = Kernel::new(
+            device,
+            &Build {
+                op: OP,
+                shader: &shaders::THRESHOLD,
+                variant: Variant::F32,
+                constants: &[("RULE", rule.code())],
+                workgroup: pipeline::TILE,
+                workgroup_bytes: 0,
+                storage: &[Access::Read, Access::Read, Access::Write],
+                texture: false,
+            },
+        )?;
+        Ok(Self { rule, sampling, otsu, kernel })
+    }
+
+    /// Checks the buffers against the shapes and binds them. `shape` is the map's, `size` the mask's `[oh, ow]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidShape`] for an empty map that is to fill a mask; [`Error::LimitExceeded`] where one image exceeds a
+    /// binding of the device, the ratio of an axis, in lowest terms, exceeds 32 bits, or Otsu's is asked for more than 2^24
+    /// pixels; and what every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping input.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nhw,
+        size: Size,
+        buffers: ThresholdBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let mask = Nhw { height: size.height, width: size.width, ..shape };
+        pipeline::check_plane(OP, "map", shape)?;
+        pipeline::check_plane(OP, "mask", mask)?;
+        let map = Tensor::read("map", buffers.map, shape.size().pixels(), 4);
+        let output = Tensor::write("mask", buffers.mask, size.pixels(), 4);
+        pipeline::check(OP, device, shape.batch, &[map, output])?;
+        if mask.is_empty() {
+            return Ok(Dispatch::default());
+        }
+        pipeline::check_source(OP, "map", shape.size())?;
+        let axes @ [rows, columns] = Axis::both(OP, shape.size(), size, self.sampling)?;
+        let mut steps = Vec::new();
+        let levels = match &self.otsu {
+            Some(otsu) => Some(otsu.bind(OP, device, shape.batch, axes, size, map, &mut steps)?),
+            None => None,
+        };
+        let levels = Tensor::read_if("levels", levels.as_ref().map(|buffer| buffer.slice(..)), 1, 4);
+        let threshold = self.rule.value(OP)?;
+        let tensors = [map, levels, output];
+        steps.extend(self.kernel.bind(device, shape.batch, pipeline::tiles(size), &tensors, None, |part, bases| {
+            Params {
+                origin_x: part.origin[0],
+                origin_y: part.origin[1],
+                map_base: bases[0],
+                levels_base: bases[1],
+                mask_base: bases[2],
+                height: size.height,
+                width: size.width,
+                threshold,
+                row_multiplier: rows.multiplier,
+                row_plus: rows.plus,
+                row_minus: rows.minus,
+                row_denominator: rows.denominator,
+                map_height: rows.length,
+                column_multiplier: columns.multiplier,
+                column_plus: columns.plus,
+                column_minus: columns.minus,
+                column_denominator: columns.denominator,
+                map_width: columns.length,
+            }
+        })?);
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run moves and computes: the map read once (twice for Otsu's), the mask written once.
+    #[must_use]
+    pub fn cost(&self, shape: Nhw, size: Size) -> Cost {
+        let map = shape.elements().unwrap_or(u64::MAX).saturating_mul(if self.otsu.is_some() { 2 } else { 1 });
+        let mask = u64::from(shape.batch).saturating_mul(size.pixels());
+        Cost { bytes: map.saturating_add(mask).saturating_mul(4), flops: mask.saturating_mul(10), parameters: 0 }
+    }
+}
+
+/// The level of each image by Otsu's method.
+#[derive(Clone, Debug)]
+pub(crate) struct Otsu {
+    histogram: Kernel,
+    otsu: Kernel,
+}
+
+impl Otsu {
+    /// `None` for a rule that has its level.
+    pub(crate) fn new_for(op: &'static str, device: &wgpu::Device, rule: ThresholdRule) -> Result<Option<Self>, Error> {
+        if rule != ThresholdRule::Otsu {
+            return Ok(None);
+        }
+        let kernel = |shader, constants, storage, workgroup_bytes| {
+            Kernel::new(
+                device,
+                &Build {
+                    op,
+                    shader,
+                    variant: Variant::F32,
+                    constants,
+                    workgroup: [HISTOGRAM_GROUP, 1, 1],
+                    workgroup_bytes,
+                    storage,
+                    texture: false,
+                },
+            )
+        };
+        Ok(Some(Self {
+            histogram: kernel(
+                &shaders::THRESHOLD_HISTOGRAM,
+                &[("WORKGROUP_SIZE", f64::from(HISTOGRAM_GROUP))],
+                &[Access::Read, Access::Write],
+                256 * 4,
+            )?,
+            otsu: kernel(&shaders::THRESHOLD_OTSU, &[], &[Access::Write, Access::Write], 256 * 36)?,
+        }))
+    }
+
+    /// Appends the steps that fill the buffer that it returns: `[n]` u32. `map` is the operator's tensor of that name.
+    #[expect(clippy::too_many_arguments, reason = "what `Threshold::bind` and `AttendedRegion::bind` share")]
+    pub(crate) fn bind(
+        &self,
+        op: &'static str,
+        device: &wgpu::Device,
+        batch: u32,
+        [rows, columns]: [Axis; 2],
+        size: Size,
+        map: Tensor<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Result<wgpu::Buffer, Error> {
+        if size.pixels() > MAX_OTSU_PIXELS {
+            return Err(Error::LimitExceeded {
+                op,
+                limit: "pixels of an image for Otsu's threshold",
+                needed: size.pixels(),
+                given: MAX_OTSU_PIXELS,
+            });
+        }
+        let shares = size.height.div_ceil(SHARE_ROWS).clamp(1, MAX_SHARES);
+        pipeline::check_rounds(op, [size.height.div_ceil(shares), size.width.div_ceil(HISTOGRAM_GROUP)])?;
+        let bins = pipeline::scratch(op, device, "bins", u64::from(batch) * BINS * 4)?;
+        let levels = pipeline::scratch(op, device, "levels", u64::from(batch) * 4)?;
+        let bins = Tensor::write("bins", bins.slice(..), BINS, 4);
+        steps.extend(self.histogram.bind(device, batch, [shares, 1], &[map, bins], None, |part, bases| {
+            HistogramParams {
+                origin: part.origin[0],
+                map_base: bases[0],
+                bins_base: bases[1],
+                height: size.height,
+                width: size.width,
+                shares,
+                row_multiplier: rows.multiplier,
+                row_plus: rows.plus,
+                row_minus: rows.minus,
+                row_denominator: rows.denominator,
+                map_height: rows.length,
+                column_multiplier: columns.multiplier,
+                column_plus: columns.plus,
+                column_minus: columns.minus,
+                column_denominator: columns.denominator,
+                map_width: columns.length,
+            }
+        })?);
+        let tensors = [bins, Tensor::write("levels", levels.slice(..), 1, 4)];
+        steps.extend(self.otsu.bind(device, batch, [1, 1], &tensors, None, |_, bases| OtsuParams {
+            bins_base: bases[0],
+            levels_base: bases[1],
+        })?);
+        Ok(levels)
+    }
+}

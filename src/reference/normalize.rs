@@ -1,0 +1,27 @@
+use num_traits::Float;
+
+use super::attention_map::maximum;
+use crate::{Nhw, Normalization};
+
+/// Each image of `map [n, h, w]` brought to 0..1 by its own minimum and maximum, or divided by its maximum (AG-CNN,
+/// arXiv:1801.09927, Sec. III-B). A constant map, or one without a positive maximum to divide by, becomes zeros; a map with a NaN
+/// becomes NaN.
+#[must_use]
+pub fn normalize<T: Float>(shape: Nhw, normalization: Normalization, map: &[T]) -> Vec<T> {
+    if shape.is_empty() || normalization == Normalization::None {
+        return map.to_vec();
+    }
+    let mut normalized = Vec::with_capacity(map.len());
+    for image in map.chunks_exact(shape.size().pixels() as usize) {
+        let low = image.iter().copied().fold(T::infinity(), T::min);
+        let high = image.iter().copied().fold(T::neg_infinity(), maximum);
+        normalized.extend(image.iter().map(|&value| match normalization {
+            _ if high.is_nan() => high,
+            _ if low == high => T::zero(),
+            Normalization::Maximum if high <= T::zero() => T::zero(),
+            Normalization::Maximum => value / high,
+            Normalization::MinMax | Normalization::None => (value - low) / (high - low),
+        }));
+    }
+    normalized
+}

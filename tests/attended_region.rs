@@ -1,0 +1,226 @@
+use visual_attention::reference::{self, AttendedRegions};
+use visual_attention::{
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, Connectivity, CropEnd, Element, Error, Nchw,
+    Normalization, Sampling, Size, Statistic, ThresholdRule, wgpu,
+};
+
+use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+
+struct Scene {
+    features_shape: Nchw,
+    images_shape: Nchw,
+    crop: Size,
+    features: Vec<f32>,
+    images: Vec<f32>,
+}
+
+impl Scene {
+    fn new(seed: u64, features_shape: Nchw, images_shape: Nchw, crop: Size) -> Self {
+        let mut random = Random::new(seed);
+        let features = random.normal(features_shape.elements().unwrap() as usize);
+        let images = random.normal(images_shape.elements().unwrap() as usize);
+        Self { features_shape, images_shape, crop, features, images }
+    }
+
+    fn run(&self, gpu: &TestGpu, options: AttendedRegionOptions, element: Element) -> AttendedRegions<f32> {
+        let (features, images) = (gpu.input(&self.features, element), gpu.input(&self.images, element));
+        let pixels = self.images_shape.plane().elements().unwrap() as usize;
+        let crop_len =
+            self.images_shape.batch as usize * self.images_shape.channels as usize * self.crop.pixels() as usize;
+        let map = gpu.output(self.features_shape.plane().elements().unwrap() as usize, 4);
+        let [map_up, mask, component] = [(); 3].map(|()| gpu.output(pixels, 4));
+        let boxes = gpu.output(self.images_shape.batch as usize * 4, 4);
+        let crops = gpu.output(crop_len, element.bytes());
+        let operator = AttendedRegion::new(&gpu.device, options, element, element).unwrap();
+        let buffers = AttendedRegionBuffers {
+            features: features.slice(..),
+            images: Some(images.slice(..)),
+            map: map.slice(),
+            map_up: Some(map_up.slice()),
+            mask: Some(mask.slice()),
+            component: Some(component.slice()),
+            boxes: boxes.slice(),
+            crops: Some(crops.slice()),
+        };
+        let dispatch = operator.bind(&gpu.device, self.features_shape, self.images_shape, self.crop, buffers).unwrap();
+        gpu.dispatch(&dispatch);
+        let all = AttendedRegions {
+            map: gpu.words(&map),
+            map_up: gpu.words(&map_up),
+            mask: gpu.words(&mask),
+            component: gpu.words(&component),
+            boxes: gpu.words(&boxes),
+            crops: gpu.floats(&crops, element),
+        };
+        // And again with nothing but the box: what is not asked for changes nothing.
+        let [map_only, boxes_only] = [gpu.output(all.map.len(), 4), gpu.output(all.boxes.len() * 4, 4)];
+        let buffers = AttendedRegionBuffers {
+            images: None,
+            map: map_only.slice(),
+            map_up: None,
+            mask: None,
+            component: None,
+            boxes: boxes_only.slice(),
+            crops: None,
+            ..buffers
+        };
+        let dispatch = operator.bind(&gpu.device, self.features_shape, self.images_shape, self.crop, buffers).unwrap();
+        gpu.dispatch(&dispatch);
+        assert_eq!(gpu.words::<[i32; 4]>(&boxes_only), all.boxes, "{options:?}");
+        all
+    }
+}
+
+/// Each step against its reference on what the GPU itself computed before, so that no rounding can carry a pixel over the
+/// threshold between the two.
+fn check(gpu: &TestGpu, scene: &Scene, options: AttendedRegionOptions, element: Element) -> AttendedRegions<f32> {
+    let what = format!("{options:?} {element:?} {} {}", scene.features_shape, scene.images_shape);
+    let actual = scene.run(gpu, options, element);
+    let features = rounded(&scene.features, element);
+    let (shape, size) = (scene.features_shape, scene.images_shape.size());
+    let exact = reference::attention_map(shape, options.statistic, &wide(&features));
+    let exact = reference::normalize(shape.plane(), options.normalization, &exact);
+    let baseline = reference::attention_map(shape, options.statistic, &features);
+    let baseline = reference::normalize(shape.plane(), options.normalization, &baseline);
+    assert_within_gate(&actual.map, &exact, &baseline, Precision::F32, format!("map, {what}"));
+
+    let planes = Nchw { channels: 1, ..shape };
+    let exact = reference::resize(planes, size, options.sampling, &wide(&actual.map));
+    let baseline = reference::resize(planes, size, options.sampling, &actual.map);
+    assert_within_gate(&actual.map_up, &exact, &baseline, Precision::F32, format!("map_up, {what}"));
+
+    let plane = scene.images_shape.plane();
+    let mask = reference::threshold(plane, options.threshold, &actual.map_up);
+    assert_exact(&actual.mask, &mask, format!("mask, {what}"));
+    let components = reference::largest_component(plane, options.connectivity, &mask);
+    assert_exact(&actual.component, &components.component, format!("component, {what}"));
+    assert_eq!(actual.boxes, components.boxes, "boxes, {what}");
+
+    let images = rounded(&scene.images, element);
+    let (sampling, end) = (options.sampling, options.crop_end);
+    let exact = reference::crop_resize(scene.images_shape, scene.crop, end, sampling, &wide(&images), &actual.boxes);
+    let baseline = reference::crop_resize(scene.images_shape, scene.crop, end, sampling, &images, &actual.boxes);
+    assert_within_gate(&actual.crops, &exact, &baseline, element.into(), format!("crops, {what}"));
+    actual
+}
+
+#[test]
+fn every_option_matches_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let scenes = [
+        Scene::new(1, Nchw::new(2, 5, 7, 9), Nchw::new(2, 3, 61, 40), Size::new(20, 33)),
+        Scene::new(2, Nchw::new(1, 70, 7, 7), Nchw::new(1, 1, 112, 112), Size::new(112, 112)),
+        Scene::new(3, Nchw::new(3, 4, 30, 40), Nchw::new(3, 2, 30, 40), Size::new(1, 7)),
+        Scene::new(4, Nchw::new(1, 3, 50, 64), Nchw::new(1, 3, 20, 11), Size::new(9, 9)),
+    ];
+    let default = AttendedRegionOptions::default();
+    let mut ways = vec![default];
+    ways.extend(Statistic::ALL.map(|statistic| AttendedRegionOptions { statistic, ..default }));
+    ways.extend([0.0, 0.5, 0.95].map(|t| AttendedRegionOptions { threshold: ThresholdRule::Value(t), ..default }));
+    ways.push(AttendedRegionOptions { threshold: ThresholdRule::Level(178), crop_end: CropEnd::Exclusive, ..default });
+    ways.push(AttendedRegionOptions { threshold: ThresholdRule::Otsu, ..default });
+    ways.push(AttendedRegionOptions { connectivity: Connectivity::Four, ..default });
+    ways.push(AttendedRegionOptions { sampling: Sampling::AlignedCorners, ..default });
+    ways.push(AttendedRegionOptions { normalization: Normalization::Maximum, ..default });
+    ways.push(AttendedRegionOptions {
+        normalization: Normalization::None,
+        threshold: ThresholdRule::Value(1.4),
+        ..default
+    });
+    for element in gpu.elements() {
+        for scene in &scenes {
+            for options in &ways {
+                check(gpu, scene, *options, element);
+            }
+        }
+    }
+}
+
+/// A constant map has an empty mask, and so has a threshold that nothing exceeds or a map with a NaN: the whole image is the region.
+#[test]
+fn an_empty_mask_gives_the_whole_image() {
+    let Some(gpu) = common::gpu() else { return };
+    let mut scene = Scene::new(5, Nchw::new(3, 2, 6, 6), Nchw::new(3, 3, 24, 31), Size::new(24, 31));
+    scene.features[..72].fill(0.5);
+    scene.features[72 + 7] = f32::NAN;
+    let actual = scene.run(gpu, AttendedRegionOptions::default(), Element::F32);
+    let pixels = 3 * 24 * 31;
+    for image in 0..2 {
+        assert_eq!(actual.boxes[image], [0, 0, 30, 23]);
+        assert!(actual.component[image * 24 * 31..(image + 1) * 24 * 31].iter().all(|&pixel| pixel == 0));
+        let image = image * pixels..(image + 1) * pixels;
+        assert_exact(&actual.crops[image.clone()], &scene.images[image], "the whole image at its own size");
+    }
+    assert_exact(&actual.map[..36], &[0.0; 36], "a constant map");
+    assert_ne!(actual.boxes[2], [0, 0, 30, 23]);
+    let nothing = AttendedRegionOptions { threshold: ThresholdRule::Value(1.0), ..Default::default() };
+    assert_eq!(scene.run(gpu, nothing, Element::F32).boxes, [[0, 0, 30, 23]; 3]);
+}
+
+/// Bindings that hold one plane of the pictures, and few workgroups on each axis: dozens of parts, the same bits.
+#[test]
+fn results_do_not_depend_on_how_the_work_is_divided() {
+    let Some(gpu) = common::gpu() else { return };
+    let limits = wgpu::Limits {
+        max_storage_buffer_binding_size: 40 << 10,
+        max_compute_workgroups_per_dimension: 5,
+        ..wgpu::Limits::default()
+    };
+    let Some(small) = common::gpu_with(&limits) else { return };
+    // Planes of neither 256 nor 16 bytes, so that parts start inside bindings.
+    let scene = Scene::new(6, Nchw::new(7, 9, 13, 11), Nchw::new(7, 3, 95, 101), Size::new(31, 57));
+    for threshold in [ThresholdRule::Value(0.6), ThresholdRule::Otsu] {
+        let options = AttendedRegionOptions { threshold, ..Default::default() };
+        for element in gpu.elements() {
+            let whole = scene.run(gpu, options, element);
+            let divided = scene.run(&small, options, element);
+            assert!(whole == divided, "{options:?} {element:?}");
+        }
+    }
+}
+
+#[test]
+fn refusals_name_what_is_wrong() {
+    let Some(gpu) = common::gpu() else { return };
+    let options = AttendedRegionOptions::default();
+    let operator = AttendedRegion::new(&gpu.device, options, Element::F32, Element::F32).unwrap();
+    let buffers: Vec<_> = (0..4).map(|_| gpu.buffer("any", 4096).unwrap()).collect();
+    let given = AttendedRegionBuffers {
+        features: buffers[0].slice(..),
+        images: None,
+        map: buffers[1].slice(..),
+        map_up: None,
+        mask: None,
+        component: None,
+        boxes: buffers[2].slice(..),
+        crops: None,
+    };
+    let (features, images) = (Nchw::new(2, 2, 4, 4), Nchw::new(2, 3, 8, 8));
+    let crop = Size::new(8, 8);
+    let refuse = |features, images, buffers| operator.bind(&gpu.device, features, images, crop, buffers).unwrap_err();
+
+    let error = refuse(Nchw { batch: 3, ..features }, images, given);
+    assert!(matches!(error, Error::InvalidShape { op: "attended_region", binding: "images", .. }), "{error}");
+    let error = refuse(features, images, AttendedRegionBuffers { crops: Some(buffers[3].slice(..)), ..given });
+    assert!(matches!(error, Error::InvalidParameter { parameter: "crops", .. }), "{error}");
+    // An output of one step over an input that only another step reads.
+    let arena = gpu.buffer("arena", 1 << 16).unwrap();
+    let error = refuse(
+        features,
+        images,
+        AttendedRegionBuffers {
+            images: Some(arena.slice(0..8192)),
+            crops: Some(buffers[3].slice(..)),
+            mask: Some(arena.slice(1024..)),
+            ..given
+        },
+    );
+    assert_eq!(error, Error::Aliased { op: "attended_region", output: "mask", other: "images" });
+    let error = refuse(features, Nchw { height: 0, ..images }, given);
+    assert!(matches!(error, Error::InvalidShape { op: "attended_region", .. }), "{error}");
+    let nan = AttendedRegionOptions { threshold: ThresholdRule::Value(f32::NAN), ..options };
+    let error = AttendedRegion::new(&gpu.device, nan, Element::F32, Element::F32).unwrap_err();
+    assert!(matches!(error, Error::InvalidParameter { op: "attended_region", parameter: "threshold", .. }), "{error}");
+    // And what is right goes through.
+    operator.bind(&gpu.device, features, images, crop, given).unwrap();
+}

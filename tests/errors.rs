@@ -1,0 +1,365 @@
+//! Every error through the public API, at least twice, with the names and both figures in its message.
+
+use std::time::Duration;
+
+use visual_attention::host::Gpu;
+use visual_attention::wgpu::{self, BufferUsages};
+use visual_attention::{
+    AttentionMap, AttentionMapBuffers, BoundingBox, BoundingBoxBuffers, ColorMap, CropEnd, CropResize,
+    CropResizeBuffers, Element, Error, HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, Nchw, Nhw, Normalization,
+    Normalize, NormalizeBuffers, Resize, ResizeBuffers, Sampling, Size, Statistic, Threshold, ThresholdBuffers,
+    ThresholdRule,
+};
+
+use crate::common::{self, TestGpu};
+
+fn buffer(gpu: &Gpu, bytes: u64, usage: BufferUsages) -> wgpu::Buffer {
+    gpu.device.create_buffer(&wgpu::BufferDescriptor { label: None, size: bytes, usage, mapped_at_creation: false })
+}
+
+/// The refusal of an attention map over slices of `[offset, bytes]`.
+fn attention_map(gpu: &Gpu, shape: Nchw, features: wgpu::BufferSlice<'_>, map: wgpu::BufferSlice<'_>) -> Error {
+    let operator = AttentionMap::new(&gpu.device, Statistic::MaxAbs, Element::F32).unwrap();
+    operator.bind(&gpu.device, shape, AttentionMapBuffers { features, map }).unwrap_err()
+}
+
+fn resize(gpu: &Gpu, shape: Nchw, size: Size, input: wgpu::BufferSlice<'_>, output: wgpu::BufferSlice<'_>) -> Error {
+    let operator = Resize::new(&gpu.device, Sampling::HalfPixel, Element::F32).unwrap();
+    operator.bind(&gpu.device, shape, size, ResizeBuffers { input, output }).unwrap_err()
+}
+
+#[track_caller]
+fn assert_says(error: &Error, words: &[&str]) {
+    let message = error.to_string();
+    for word in words {
+        assert!(message.contains(word), "`{message}` does not say `{word}`");
+    }
+}
+
+const SHAPE: Nchw = Nchw::new(2, 3, 4, 5);
+
+#[test]
+fn buffer_too_small() {
+    let Some(gpu) = common::gpu() else { return };
+    let (full, short) = (buffer(gpu, 480, BufferUsages::STORAGE), buffer(gpu, 476, BufferUsages::STORAGE));
+    let map = buffer(gpu, 160, BufferUsages::STORAGE);
+    let error = attention_map(gpu, SHAPE, short.slice(..), map.slice(..));
+    assert_eq!(error, Error::BufferTooSmall { op: "attention_map", binding: "features", given: 476, needed: 480 });
+    assert_says(&error, &["attention_map", "`features`", "476", "480"]);
+    let error = attention_map(gpu, SHAPE, full.slice(..), map.slice(..156));
+    assert_eq!(error, Error::BufferTooSmall { op: "attention_map", binding: "map", given: 156, needed: 160 });
+}
+
+#[test]
+fn missing_usage() {
+    let Some(gpu) = common::gpu() else { return };
+    let (input, output) = (buffer(gpu, 480, BufferUsages::COPY_SRC), buffer(gpu, 480, BufferUsages::STORAGE));
+    let error = attention_map(gpu, SHAPE, input.slice(..), output.slice(..));
+    assert!(matches!(error, Error::MissingUsage { op: "attention_map", binding: "features", .. }), "{error}");
+    assert_says(&error, &["COPY_SRC", "STORAGE"]);
+    let error = resize(gpu, SHAPE, Size::new(1, 1), output.slice(..), input.slice(..));
+    assert!(matches!(error, Error::MissingUsage { op: "resize", binding: "output", .. }), "{error}");
+}
+
+#[test]
+fn misaligned_offset() {
+    let Some(gpu) = common::gpu() else { return };
+    let (input, output) = (buffer(gpu, 1024, BufferUsages::STORAGE), buffer(gpu, 1024, BufferUsages::STORAGE));
+    let error = attention_map(gpu, SHAPE, input.slice(4..), output.slice(..));
+    let alignment = u64::from(gpu.device.limits().min_storage_buffer_offset_alignment);
+    assert_eq!(error, Error::MisalignedOffset { op: "attention_map", binding: "features", offset: 4, alignment });
+    let error = attention_map(gpu, SHAPE, input.slice(..), output.slice(12..));
+    assert_says(&error, &["attention_map", "`map`", "12", &alignment.to_string()]);
+}
+
+#[test]
+fn aliased() {
+    let Some(gpu) = common::gpu() else { return };
+    let one = buffer(gpu, 4096, BufferUsages::STORAGE);
+    let error = attention_map(gpu, SHAPE, one.slice(..), one.slice(256..));
+    assert_eq!(error, Error::Aliased { op: "attention_map", output: "map", other: "features" });
+    let error = resize(gpu, SHAPE, SHAPE.size(), one.slice(..), one.slice(..));
+    assert_says(&error, &["resize", "`output`", "`input`"]);
+}
+
+#[test]
+fn invalid_shape() {
+    let Some(gpu) = common::gpu() else { return };
+    let (input, output) = (buffer(gpu, 1024, BufferUsages::STORAGE), buffer(gpu, 1024, BufferUsages::STORAGE));
+    let error = attention_map(gpu, Nchw::new(1, 0, 4, 5), input.slice(..), output.slice(..));
+    assert!(matches!(error, Error::InvalidShape { op: "attention_map", binding: "features", .. }), "{error}");
+    assert_says(&error, &["[1, 0, 4, 5]", "channel"]);
+    let error = attention_map(gpu, Nchw::new(u32::MAX, u32::MAX, u32::MAX, 7), input.slice(..), output.slice(..));
+    assert!(matches!(error, Error::InvalidShape { .. }), "{error}");
+    let error = resize(gpu, Nchw::new(1, 1, 0, 5), Size::new(2, 2), input.slice(..), output.slice(..));
+    assert_says(&error, &["resize", "[0, 5]"]);
+    let operator = HeatOverlay::new(&gpu.device, &ColorMap::Turbo, Sampling::HalfPixel, Element::F32).unwrap();
+    for pictures in [Nchw::new(1, 4, 2, 2), Nchw::new(2, 3, 2, 2)] {
+        let other = buffer(gpu, 1024, BufferUsages::STORAGE);
+        let buffers = HeatOverlayBuffers { map: input.slice(..), pictures: other.slice(..), overlay: output.slice(..) };
+        let error = operator.bind(&gpu.device, Nhw::new(1, 2, 2), pictures, 0.5, buffers).unwrap_err();
+        assert_says(&error, &["heat_overlay", "`pictures`", &pictures.to_string(), "[1, 3, h, w]"]);
+    }
+    let operator = BoundingBox::new(&gpu.device).unwrap();
+    let buffers = BoundingBoxBuffers { mask: input.slice(..), boxes: output.slice(..) };
+    let error = operator.bind(&gpu.device, Nhw::new(1, 0, 0), buffers).unwrap_err();
+    assert_says(&error, &["bounding_box", "`mask`", "[0, 0]"]);
+}
+
+#[test]
+fn invalid_parameter() {
+    let Some(gpu) = common::gpu() else { return };
+    for threshold in [f32::NAN, f32::INFINITY] {
+        let error = Threshold::new(&gpu.device, ThresholdRule::Value(threshold), Sampling::HalfPixel).unwrap_err();
+        assert!(matches!(error, Error::InvalidParameter { op: "threshold", parameter: "threshold", .. }), "{error}");
+        assert_says(&error, &[&threshold.to_string(), "finite"]);
+    }
+    let storage: Vec<_> = (0..3).map(|_| buffer(gpu, 64, BufferUsages::STORAGE)).collect();
+    let operator = HeatOverlay::new(&gpu.device, &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
+    for opacity in [-0.1, 1.5, f32::NAN] {
+        let buffers = HeatOverlayBuffers {
+            map: storage[0].slice(..),
+            pictures: storage[1].slice(..),
+            overlay: storage[2].slice(..),
+        };
+        let error = operator.bind(&gpu.device, Nhw::new(1, 2, 2), Nchw::new(1, 3, 2, 2), opacity, buffers).unwrap_err();
+        assert_says(&error, &["heat_overlay", "`opacity`", &opacity.to_string(), "0 to 1"]);
+    }
+}
+
+fn texture(gpu: &TestGpu, width: u32, format: wgpu::TextureFormat, usage: wgpu::TextureUsages) -> wgpu::Texture {
+    gpu.device.create_texture(&wgpu::TextureDescriptor {
+        label: None,
+        size: wgpu::Extent3d { width, height: 2, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format,
+        usage,
+        view_formats: &[],
+    })
+}
+
+#[test]
+fn invalid_texture() {
+    let Some(gpu) = common::gpu() else { return };
+    let (map, pictures) = (buffer(gpu, 64, BufferUsages::STORAGE), buffer(gpu, 64, BufferUsages::STORAGE));
+    let operator = HeatOverlay::new(&gpu.device, &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
+    let bind = |overlay: &wgpu::Texture| {
+        let buffers = HeatOverlayTexture { map: map.slice(..), pictures: pictures.slice(..), overlay };
+        operator.bind_texture(&gpu.device, Nhw::new(1, 2, 2), Nchw::new(1, 3, 2, 2), 0.5, buffers).unwrap_err()
+    };
+    let (rgba, storage) = (wgpu::TextureFormat::Rgba8Unorm, wgpu::TextureUsages::STORAGE_BINDING);
+    let error = bind(&texture(gpu, 3, rgba, storage));
+    assert!(matches!(error, Error::InvalidTexture { op: "heat_overlay", binding: "overlay", .. }), "{error}");
+    assert_says(&error, &["3 by 2", "2 by 2"]);
+    let error = bind(&texture(gpu, 2, wgpu::TextureFormat::R32Float, storage));
+    assert_says(&error, &["R32Float", "Rgba8Unorm"]);
+    let error = bind(&texture(gpu, 2, rgba, wgpu::TextureUsages::COPY_SRC));
+    assert!(matches!(error, Error::MissingUsage { op: "heat_overlay", binding: "overlay", .. }), "{error}");
+}
+
+#[test]
+fn missing_feature() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let gpu = Gpu::open_with(wgpu::Features::empty(), &wgpu::Limits::default()).unwrap();
+    let error = AttentionMap::new(&gpu.device, Statistic::Max, Element::F16).unwrap_err();
+    assert_eq!(error, Error::MissingFeature { op: "attention_map", feature: "SHADER_F16" });
+    let error = CropResize::new(&gpu.device, CropEnd::Inclusive, Sampling::HalfPixel, Element::F16).unwrap_err();
+    assert_says(&error, &["crop_resize", "SHADER_F16", "required_features"]);
+}
+
+#[test]
+fn limit_exceeded() {
+    let Some(gpu) = common::gpu() else { return };
+    // Of the device's bindings: a small limit, so that no large buffer is needed.
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 4096, ..wgpu::Limits::default() };
+    let small = Gpu::open_with(wgpu::Features::empty(), &limits).unwrap();
+    let (input, output) = (buffer(&small, 20_000, BufferUsages::STORAGE), buffer(&small, 4096, BufferUsages::STORAGE));
+    let error = attention_map(&small, Nchw::new(2, 100, 4, 5), input.slice(..), output.slice(..));
+    assert_eq!(
+        error,
+        Error::LimitExceeded {
+            op: "attention_map",
+            limit: "max_storage_buffer_binding_size",
+            needed: 8256,
+            given: 4096
+        }
+    );
+    assert_says(&error, &["required_limits"]);
+    // Of its workgroups.
+    let limits = wgpu::Limits { max_compute_invocations_per_workgroup: 128, ..wgpu::Limits::default() };
+    let narrow = Gpu::open_with(wgpu::Features::empty(), &limits).unwrap();
+    let error = Normalize::new(&narrow.device, Normalization::MinMax).unwrap_err();
+    assert_says(&error, &["normalize", "max_compute_invocations_per_workgroup", "256", "128"]);
+    // Of the kernels: loops, and 32-bit ratios.
+    let (input, output) = (buffer(gpu, 1 << 22, BufferUsages::STORAGE), buffer(gpu, 1 << 22, BufferUsages::STORAGE));
+    let error = resize(gpu, Nchw::new(1, 1, 1, 65_521), Size::new(1, 65_519), input.slice(..), output.slice(..));
+    assert_says(&error, &["resize", "resampling ratio"]);
+    let operator = CropResize::new(&gpu.device, CropEnd::Inclusive, Sampling::HalfPixel, Element::F32).unwrap();
+    let boxes = buffer(gpu, 64, BufferUsages::STORAGE);
+    let buffers = CropResizeBuffers { images: input.slice(..), boxes: boxes.slice(..), crops: output.slice(..) };
+    let error = operator.bind(&gpu.device, Nchw::new(1, 1, 1, 65_521), Size::new(1, 65_519), buffers).unwrap_err();
+    assert_says(&error, &["crop_resize", "2 * input * output"]);
+    let operator = Threshold::new(&gpu.device, ThresholdRule::Otsu, Sampling::HalfPixel).unwrap();
+    let mask = buffer(gpu, 4 << 24, BufferUsages::STORAGE);
+    let large = buffer(gpu, (4 << 24) + 4, BufferUsages::STORAGE);
+    let buffers = ThresholdBuffers { map: mask.slice(..), mask: large.slice(..) };
+    let error = operator.bind(&gpu.device, Nhw::new(1, 1, 1), Size::new((1 << 24) + 1, 1), buffers).unwrap_err();
+    assert_says(&error, &["threshold", "Otsu", "16777217", "16777216"]);
+}
+
+#[test]
+fn device_unavailable_and_lost() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let gpu = Gpu::open_with(wgpu::Features::empty(), &wgpu::Limits::default()).unwrap();
+    let map = gpu.upload("map", &[0.0f32; 16]).unwrap();
+    let operator = Normalize::new(&gpu.device, Normalization::MinMax).unwrap();
+    let resize_operator = Resize::new(&gpu.device, Sampling::HalfPixel, Element::F32).unwrap();
+    let output = gpu.upload("output", &[0.0f32; 16]).unwrap();
+    gpu.device.destroy();
+    let error = operator.bind(&gpu.device, Nhw::new(1, 4, 4), NormalizeBuffers { map: map.slice(..) }).unwrap_err();
+    assert_eq!(error, Error::DeviceUnavailable { op: "normalize" });
+    let buffers = ResizeBuffers { input: map.slice(..), output: output.slice(..) };
+    let error = resize_operator.bind(&gpu.device, Nchw::new(1, 1, 4, 4), Size::new(2, 2), buffers).unwrap_err();
+    assert_eq!(error, Error::DeviceUnavailable { op: "resize" });
+    for _ in 0..2 {
+        for outcome in [
+            gpu.upload("late", &[1.0f32]).map(drop),
+            gpu.read::<f32>(map.slice(..)).map(drop),
+            gpu.buffer("late", 4).map(drop),
+            gpu.wait(),
+        ] {
+            assert!(matches!(outcome, Err(Error::DeviceLost { .. })), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn no_device() {
+    if common::gpu().is_none() {
+        return;
+    }
+    for limits in [
+        wgpu::Limits { max_buffer_size: u64::MAX, ..wgpu::Limits::default() },
+        wgpu::Limits { max_compute_workgroup_size_x: u32::MAX, ..wgpu::Limits::default() },
+    ] {
+        let error = Gpu::open_with(wgpu::Features::empty(), &limits).unwrap_err();
+        assert!(matches!(error, Error::NoDevice { .. }), "{error}");
+        assert_says(&error, &["device"]);
+    }
+}
+
+/// In processes of their own, whose environment asks for an adapter that there is not.
+#[test]
+fn no_adapter() {
+    let probe = std::env::current_exe().unwrap();
+    for (variable, value) in [("WGPU_ADAPTER_NAME", "no such adapter"), ("VK_ICD_FILENAMES", "/nonexistent.json")] {
+        let output = std::process::Command::new(&probe)
+            .args(["--exact", "errors::adapter_probe", "--nocapture"])
+            .env(variable, value)
+            .env("WGPU_BACKEND", "vulkan")
+            .env("VISUAL_ATTENTION_PROBE", "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("probe: no GPU adapter"), "{variable}: {text}");
+    }
+}
+
+/// Only for [`no_adapter`]: says what `Gpu::open` gives in this process's environment.
+#[test]
+fn adapter_probe() {
+    if std::env::var_os("VISUAL_ATTENTION_PROBE").is_some() {
+        match Gpu::open() {
+            Err(error @ Error::NoAdapter { .. }) => println!("probe: {error}"),
+            other => println!("probe: unexpected {other:?}"),
+        }
+    }
+}
+
+/// In a process of its own with little address space, which a software driver takes buffers from.
+#[test]
+fn out_of_memory() {
+    let Some(gpu) = common::gpu() else { return };
+    if gpu.adapter.device_type != wgpu::DeviceType::Cpu || !cfg!(target_os = "linux") {
+        eprintln!("SKIPPED errors::out_of_memory: only a software driver on Linux can be held to an amount of memory");
+        return;
+    }
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -v 8000000; exec \"$0\" --exact errors::memory_probe --nocapture"])
+        .arg(std::env::current_exe().unwrap())
+        .env("VISUAL_ATTENTION_PROBE", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.matches("probe: out of memory").count(), 2, "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("probe: works on"), "{text}");
+}
+
+/// Only for [`out_of_memory`]: takes buffers until there are no more, twice, and then works on.
+#[test]
+fn memory_probe() {
+    if std::env::var_os("VISUAL_ATTENTION_PROBE").is_none() {
+        return;
+    }
+    let gpu = Gpu::open_large().unwrap();
+    let size = gpu.device.limits().max_buffer_size / 4;
+    let mut held = Vec::new();
+    let mut errors = Vec::new();
+    while errors.len() < 2 && held.len() < 100 {
+        match gpu.buffer("held", size) {
+            Ok(buffer) => held.push(buffer),
+            Err(error) => errors.push(error),
+        }
+    }
+    for error in errors {
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error:?}");
+        println!("probe: {error}");
+    }
+    held.clear();
+    let small = gpu.upload("small", &[5u32]).unwrap();
+    assert_eq!(gpu.read::<u32>(small.slice(..)).unwrap(), [5]);
+    println!("probe: works on");
+}
+
+#[test]
+fn refused() {
+    let Some(gpu) = common::gpu() else { return };
+    let three = gpu.upload("three bytes too many", &[1u32, 2, 3]).unwrap();
+    let error = gpu.read::<[u32; 2]>(three.slice(..)).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert_says(&error, &["12 bytes", "8 bytes"]);
+    let error = gpu.buffer("too large", gpu.device.limits().max_buffer_size + 4).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    let error = gpu.run(|pass| pass.dispatch_workgroups(1, 1, 1)).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    // And the device goes on.
+    assert_eq!(gpu.read::<u32>(three.slice(..)).unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn timeout() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let mut gpu = Gpu::open().unwrap();
+    let shape = Nchw::new(1, 256, 256, 256);
+    let (input, output) = (gpu.buffer("input", 4 << 24).unwrap(), gpu.buffer("output", 4 << 16).unwrap());
+    let operator = AttentionMap::new(&gpu.device, Statistic::Rms, Element::F32).unwrap();
+    let buffers = AttentionMapBuffers { features: input.slice(..), map: output.slice(..) };
+    let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
+    let patience = std::mem::replace(&mut gpu.timeout, Duration::from_micros(1));
+    gpu.run(|pass| (0..60).for_each(|_| dispatch.record(pass))).unwrap();
+    for _ in 0..2 {
+        let error = gpu.wait().unwrap_err();
+        assert_eq!(error, Error::Timeout { waited: Duration::from_micros(1) });
+        assert_says(&error, &["did not finish within 1µs"]);
+    }
+    gpu.timeout = patience;
+    gpu.wait().unwrap();
+}

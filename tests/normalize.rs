@@ -1,0 +1,53 @@
+use visual_attention::{Nhw, Normalization, Normalize, NormalizeBuffers, reference};
+
+use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, wide};
+
+/// In place, so the output starts as the input.
+fn run(gpu: &TestGpu, shape: Nhw, normalization: Normalization, map: &[f32]) -> Vec<f32> {
+    let output = gpu.output(map.len(), 4);
+    gpu.queue.write_buffer(output.slice().buffer(), output.slice().offset(), bytemuck::cast_slice(map));
+    let operator = Normalize::new(&gpu.device, normalization).unwrap();
+    let dispatch = operator.bind(&gpu.device, shape, NormalizeBuffers { map: output.slice() }).unwrap();
+    gpu.dispatch(&dispatch);
+    gpu.words(&output)
+}
+
+#[test]
+fn matches_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    for shape in [Nhw::new(1, 1, 1), Nhw::new(3, 7, 7), Nhw::new(2, 1, 257), Nhw::new(5, 64, 64), Nhw::new(1, 300, 301)]
+    {
+        let map = Random::new(3).normal(shape.elements().unwrap() as usize);
+        for normalization in [Normalization::MinMax, Normalization::Maximum, Normalization::None] {
+            let actual = run(gpu, shape, normalization, &map);
+            let exact = reference::normalize(shape, normalization, &wide(&map));
+            let baseline = reference::normalize(shape, normalization, &map);
+            assert_within_gate(&actual, &exact, &baseline, Precision::F32, format!("{normalization:?} {shape}"));
+        }
+    }
+}
+
+/// Each image by its own range: constants and negatives give zeros, a NaN anywhere gives NaN, and none spoils its neighbours.
+#[test]
+fn special_images_have_defined_answers() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nhw::new(6, 70, 61);
+    let pixels = shape.size().pixels() as usize;
+    for normalization in [Normalization::MinMax, Normalization::Maximum] {
+        let mut map = Random::new(8).normal(pixels * 6);
+        map[..pixels].fill(0.25);
+        map[pixels..2 * pixels].fill(0.0);
+        map[2 * pixels..3 * pixels].iter_mut().for_each(|value| *value = -value.abs() - 1.0);
+        map[3 * pixels + 4000] = f32::NAN;
+        map[4 * pixels + 17] = f32::INFINITY;
+        let actual = run(gpu, shape, normalization, &map);
+        let expected = reference::normalize(shape, normalization, &map);
+        assert_exact(&actual[..2 * pixels], &vec![0.0; 2 * pixels], format!("{normalization:?}: constant"));
+        assert!(actual[3 * pixels..4 * pixels].iter().all(|value| value.is_nan()), "{normalization:?}: NaN");
+        assert_exact(&actual[4 * pixels..5 * pixels], &expected[4 * pixels..5 * pixels], "infinity");
+        if normalization == Normalization::Maximum {
+            assert_exact(&actual[2 * pixels..3 * pixels], &vec![0.0; pixels], "no positive maximum");
+        }
+        assert!(actual[5 * pixels..].iter().all(|value| value.is_finite()), "{normalization:?}: neighbour");
+    }
+}

@@ -1,0 +1,64 @@
+use visual_attention::{Element, Nchw, Resize, ResizeBuffers, Sampling, Size, reference};
+
+use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+
+fn run(gpu: &TestGpu, shape: Nchw, size: Size, sampling: Sampling, element: Element, input: &[f32]) -> Vec<f32> {
+    let len = Nchw { height: size.height, width: size.width, ..shape }.elements().unwrap() as usize;
+    let (input, output) = (gpu.input(input, element), gpu.output(len, element.bytes()));
+    let operator = Resize::new(&gpu.device, sampling, element).unwrap();
+    let buffers = ResizeBuffers { input: input.slice(..), output: output.slice() };
+    gpu.dispatch(&operator.bind(&gpu.device, shape, size, buffers).unwrap());
+    gpu.floats(&output, element)
+}
+
+/// Up, down, by odd ratios, to and from one pixel, several planes.
+#[test]
+fn matches_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let cases = [
+        (Nchw::new(1, 1, 1, 1), Size::new(5, 3)),
+        (Nchw::new(1, 1, 7, 7), Size::new(1, 1)),
+        (Nchw::new(2, 3, 7, 7), Size::new(224, 61)),
+        (Nchw::new(1, 2, 64, 33), Size::new(9, 100)),
+        (Nchw::new(3, 1, 5, 13), Size::new(13, 5)),
+        (Nchw::new(1, 1, 2, 2), Size::new(3, 3)),
+        (Nchw::new(1, 1, 1, 509), Size::new(1, 1021)),
+    ];
+    for element in gpu.elements() {
+        for (shape, size) in cases {
+            let input = rounded(&Random::new(1).normal(shape.elements().unwrap() as usize), element);
+            for sampling in [Sampling::HalfPixel, Sampling::AlignedCorners] {
+                let actual = run(gpu, shape, size, sampling, element, &input);
+                let exact = reference::resize(shape, size, sampling, &wide(&input));
+                let baseline = reference::resize(shape, size, sampling, &input);
+                let what = format!("{sampling:?} {element:?} {shape} -> {size}");
+                assert_within_gate(&actual, &exact, &baseline, Precision::from(element), what);
+            }
+        }
+    }
+}
+
+/// Nothing is added to a pixel whose neighbour has no weight, be that neighbour infinite or NaN.
+#[test]
+fn the_same_size_is_a_copy() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(2, 2, 19, 23);
+    let mut input = Random::new(2).normal(shape.elements().unwrap() as usize);
+    input[40] = f32::NAN;
+    input[500] = f32::INFINITY;
+    for sampling in [Sampling::HalfPixel, Sampling::AlignedCorners] {
+        assert_exact(&run(gpu, shape, shape.size(), sampling, Element::F32, &input), &input, format!("{sampling:?}"));
+    }
+}
+
+/// Corners of aligned sampling are the corners themselves; a linear ramp stays linear away from the border.
+#[test]
+fn ramps_and_corners_are_kept() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(1, 1, 8, 12);
+    let ramp: Vec<f32> = (0..8 * 12).map(|index| (index / 12 * 4 + index % 12) as f32).collect();
+    let size = Size::new(15, 23);
+    let actual = run(gpu, shape, size, Sampling::AlignedCorners, Element::F32, &ramp);
+    let expected: Vec<f32> = (0..15 * 23).map(|index| (index / 23 * 4 + index % 23) as f32 / 2.0).collect();
+    assert_exact(&actual, &expected, "aligned ramp of step 1/2");
+}

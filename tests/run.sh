@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# The whole check, on a machine that has only Rust: formatting, lints, docs and all tests, with a GPU adapter required.
+# Where there is no Vulkan adapter it installs Mesa's software driver, if it may.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Mesa and the Vulkan loader complain without it.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
+
+has_adapter() {
+    cargo run --quiet --example adapter >/dev/null 2>&1
+}
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "GPU adapter"
+# Built apart, so that a compiler's message is seen.
+cargo build --quiet --example adapter
+if ! has_adapter; then
+    packages="libvulkan1 mesa-vulkan-drivers"
+    sudo=""
+    [ "$(id -u)" -eq 0 ] || sudo="sudo -n"
+    if command -v apt-get >/dev/null && { [ -z "$sudo" ] || sudo -n true 2>/dev/null; }; then
+        echo "no adapter: installing $packages"
+        # shellcheck disable=SC2086
+        { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; } >/dev/null
+    fi
+    if ! has_adapter; then
+        echo "There is no GPU adapter here, and none could be installed." >&2
+        echo "Install a Vulkan driver: a GPU's own, or Mesa's software driver. On Debian or Ubuntu:" >&2
+        echo "    sudo apt-get install $packages" >&2
+        exit 1
+    fi
+fi
+cargo run --quiet --example adapter
+
+say "format"
+cargo fmt --check
+
+say "lints"
+cargo clippy --quiet --all-targets -- -D warnings
+# The core alone, as a program with its own device embeds it.
+cargo clippy --quiet --lib --no-default-features -- -D warnings
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
+
+say "tests"
+VISUAL_ATTENTION_REQUIRE_GPU=1 cargo test --quiet
+
+say "examples"
+out="$(mktemp -d)"
+trap 'rm -rf "$out"' EXIT
+cargo run --quiet --example check_cases -- tests/golden | tail -n 1
