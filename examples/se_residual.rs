@@ -1,5 +1,5 @@
 //! The tail of an SE-ResNet block in somebody else's encoder: a convolution that is not this crate's writes the features, and
-//! in the same pass Squeeze-and-Excitation gates them, adds the identity and applies the ReLU, in place.
+//! in the same pass Squeeze-and-Excitation gates them, adds the identity and applies the `ReLU`, in place.
 //!
 //! `cargo run --example se_residual`
 
@@ -32,8 +32,8 @@ fn main() -> Result<(), Error> {
     let elements = SHAPE.channels * SHAPE.height * SHAPE.width;
     let identity = gpu.upload("identity", &wave(elements, 0.01))?;
     let features = gpu.buffer("features", u64::from(elements) * 4)?;
-    let reduce = gpu.upload("reduce", &wave(REDUCED * SHAPE.channels, 0.7))?;
-    let expand = gpu.upload("expand", &wave(SHAPE.channels * REDUCED, 1.3))?;
+    let weight = |step| gpu.upload("weight", &wave(SHAPE.channels * REDUCED, step));
+    let (reduce, expand) = (weight(0.7)?, weight(1.3)?);
 
     // Ours: compiled once, bound once. The same slice as features and as output works in place.
     let operator = SqueezeExcite::new(&gpu.device, SqueezeExciteOptions::RESIDUAL, Element::F32)?;
@@ -61,9 +61,9 @@ fn main() -> Result<(), Error> {
         cache: None,
     });
     let entries = [(0, &identity), (1, &features)];
-    let entries = entries.map(|(binding, at)| wgpu::BindGroupEntry { binding, resource: at.as_entire_binding() });
+    let entries = &entries.map(|(binding, at)| wgpu::BindGroupEntry { binding, resource: at.as_entire_binding() });
     let layout = &pipeline.get_bind_group_layout(0);
-    let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries });
+    let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries });
     let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
     pass.set_pipeline(&pipeline);
@@ -74,7 +74,7 @@ fn main() -> Result<(), Error> {
     gpu.queue.submit([encoder.finish()]);
 
     let positive = gpu.read::<f32>(features.slice(..))?.into_iter().filter(|&y| y > 0.0).count();
-    println!("{}: {:?} on {SHAPE}", gpu.describe(), tail.steps().map(Step::label).collect::<Vec<_>>());
-    println!("relu(x * gate + identity): {positive} of {elements} outputs are above 0");
+    let kernels = tail.steps().map(Step::label).collect::<Vec<_>>();
+    println!("{kernels:?} on {SHAPE}, {}: {positive} of {elements} outputs above 0", gpu.describe());
     Ok(())
 }

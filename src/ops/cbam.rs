@@ -274,7 +274,7 @@ pub struct CbamOptions {
 }
 
 impl CbamOptions {
-    /// The paper's: ReLU and sigmoid.
+    /// The paper's: `ReLU` and sigmoid.
     pub const STANDARD: Self = Self { activation: Activation::Relu, gate: Activation::Sigmoid };
 }
 

@@ -40,7 +40,7 @@ params!(Params {
 pub enum Form {
     /// `x * gate`: Squeeze-and-Excitation, Eq. 4.
     Scale,
-    /// `relu(x * gate + identity)`: the tail of an SE-ResNet block, the Axpy layer of the authors' code and its ReLU.
+    /// `relu(x * gate + identity)`: the tail of an SE-ResNet block, the Axpy layer of the authors' code and its `ReLU`.
     Residual,
     /// `x * gate + x`: BiSeNet's feature fusion.
     ScaleAdd,

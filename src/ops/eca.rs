@@ -87,7 +87,7 @@ impl Eca {
         let EcaBuffers { features, weight, identity, gate, output } = buffers;
         pipeline::check_elements(OP, "features", shape)?;
         self.form.check(OP, identity.is_some(), gate.is_some(), output.is_some())?;
-        if taps % 2 == 0 {
+        if taps.is_multiple_of(2) {
             let (given, needed) = (taps.to_string(), "an odd number".into());
             return Err(Error::InvalidParameter { op: OP, parameter: "taps", given, needed });
         }

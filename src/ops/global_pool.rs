@@ -180,7 +180,7 @@ impl PlaneGrid {
     /// For a shape that has pixels and channels.
     pub(crate) fn new(op: &'static str, device: &wgpu::Device, shape: Nchw, element: Element) -> Result<Self, Error> {
         let plane = shape.size().pixels();
-        let lanes = if plane % 4 == 0 { 4 } else { 1 };
+        let lanes = if plane.is_multiple_of(4) { 4 } else { 1 };
         let pixels = pipeline::to_u32(op, "pixels of a plane", plane / lanes)?;
         let limits = device.limits();
         let slack = u64::from(limits.min_storage_buffer_offset_alignment);

@@ -23,7 +23,7 @@ pub struct SqueezeExciteOptions {
 }
 
 impl SqueezeExciteOptions {
-    /// Squeeze-and-Excitation as in the paper: mean, ReLU, sigmoid, `x * gate`.
+    /// Squeeze-and-Excitation as in the paper: mean, `ReLU`, sigmoid, `x * gate`.
     pub const STANDARD: Self =
         Self { squeeze: Squeeze::Mean, activation: Activation::Relu, gate: Activation::Sigmoid, form: Form::Scale };
     /// The tail of an SE-ResNet block: `relu(x * gate + identity)`.

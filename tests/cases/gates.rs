@@ -146,6 +146,9 @@ impl<'a> NormValues<'a> {
             tensors.push(values);
         }
         let epsilon = case.number("bn_eps")?;
+        if epsilon < 0.0 || !(epsilon as f32).is_finite() {
+            return Err(case.unknown("bn_eps"));
+        }
         let problem = || Problem::Malformed("a batch norm of other than four tensors".into());
         Ok(Self { tensors: <[&Values; 4]>::try_from(tensors).map_err(|_| problem())?, epsilon })
     }
@@ -380,8 +383,11 @@ fn spatial(case: &Case) -> Result<(&Values, u32, NormValues<'_>), Problem> {
     let side = weight.shape.last().and_then(|&side| u32::try_from(side).ok()).unwrap_or(0);
     case.shaped("w", &[1, 2, side, side])?;
     float(weight, "w")?;
-    if side % 2 == 0 {
+    if side.is_multiple_of(2) {
         return Err(Problem::Malformed(format!("`in.w` is {:?}, needs an odd kernel", weight.shape)));
+    }
+    if !case.attrs["kernel"].is_null() && case.integer("kernel")? != side {
+        return Err(case.unknown("kernel"));
     }
     Ok((weight, side, NormValues::new(case, "bn", 1)?))
 }

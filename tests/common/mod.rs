@@ -10,6 +10,7 @@ pub(crate) use gate::{
 };
 pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with, rounded};
 pub(crate) use random::Random;
+use visual_attention::wgpu::Limits;
 
 /// The same numbers in f64, for the oracle.
 pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
@@ -18,8 +19,7 @@ pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
 
 /// A device whose bindings hold no more than `bytes`, so that plans divide the work; skipped as [`gpu`].
 pub(crate) fn gpu_with_bindings_of(bytes: u64) -> Option<TestGpu> {
-    let default = visual_attention::wgpu::Limits::default();
-    gpu_with(&visual_attention::wgpu::Limits { max_storage_buffer_binding_size: bytes, ..default })
+    gpu_with(&Limits { max_storage_buffer_binding_size: bytes, ..Limits::default() })
 }
 
 /// The largest magnitude of finite numbers.
