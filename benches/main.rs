@@ -3,13 +3,21 @@
 
 mod attended_region;
 mod attention_map;
+mod bisenet;
 mod bounding_box;
+mod cbam;
+mod channel_scale;
 mod common;
 mod crop_resize;
+mod dense;
+mod eca;
+mod global_pool;
 mod heat_overlay;
 mod largest_component;
 mod normalize;
 mod resize;
+mod scse;
+mod squeeze_excite;
 mod threshold;
 
 use common::Bench;
@@ -25,5 +33,13 @@ fn main() {
     crop_resize::bench(&mut bench);
     heat_overlay::bench(&mut bench);
     attended_region::bench(&mut bench);
+    global_pool::bench(&mut bench);
+    dense::bench(&mut bench);
+    channel_scale::bench(&mut bench);
+    squeeze_excite::bench(&mut bench);
+    bisenet::bench(&mut bench);
+    cbam::bench(&mut bench);
+    scse::bench(&mut bench);
+    eca::bench(&mut bench);
     bench.finish();
 }

@@ -222,6 +222,28 @@ pub(crate) fn finite(op: &'static str, parameter: &'static str, value: f32) -> R
     Err(Error::InvalidParameter { op, parameter, given: value.to_string(), needed: "a finite number".into() })
 }
 
+/// Refuses a slice that the operator has no use for as it was built, and the lack of one that it needs. `reason` is what
+/// of the operator decides.
+pub(crate) fn presence(
+    op: &'static str,
+    parameter: &'static str,
+    given: bool,
+    wanted: bool,
+    reason: &str,
+) -> Result<(), Error> {
+    if given == wanted {
+        return Ok(());
+    }
+    let text = |present| if present { "a slice" } else { "none" };
+    let needed = format!("{} ({reason})", text(wanted));
+    Err(Error::InvalidParameter { op, parameter, given: text(given).into(), needed })
+}
+
+/// Whether an output takes the place of an input: both start at the same byte of the same buffer.
+pub(crate) fn in_place(input: wgpu::BufferSlice<'_>, output: wgpu::BufferSlice<'_>) -> bool {
+    input.buffer() == output.buffer() && input.offset() == output.offset()
+}
+
 /// What a kernel is compiled for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Build<'a> {
@@ -367,12 +389,16 @@ impl Kernel {
                 .any(|input| output.slice.is_some_and(|output| output.buffer() == input.buffer()))
         });
         let program = self.program(device, shared);
-        // Not created unless a binding needs it; it is never read or written.
-        let placeholder = tensors
-            .iter()
-            .any(|tensor| tensor.slice.is_none())
-            .then(|| scratch(self.op, device, "placeholder", 4))
-            .transpose()?;
+        // Not created unless a binding needs it; it is never read or written. One buffer can't be bound for reading and for
+        // writing in the same dispatch, so each access has its own.
+        let placeholder = |access| {
+            tensors
+                .iter()
+                .any(|tensor| tensor.slice.is_none() && tensor.access == access)
+                .then(|| scratch(self.op, device, "placeholder", 16))
+                .transpose()
+        };
+        let (placeholder_in, placeholder_out) = (placeholder(Access::Read)?, placeholder(Access::Write)?);
 
         let mut steps = Vec::with_capacity(parts.len());
         for part in parts {
@@ -389,7 +415,8 @@ impl Kernel {
                 };
                 // Below the alignment, so it fits.
                 bases.push((first / tensor.element_bytes) as u32);
-                let resource = match (tensor.slice, &placeholder) {
+                let placeholder = if tensor.access == Access::Read { &placeholder_in } else { &placeholder_out };
+                let resource = match (tensor.slice, placeholder) {
                     (Some(slice), _) => wgpu::BufferBinding {
                         buffer: slice.buffer(),
                         offset: slice.offset() + window.start,

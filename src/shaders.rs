@@ -19,7 +19,8 @@ pub struct Shader {
     pub params: &'static [Member],
 }
 
-/// What the aliases `Element` (as stored), `Real` (as computed) and `Bits` (as bits) stand for.
+/// What the aliases `Element` (as stored), `Real` (as computed) and `Bits` (as bits) stand for. `Scalar` is one element as
+/// stored, and `lane_sum`, `lane_max` and `lane_first` reduce a load to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// Scalar type of the tensors that vary.
@@ -61,7 +62,17 @@ impl Shader {
             lanes => format!("vec{lanes}<{scalar}>"),
         };
         let (element, real, bits) = (vector(scalar), vector("f32"), vector("u32"));
-        format!("{enable}alias Element = {element}; alias Real = {real}; alias Bits = {bits}; {wgsl}", wgsl = self.wgsl)
+        // WGSL's arithmetic is the same for scalars and vectors, but for what reduces the lanes.
+        let (sum, max, first) = match variant.lanes {
+            1 => ("v", "v", "v"),
+            _ => ("(v.x + v.y) + (v.z + v.w)", "max(max(v.x, v.y), max(v.z, v.w))", "v.x"),
+        };
+        format!(
+            "{enable}alias Scalar = {scalar}; alias Element = {element}; alias Real = {real}; alias Bits = {bits}; \
+             fn lane_sum(v: Real) -> f32 {{ return {sum}; }} fn lane_max(v: Bits) -> u32 {{ return {max}; }} \
+             fn lane_first(v: Real) -> f32 {{ return {first}; }} {wgsl}",
+            wgsl = self.wgsl
+        )
     }
 }
 
@@ -187,8 +198,15 @@ pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, ops::attenti
 pub const BOUNDING_BOX: Shader = shader!("bounding_box", PLAIN, ops::bounding_box::Params);
 /// [`BoundingBox`](crate::BoundingBox), first pass.
 pub const BOUNDING_BOX_SHARE: Shader = shader!("bounding_box_share", PLAIN, ops::bounding_box::ShareParams);
+/// [`ChannelScale`](crate::ChannelScale), and the second layer of [`SqueezeExcite`](crate::SqueezeExcite) with it.
+pub const CHANNEL_SCALE: Shader =
+    shader!("channel_scale", VECTORS, ops::channel_scale::Params, "activation", "ordered");
 /// [`CropResize`](crate::CropResize).
 pub const CROP_RESIZE: Shader = shader!("crop_resize", ELEMENTS, ops::crop_resize::Params, "bilinear");
+/// [`Dense`](crate::Dense).
+pub const DENSE: Shader = shader!("dense", VECTORS, ops::dense::Params, "activation", "batch_norm", "ordered");
+/// [`GlobalPool`](crate::GlobalPool).
+pub const GLOBAL_POOL: Shader = shader!("global_pool", VECTORS, ops::global_pool::Params, "ordered");
 /// [`HeatOverlay`](crate::HeatOverlay) into a buffer.
 pub const HEAT_OVERLAY: Shader =
     shader!("heat_overlay", ELEMENTS, ops::heat_overlay::Params, "heat", "sampled_map", "bilinear");
@@ -235,6 +253,10 @@ pub const NORMALIZE: Shader = shader!("normalize", PLAIN, ops::normalize::Params
 pub const NORMALIZE_RANGE: Shader = shader!("normalize_range", PLAIN, ops::normalize::RangeParams, "ordered");
 /// [`Resize`](crate::Resize).
 pub const RESIZE: Shader = shader!("resize", ELEMENTS, ops::resize::Params, "bilinear");
+/// The convolution of [`SpatialGate`](crate::SpatialGate).
+pub const SPATIAL_CONV: Shader = shader!("spatial_conv", ELEMENTS, ops::cbam::ConvParams, "activation", "batch_norm");
+/// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).
+pub const SPATIAL_SQUEEZE: Shader = shader!("spatial_squeeze", VECTORS, ops::cbam::SqueezeParams, "ordered");
 /// [`Threshold`](crate::Threshold).
 pub const THRESHOLD: Shader =
     shader!("threshold", PLAIN, ops::threshold::Params, "thresholded", "sampled_map", "bilinear", "exceeds");
@@ -250,7 +272,10 @@ pub const ALL: &[Shader] = &[
     ATTENTION_MAP,
     BOUNDING_BOX,
     BOUNDING_BOX_SHARE,
+    CHANNEL_SCALE,
     CROP_RESIZE,
+    DENSE,
+    GLOBAL_POOL,
     HEAT_OVERLAY,
     HEAT_OVERLAY_TEXTURE,
     LARGEST_COMPONENT_COUNT,
@@ -264,6 +289,8 @@ pub const ALL: &[Shader] = &[
     NORMALIZE,
     NORMALIZE_RANGE,
     RESIZE,
+    SPATIAL_CONV,
+    SPATIAL_SQUEEZE,
     THRESHOLD,
     THRESHOLD_HISTOGRAM,
     THRESHOLD_OTSU,

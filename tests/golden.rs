@@ -38,3 +38,8 @@ fn run(ops: &[&str]) {
 fn attention() {
     run(&["attended_region", "attention_map", "largest_component"]);
 }
+
+#[test]
+fn gates() {
+    run(&["bisenet_arm", "bisenet_ffm", "cbam", "cbam_channel", "cbam_spatial", "se_residual", "squeeze_excite"]);
+}

@@ -1,6 +1,6 @@
 //! The tests' own tools must be able to fail.
 
-use crate::common::{self, Precision, check_exact, check_gate};
+use crate::common::{self, Precision, check_exact, check_gate, check_gate_with_room};
 
 #[test]
 fn exact_comparison_rejects_nan_length_and_one_wrong_element() {
@@ -31,6 +31,15 @@ fn gate_rejects_nan_length_and_one_wrong_element() {
     assert!(check_gate(&[3.001], &[3.0], &[3.0], Precision::F32).is_err());
     assert!(check_gate(&[3.001], &[3.0005], &[3.0005], Precision::F16).is_ok());
     assert!(check_gate(&[3.1], &[3.0005], &[3.0005], Precision::F16).is_err());
+}
+
+/// The room that WGSL leaves widens a gate and nothing else.
+#[test]
+fn room_for_exp_is_absolute() {
+    let check = |y: f32| check_gate_with_room(&[y], &[0.25], &[0.25], Precision::F32, 1e-6);
+    assert!(check(0.250_000_9).is_ok());
+    assert!(check(0.250_001_2).is_err());
+    assert!(check(f32::NAN).is_err());
 }
 
 #[test]

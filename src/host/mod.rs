@@ -3,7 +3,7 @@
 
 mod timestamps;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use crate::Error;
@@ -206,19 +206,19 @@ impl Gpu {
             })
         })?;
         self.submit(|encoder| encoder.copy_buffer_to_buffer(slice.buffer(), slice.offset(), &staging, 0, size))?;
-        let mapped = Arc::new(OnceLock::new());
-        let result = Arc::clone(&mapped);
+        let (mapped, outcome) = mpsc::sync_channel(1);
         self.guarded(|| {
             staging.slice(..).map_async(wgpu::MapMode::Read, move |outcome| {
-                // Called once.
-                let _ = result.set(outcome);
+                // Nobody listens any more once the wait has failed.
+                let _ = mapped.send(outcome);
             });
         })?;
         self.wait()?;
-        match mapped.get() {
-            Some(Ok(())) => {}
-            Some(Err(error)) => return Err(Error::Refused { reason: error.to_string() }),
-            None => return Err(Error::Timeout { waited: self.timeout }),
+        // Another thread that polls the device may have taken the callback, and be about to call it.
+        match outcome.recv_timeout(self.timeout) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(Error::Refused { reason: error.to_string() }),
+            Err(_) => return Err(Error::Timeout { waited: self.timeout }),
         }
         let view =
             staging.slice(..).get_mapped_range().map_err(|error| Error::Refused { reason: error.to_string() })?;

@@ -2,10 +2,18 @@
 
 pub(crate) mod attended_region;
 pub(crate) mod attention_map;
+pub(crate) mod bisenet;
 pub(crate) mod bounding_box;
+pub(crate) mod cbam;
+pub(crate) mod channel_scale;
 pub(crate) mod crop_resize;
+pub(crate) mod dense;
+pub(crate) mod eca;
+pub(crate) mod global_pool;
 pub(crate) mod heat_overlay;
 pub(crate) mod largest_component;
 pub(crate) mod normalize;
 pub(crate) mod resize;
+pub(crate) mod scse;
+pub(crate) mod squeeze_excite;
 pub(crate) mod threshold;

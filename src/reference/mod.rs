@@ -6,22 +6,38 @@
 
 mod attended_region;
 mod attention_map;
+mod bisenet;
 mod bounding_box;
+mod cbam;
+mod channel_scale;
 mod crop_resize;
+mod dense;
+mod eca;
+mod global_pool;
 mod heat_overlay;
 mod largest_component;
 mod normalize;
 mod resize;
+mod scse;
+mod squeeze_excite;
 mod threshold;
 
 pub use attended_region::{AttendedRegions, attended_region};
 pub use attention_map::attention_map;
+pub use bisenet::bisenet;
 pub use bounding_box::bounding_box;
+pub use cbam::{cbam, spatial_gate};
+pub use channel_scale::channel_scale;
 pub use crop_resize::crop_resize;
+pub use dense::{Layer, Norm, dense, side_by_side};
+pub use eca::eca;
+pub use global_pool::{global_max, global_mean};
 pub use heat_overlay::heat_overlay;
 pub use largest_component::{Components, largest_component};
 pub use normalize::normalize;
 pub use resize::resize;
+pub use scse::scse;
+pub use squeeze_excite::{Excitation, squeeze_excite};
 pub use threshold::{otsu_level, threshold};
 
 /// A number of any size in the float type of a reference.

@@ -3,6 +3,7 @@
 //! `.safetensors` file with `op` and `attrs` in its metadata, inputs `in.*`, expected outputs `out.*`.
 
 mod attention;
+mod gates;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -80,7 +81,13 @@ fn operator(op: &str) -> Option<Run> {
     Some(match op {
         "attended_region" => attention::attended_region,
         "attention_map" => attention::attention_map,
+        "bisenet_arm" | "bisenet_ffm" => gates::bisenet,
+        "cbam" => gates::cbam,
+        "cbam_channel" => gates::cbam_channel,
+        "cbam_spatial" => gates::cbam_spatial,
         "largest_component" => attention::largest_component,
+        "se_residual" => gates::se_residual,
+        "squeeze_excite" => gates::squeeze_excite,
         _ => return None,
     })
 }

@@ -89,6 +89,18 @@ impl TestGpu {
         Output { buffer: self.upload("output", &vec![POISON; words]).unwrap(), bytes }
     }
 
+    /// An output that holds numbers already, for operators that work in place.
+    pub(crate) fn filled(&self, values: &[f32], element: Element) -> Output {
+        let contents: Vec<u8> = match element {
+            Element::F32 => bytemuck::cast_slice(values).to_vec(),
+            Element::F16 => values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
+        };
+        let words = (contents.len().next_multiple_of(4) + 2 * GUARD) / 4;
+        let mut bytes: Vec<u8> = POISON.repeat(words);
+        bytes[GUARD..GUARD + contents.len()].copy_from_slice(&contents);
+        Output { buffer: self.upload("output", &bytes).unwrap(), bytes: contents.len() }
+    }
+
     pub(crate) fn dispatch(&self, dispatch: &Dispatch) {
         self.run(|pass| dispatch.record(pass)).unwrap();
     }

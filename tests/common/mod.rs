@@ -4,11 +4,25 @@ mod gate;
 mod gpu;
 mod random;
 
-pub(crate) use gate::{Precision, assert_exact, assert_within_gate, check_exact, check_gate};
+pub(crate) use gate::{
+    Precision, assert_exact, assert_within_gate, assert_within_gate_of_exp, check_exact, check_gate,
+    check_gate_with_room,
+};
 pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with, rounded};
 pub(crate) use random::Random;
+use visual_attention::wgpu::Limits;
 
 /// The same numbers in f64, for the oracle.
 pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
+}
+
+/// A device whose bindings hold no more than `bytes`, so that plans divide the work; skipped as [`gpu`].
+pub(crate) fn gpu_with_bindings_of(bytes: u64) -> Option<TestGpu> {
+    gpu_with(&Limits { max_storage_buffer_binding_size: bytes, ..Limits::default() })
+}
+
+/// The largest magnitude of finite numbers.
+pub(crate) fn largest(values: &[f32]) -> f64 {
+    values.iter().filter(|value| value.is_finite()).fold(0.0, |largest, value| largest.max(f64::from(value.abs())))
 }

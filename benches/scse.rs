@@ -1,0 +1,38 @@
+use visual_attention::{Element, Nchw, ScSe, ScSeBuffers, ScSeCombine, reference};
+
+use crate::common::{Bench, assert_close, noise};
+
+pub(crate) fn bench(bench: &mut Bench) {
+    let (shape, reduced) = (Nchw::new(1, 64, 128, 128), 32);
+    let elements = shape.elements().expect("small");
+    let (values, weights) = (noise(elements), noise(u64::from(shape.channels * reduced)));
+    let spatial = noise(shape.channels.into());
+    let upload = |values: &[f32]| bench.gpu.upload("tensor", values).expect("tensor");
+    let (features, weight, spatial_weight) = (upload(&values), upload(&weights), upload(&spatial));
+    let output = bench.gpu.buffer("output", elements * 4).expect("output");
+    for combine in [ScSeCombine::Add, ScSeCombine::Max] {
+        let operator = ScSe::new(&bench.gpu.device, combine, Element::F32).expect("operator");
+        let buffers = ScSeBuffers {
+            features: features.slice(..),
+            reduce_weight: weight.slice(..),
+            reduce_bias: None,
+            expand_weight: weight.slice(..),
+            expand_bias: None,
+            spatial_weight: spatial_weight.slice(..),
+            spatial_bias: None,
+            output: output.slice(..),
+        };
+        let dispatch = operator.bind(&bench.gpu.device, shape, reduced, buffers).expect("dispatch");
+        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let what = format!("{combine:?} {shape}");
+        let excitation = reference::Excitation {
+            reduce_weight: &weights,
+            reduce_bias: None,
+            expand_weight: &weights,
+            expand_bias: None,
+        };
+        let expected = reference::scse(shape, combine, &values, &excitation, &spatial, None);
+        assert_close(&what, &bench.gpu.read::<f32>(output.slice(..)).expect("output"), &expected);
+        bench.measure("scse", &what, "fused", operator.cost(shape, reduced), |pass| dispatch.record(pass));
+    }
+}

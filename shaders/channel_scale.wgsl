@@ -1,0 +1,148 @@
+// Scales each plane by its gate, and each pixel by a spatial gate where there is one, in the form that the block needs.
+//
+//   gate(n, c)   given, or g(sum over j of weight(c, j) * hidden(n, j) + bias(c))     Eq. 3, the second layer
+//                or with one row of weights for all channels, at hidden(n, c + j - reach)   ECA, Eq. 6
+//   output       form(features * gate)                                               Eq. 4
+//
+// Source    Hu et al. 2018, arXiv:1709.01507, Eqs. 3-4; Wang et al. 2020, arXiv:1910.03151, Eq. 6;
+//           Roy et al. 2018, arXiv:1803.02579, Sec. 2
+// Host      src/ops/channel_scale.rs        Reference  src/reference/channel_scale.rs
+// Shapes    features, identity, output [n, c, h, w]; hidden [n, width]; spatial [n, h, w]; gate [n, c];
+//           four pixels to a load where h*w divides by 4
+// Grid      x: planes of a unit / PLANES, y: chunks of a plane, z: units; PIXELS invocations share one chunk of one plane
+// Numerics  the gate's sum in f32, each invocation over strided terms and then a tree; products in f32, NaN propagates
+// Needs     f16 variants: SHADER_F16
+
+override PIXELS: u32 = 256u;
+override PLANES: u32 = 1u;
+// The gate's activation.
+override GATE: u32 = 0u;
+// 0 scale, 1 residual, 2 scale_add: `Form` in the host.
+override FORM: u32 = 0u;
+// 0 channel gate, 1 spatial gate, 2 product of both, 3 maximum, 4 sum: `Combine` in the host.
+override COMBINE: u32 = 0u;
+
+struct Params {
+    origin_x: u32,
+    origin_y: u32,
+    first_plane: u32,
+    first_image: u32,
+    features_base: u32,
+    hidden_base: u32,
+    identity_base: u32,
+    spatial_base: u32,
+    gate_base: u32,
+    output_base: u32,
+    planes: u32,
+    channels: u32,
+    pixels: u32,
+    chunk: u32,
+    // The features are in `output`.
+    in_place: u32,
+    // Terms of the gate's sum; 0 where `hidden` is the gate.
+    terms: u32,
+    width: u32,
+    weight_step: u32,
+    hidden_step: u32,
+    reach: u32,
+    // How often the bias counts.
+    biases: f32,
+    writes_gate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> features: array<Element>;
+@group(0) @binding(2) var<storage, read> hidden: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<Scalar>;
+@group(0) @binding(4) var<storage, read> bias: array<Scalar>;
+@group(0) @binding(5) var<storage, read> identity: array<Element>;
+@group(0) @binding(6) var<storage, read> spatial: array<Real>;
+@group(0) @binding(7) var<storage, read_write> gate: array<f32>;
+@group(0) @binding(8) var<storage, read_write> output: array<Element>;
+
+var<workgroup> wg_sum: array<f32, PIXELS * PLANES>;
+
+fn scaled(value: Real, channel_gate: f32, spatial_index: u32) -> Real {
+    if COMBINE == 0u {
+        return value * channel_gate;
+    }
+    let spatial_gate = spatial[spatial_index];
+    switch COMBINE {
+        case 1u: { return value * spatial_gate; }
+        case 2u: { return value * channel_gate * spatial_gate; }
+        case 3u: { return from_ordered(max(ordered(value * channel_gate), ordered(value * spatial_gate))); }
+        default: { return value * channel_gate + value * spatial_gate; }
+    }
+}
+
+@compute @workgroup_size(PIXELS, PLANES)
+fn channel_scale(
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
+) {
+    let plane_of_unit = (params.origin_x + group.x) * PLANES + local.y;
+    let plane = group.z * params.planes + plane_of_unit;
+    let image = (params.first_plane + plane) / params.channels;
+    let c = (params.first_plane + plane) - image * params.channels;
+    let image_bound = image - params.first_image;
+    let chunk = params.origin_y + group.y;
+    let inside = plane_of_unit < params.planes;
+
+    var sum = 0.0;
+    if inside {
+        for (var j = local.x; j < params.terms; j += PIXELS) {
+            let at = c * params.hidden_step + j;
+            if at >= params.reach && at - params.reach < params.width {
+                let value = hidden[params.hidden_base + image_bound * params.width + at - params.reach];
+                sum += f32(weight[c * params.weight_step + j]) * value;
+            }
+        }
+    }
+    let slot = local.y * PIXELS + local.x;
+    wg_sum[slot] = sum;
+    workgroupBarrier();
+    for (var stride = PIXELS / 2u; stride > 0u; stride /= 2u) {
+        if local.x < stride {
+            wg_sum[slot] += wg_sum[slot + stride];
+        }
+        workgroupBarrier();
+    }
+    if !inside {
+        return;
+    }
+
+    var channel_gate = wg_sum[local.y * PIXELS];
+    if COMBINE != 1u {
+        if params.terms == 0u {
+            channel_gate = hidden[params.hidden_base + image_bound * params.channels + c];
+        } else {
+            if params.biases > 0.0 {
+                channel_gate += params.biases * f32(bias[c]);
+            }
+            channel_gate = activate(GATE, channel_gate);
+        }
+    }
+    if params.writes_gate != 0u && chunk == 0u && local.x == 0u {
+        gate[params.gate_base + plane] = channel_gate;
+    }
+
+    let first = plane * params.pixels;
+    let start = chunk * params.chunk;
+    let end = start + min(params.chunk, params.pixels - start);
+    for (var pixel = start + local.x; pixel < end; pixel += PIXELS) {
+        var value: Real;
+        if params.in_place != 0u {
+            value = Real(output[params.output_base + first + pixel]);
+        } else {
+            value = Real(features[params.features_base + first + pixel]);
+        }
+        var result = scaled(value, channel_gate, params.spatial_base + image_bound * params.pixels + pixel);
+        if FORM == 1u {
+            result += Real(identity[params.identity_base + first + pixel]);
+            result = select(result, Real(0.0), result < Real(0.0));
+        } else if FORM == 2u {
+            result += value;
+        }
+        output[params.output_base + first + pixel] = Element(result);
+    }
+}

@@ -1,0 +1,136 @@
+// Fully connected layer on pooled vectors: output(n, o) = activation(norm(sum over i of weight(o, i) * input(n, i) + bias(o))).
+//
+// Two inputs may be joined: side by side, as one longer vector, or each through the same layer, their activations added.
+//
+// Source    Hu et al. 2018, arXiv:1709.01507, Eq. 3; Guan et al. 2018, arXiv:1801.09927, Sec. III (fusion);
+//           Woo et al. 2018, arXiv:1807.06521, Eq. 2 (the sum)
+// Host      src/ops/dense.rs        Reference  src/reference/dense.rs
+// Shapes    input [n, in, parts], second [n, in2, parts], weight [out, in (+ in2)], the others [out] -> output [n, out]
+// Grid      x: ceil(out / ROWS), z: n; INPUTS invocations share a row, so that weights are read side by side
+// Numerics  sums in f32, each invocation over strided inputs and then a tree; NaN propagates
+// Needs     f16 variants: SHADER_F16
+
+override INPUTS: u32 = 32u;
+override ROWS: u32 = 8u;
+override ACTIVATION: u32 = 0u;
+
+struct Params {
+    origin: u32,
+    input_base: u32,
+    second_base: u32,
+    output_base: u32,
+    inputs: u32,
+    second_inputs: u32,
+    outputs: u32,
+    parts: u32,
+    // 0 one input, 1 side by side, 2 the sum of both through the layer: `Join` in the host.
+    join: u32,
+    // Parts of `input` are maxima, where they otherwise add up. Those of `second` are always maxima.
+    maxima: u32,
+    has_bias: u32,
+    has_norm: u32,
+    epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<Real>;
+@group(0) @binding(2) var<storage, read> second: array<Real>;
+@group(0) @binding(3) var<storage, read> weight: array<Element>;
+// The layer's own, or the norm's where there is one.
+@group(0) @binding(4) var<storage, read> bias: array<Scalar>;
+@group(0) @binding(5) var<storage, read> norm_weight: array<Scalar>;
+@group(0) @binding(6) var<storage, read> norm_mean: array<Scalar>;
+@group(0) @binding(7) var<storage, read> norm_variance: array<Scalar>;
+@group(0) @binding(8) var<storage, read_write> output: array<f32>;
+
+var<workgroup> wg_sum: array<vec2<f32>, INPUTS * ROWS>;
+
+fn larger(a: Real, b: Real) -> Real {
+    return from_ordered(max(ordered(a), ordered(b)));
+}
+
+fn input_at(index: u32) -> Real {
+    let first = params.input_base + index * params.parts;
+    var total = input[first];
+    for (var part = 1u; part < params.parts; part++) {
+        let next = input[first + part];
+        if params.maxima != 0u {
+            total = larger(total, next);
+        } else {
+            total += next;
+        }
+    }
+    return total;
+}
+
+fn second_at(index: u32) -> Real {
+    let first = params.second_base + index * params.parts;
+    var total = second[first];
+    for (var part = 1u; part < params.parts; part++) {
+        total = larger(total, second[first + part]);
+    }
+    return total;
+}
+
+fn finish(sum: f32, row: u32) -> f32 {
+    var t = sum;
+    if params.has_norm != 0u {
+        t = batch_norm(
+            t,
+            f32(norm_weight[row]),
+            f32(bias[row]),
+            f32(norm_mean[row]),
+            f32(norm_variance[row]),
+            params.epsilon,
+        );
+    } else if params.has_bias != 0u {
+        t += f32(bias[row]);
+    }
+    return activate(ACTIVATION, t);
+}
+
+@compute @workgroup_size(INPUTS, ROWS)
+fn dense(
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
+) {
+    let row = (params.origin + group.x) * ROWS + local.y;
+    let image = group.z;
+    let inside = row < params.outputs;
+
+    var sum = Real(0.0);
+    var second_sum = Real(0.0);
+    if inside {
+        let width = select(params.inputs, params.inputs + params.second_inputs, params.join == 1u);
+        for (var i = local.x; i < params.inputs; i += INPUTS) {
+            let w = Real(weight[row * width + i]);
+            sum += w * input_at(image * params.inputs + i);
+            if params.join == 2u {
+                second_sum += w * second_at(image * params.inputs + i);
+            }
+        }
+        if params.join == 1u {
+            for (var i = local.x; i < params.second_inputs; i += INPUTS) {
+                let w = Real(weight[row * width + params.inputs + i]);
+                sum += w * second_at(image * params.second_inputs + i);
+            }
+        }
+    }
+    let slot = local.y * INPUTS + local.x;
+    wg_sum[slot] = vec2(lane_sum(sum), lane_sum(second_sum));
+    workgroupBarrier();
+    for (var stride = INPUTS / 2u; stride > 0u; stride /= 2u) {
+        if local.x < stride {
+            wg_sum[slot] += wg_sum[slot + stride];
+        }
+        workgroupBarrier();
+    }
+    if inside && local.x == 0u {
+        let total = wg_sum[slot];
+        var result = finish(total.x, row);
+        if params.join == 2u {
+            result += finish(total.y, row);
+        }
+        output[params.output_base + image * params.outputs + row] = result;
+    }
+}

@@ -1,0 +1,86 @@
+// Global pooling: mean(n, c) and maximum(n, c) over the pixels of each plane, either or both, in one read.
+//
+//   mean      sum over y, x of features(n, c, y, x) / (h*w)      Eq. 2
+//   maximum   max over y, x of features(n, c, y, x)
+//
+// Source    Hu et al. 2018, arXiv:1709.01507, Eq. 2; the maximum: Woo et al. 2018, arXiv:1807.06521, Sec. 3.1
+// Host      src/ops/global_pool.rs        Reference  src/reference/global_pool.rs
+// Shapes    features [n, c, h, w] -> mean, maximum [n, c, parts], dense; four pixels to a load where h*w divides by 4
+// Grid      x: planes of a unit / PLANES, y: parts of a plane, z: units; PIXELS invocations share one part of one plane
+// Numerics  sums in f32, each invocation over strided pixels and then a tree; a part's mean is its share of the whole mean,
+//           so that parts only add up; maxima exact, NaN propagates
+// Needs     f16 variants: SHADER_F16
+
+override PIXELS: u32 = 256u;
+override PLANES: u32 = 1u;
+// 0 mean, 1 maximum, 2 both: `Squeeze` in the host.
+override STATISTIC: u32 = 0u;
+
+struct Params {
+    origin_x: u32,
+    origin_y: u32,
+    features_base: u32,
+    mean_base: u32,
+    maximum_base: u32,
+    planes: u32,
+    pixels: u32,
+    chunk: u32,
+    parts: u32,
+    divisor: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> features: array<Element>;
+@group(0) @binding(2) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(3) var<storage, read_write> maximum: array<f32>;
+
+var<workgroup> wg_sum: array<f32, PIXELS * PLANES>;
+var<workgroup> wg_maximum: array<u32, PIXELS * PLANES>;
+
+@compute @workgroup_size(PIXELS, PLANES)
+fn global_pool(
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
+) {
+    let plane_of_unit = (params.origin_x + group.x) * PLANES + local.y;
+    let plane = group.z * params.planes + plane_of_unit;
+    let part = params.origin_y + group.y;
+    let inside = plane_of_unit < params.planes;
+
+    var sum = Real(0.0);
+    var top = Bits(0u);
+    if inside {
+        let first = params.features_base + plane * params.pixels;
+        let start = part * params.chunk;
+        let end = start + min(params.chunk, params.pixels - start);
+        for (var pixel = start + local.x; pixel < end; pixel += PIXELS) {
+            let value = Real(features[first + pixel]);
+            if STATISTIC != 1u {
+                sum += value;
+            }
+            if STATISTIC != 0u {
+                top = max(top, ordered(value));
+            }
+        }
+    }
+    let slot = local.y * PIXELS + local.x;
+    wg_sum[slot] = lane_sum(sum);
+    wg_maximum[slot] = lane_max(top);
+    workgroupBarrier();
+    for (var stride = PIXELS / 2u; stride > 0u; stride /= 2u) {
+        if local.x < stride {
+            wg_sum[slot] += wg_sum[slot + stride];
+            wg_maximum[slot] = max(wg_maximum[slot], wg_maximum[slot + stride]);
+        }
+        workgroupBarrier();
+    }
+    if inside && local.x == 0u {
+        let result = plane * params.parts + part;
+        if STATISTIC != 1u {
+            mean[params.mean_base + result] = wg_sum[slot] / params.divisor;
+        }
+        if STATISTIC != 0u {
+            maximum[params.maximum_base + result] = lane_first(from_ordered(Bits(wg_maximum[slot])));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+// Reduces the channels of each pixel: to CBAM's two planes, or to scSE's spatial gate.
+//
+//   statistics   planes(0) = max over c, planes(1) = mean over c of features(c) * gate(c)      CBAM, Eq. 3
+//   projection   sigmoid(sum over c of weight(c) * features(c) + bias)                         scSE, Sec. 2
+//
+// Source    Woo et al. 2018, arXiv:1807.06521, Eq. 3; Roy et al. 2018, arXiv:1803.02579, Sec. 2
+// Host      src/ops/cbam.rs, src/ops/scse.rs        Reference  src/reference/cbam.rs, src/reference/scse.rs
+// Shapes    features [n, c, h, w], gate [n, c] -> planes [n, 2, h, w] or [n, h, w]; weight [c], bias [1];
+//           four pixels to a load where h*w divides by 4
+// Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel when pixels are few
+// Numerics  maxima exact, sums in f32, each invocation in channel order and then a tree; NaN propagates
+// Needs     f16 variants: SHADER_F16
+
+override PIXELS: u32 = 64u;
+override CHANNELS: u32 = 1u;
+// 0 statistics, 1 projection.
+override PROJECTION: u32 = 0u;
+
+struct Params {
+    origin: u32,
+    features_base: u32,
+    gate_base: u32,
+    planes_base: u32,
+    channels: u32,
+    pixels: u32,
+    has_gate: u32,
+    has_bias: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> features: array<Element>;
+@group(0) @binding(2) var<storage, read> gate: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<Scalar>;
+@group(0) @binding(4) var<storage, read> bias: array<Scalar>;
+@group(0) @binding(5) var<storage, read_write> planes: array<Real>;
+
+var<workgroup> wg_sum: array<Real, PIXELS * CHANNELS>;
+var<workgroup> wg_maximum: array<Bits, PIXELS * CHANNELS>;
+
+@compute @workgroup_size(PIXELS, CHANNELS)
+fn spatial_squeeze(
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
+) {
+    let pixel = (params.origin + group.x) * PIXELS + local.x;
+    let image = group.z;
+    let inside = pixel < params.pixels;
+
+    var sum = Real(0.0);
+    var top = Bits(0u);
+    if inside {
+        let first = params.features_base + image * params.channels * params.pixels + pixel;
+        for (var c = local.y; c < params.channels; c += CHANNELS) {
+            var value = Real(features[first + c * params.pixels]);
+            if PROJECTION != 0u {
+                value *= f32(weight[c]);
+            } else if params.has_gate != 0u {
+                value *= gate[params.gate_base + image * params.channels + c];
+            }
+            sum += value;
+            top = max(top, ordered(value));
+        }
+    }
+    let slot = local.y * PIXELS + local.x;
+    wg_sum[slot] = sum;
+    wg_maximum[slot] = top;
+    workgroupBarrier();
+    for (var stride = CHANNELS / 2u; stride > 0u; stride /= 2u) {
+        if local.y < stride {
+            wg_sum[slot] += wg_sum[slot + stride * PIXELS];
+            wg_maximum[slot] = max(wg_maximum[slot], wg_maximum[slot + stride * PIXELS]);
+        }
+        workgroupBarrier();
+    }
+    if !inside || local.y != 0u {
+        return;
+    }
+    if PROJECTION != 0u {
+        var t = wg_sum[slot];
+        if params.has_bias != 0u {
+            t += Real(f32(bias[0]));
+        }
+        // The sigmoid of every lane, by the sign that does not overflow.
+        let e = exp(-abs(t));
+        planes[params.planes_base + image * params.pixels + pixel] = select(e, Real(1.0), t >= Real(0.0)) / (1.0 + e);
+    } else {
+        let first = params.planes_base + image * 2u * params.pixels + pixel;
+        planes[first] = from_ordered(wg_maximum[slot]);
+        planes[first + params.pixels] = wg_sum[slot] / f32(params.channels);
+    }
+}

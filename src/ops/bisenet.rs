@@ -1,0 +1,160 @@
+//! The attention of BiSeNet's two modules.
+
+use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
+use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
+use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
+use crate::pipeline::{self, Tensor};
+use crate::{Activation, BatchNorm, Cost, DenseShape, Dispatch, Element, Error, Form, Nchw, Squeeze};
+
+const OP: &str = "bisenet";
+
+/// Which module of BiSeNet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BiSeNetModule {
+    /// Attention refinement: `f * gate`.
+    AttentionRefinement,
+    /// Feature fusion: `f * gate + f`, in the form with one layer and a batch norm. The form with two layers is
+    /// [`SqueezeExciteOptions::FEATURE_FUSION`](crate::SqueezeExciteOptions::FEATURE_FUSION).
+    FeatureFusion,
+}
+
+impl BiSeNetModule {
+    fn form(self) -> Form {
+        match self {
+            Self::AttentionRefinement => Form::Scale,
+            Self::FeatureFusion => Form::ScaleAdd,
+        }
+    }
+}
+
+/// The attention of BiSeNet's attention refinement and feature fusion modules (Yu et al. 2018, arXiv:1808.00897, Fig. 2b and
+/// 2c), after the convolution that gives the features `f`:
+///
+/// ```text
+/// s    = mean of f over each plane                  shaders/global_pool.wgsl
+/// gate = sigmoid(norm(weight s))                    shaders/dense.wgsl: a 1x1 convolution, batch norm, sigmoid
+/// y    = f * gate, or f * gate + f                  shaders/channel_scale.wgsl
+/// ```
+///
+/// A preset of [`GlobalPool`](crate::GlobalPool), [`Dense`](crate::Dense) and [`ChannelScale`](crate::ChannelScale) in three
+/// dispatches, with `[n, c]` f32 of scratch, 64 times that at most for planes of more than 16,384 loads. `output` may be
+/// `features` itself.
+///
+/// Reference [`reference::bisenet`](crate::reference::bisenet).
+#[derive(Clone, Debug)]
+pub struct BiSeNetAttention {
+    form: Form,
+    element: Element,
+    pool: Pool,
+    layer: Layer,
+    scale: Scale,
+}
+
+/// Tensors of a [`BiSeNetAttention`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct BiSeNetAttentionBuffers<'a> {
+    /// In: `[n, c, h, w]`, the operator's element type.
+    pub features: wgpu::BufferSlice<'a>,
+    /// In: `[c, c]`, the operator's element type.
+    pub weight: wgpu::BufferSlice<'a>,
+    /// Batch norm over `c` channels.
+    pub norm: BatchNorm<'a>,
+    /// Out: `[n, c]` f32, the gate, for those who want it.
+    pub gate: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
+    pub output: wgpu::BufferSlice<'a>,
+}
+
+impl BiSeNetAttention {
+    /// Compiles the kernels for features and weights of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
+    /// fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, module: BiSeNetModule, element: Element) -> Result<Self, Error> {
+        let form = module.form();
+        Ok(Self {
+            form,
+            element,
+            pool: Pool::new(OP, device, Squeeze::Mean, element)?,
+            layer: Layer::new(OP, device, Activation::Sigmoid, element)?,
+            scale: Scale::new(OP, device, form, Combine::Channel, Activation::None, element)?,
+        })
+    }
+
+    /// Checks the buffers against the shape and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a `norm.epsilon` that is negative or not finite; [`Error::InvalidShape`] for planes
+    /// without pixels; [`Error::LimitExceeded`] where one plane or the weights exceed a binding of the device, and what every
+    /// operator refuses of its buffers.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        buffers: BiSeNetAttentionBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let BiSeNetAttentionBuffers { features, weight, norm, gate, output } = buffers;
+        let Nchw { batch, channels, .. } = shape;
+        pipeline::check_elements(OP, "features", shape)?;
+        BatchNorm::check(Some(norm), OP, false)?;
+        let weights = u64::from(channels) * u64::from(channels);
+        pipeline::to_u32(OP, "weights", weights)?;
+        if !squeezable(OP, shape)? {
+            return Ok(Dispatch::default());
+        }
+        let mut tensors = Vec::from(features_and_output(shape, self.element, features, None, Some(output)));
+        tensors.push(Tensor::read_whole("weight", weight, weights, self.element.bytes()));
+        tensors.extend(BatchNorm::tensors(Some(norm), None, channels.into(), self.element.bytes()));
+        tensors.push(Tensor::write_if("gate", gate, channels.into(), 4));
+        pipeline::check(OP, device, batch, &tensors)?;
+
+        let grid = PlaneGrid::new(OP, device, shape, self.element)?;
+        let (parts, _) = grid.parts(OP)?;
+        let pooled = u64::from(batch).saturating_mul(channels.into()).saturating_mul(4);
+        let mean = pipeline::scratch(OP, device, "squeezed mean", pooled.saturating_mul(parts.into()))?;
+        let own_gate = match gate {
+            Some(_) => None,
+            None => Some(pipeline::scratch(OP, device, "gate", pooled)?),
+        };
+        let Some(gate) = gate.or_else(|| own_gate.as_ref().map(|buffer| buffer.slice(..))) else {
+            return Err(Error::DeviceUnavailable { op: OP });
+        };
+        let squeezed = GlobalPoolBuffers { features, mean: Some(mean.slice(..)), maximum: None };
+        let mut steps = self.pool.steps(device, shape, &grid, squeezed)?;
+        let problem =
+            LayerProblem { batch, inputs: channels, second_inputs: 0, outputs: channels, parts, maxima: false };
+        let tensors =
+            LayerTensors { input: mean.slice(..), join: Join::One, weight, bias: None, norm: Some(norm), output: gate };
+        steps.extend(self.layer.steps(device, problem, tensors)?);
+        let tensors = ScaleTensors {
+            features,
+            gate: GateFrom::Given(gate),
+            identity: None,
+            spatial: None,
+            gate_out: None,
+            output: Some(output),
+        };
+        steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run has to move and to compute, with the batch norm folded into the layer as a bias.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw) -> Cost {
+        let features = shape.elements().unwrap_or(u64::MAX);
+        let channels = shape.channels;
+        let layer = DenseShape { batch: shape.batch, inputs: channels, second_inputs: 0, outputs: channels };
+        let Cost { flops, parameters, .. } = layer_cost(layer, true, self.element);
+        Cost {
+            bytes: features
+                .saturating_mul(self.form.tensors())
+                .saturating_add(parameters)
+                .saturating_mul(self.element.bytes()),
+            flops: features.saturating_mul(1 + self.form.flops()).saturating_add(flops),
+            parameters,
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! CBAM: the spatial gate, and the channel and spatial gates in sequence.
+
+use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
+use super::global_pool::{MAX_ROUNDS, PlaneGrid, squeezable};
+use super::squeeze_excite::{Excitation, Surroundings};
+use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use crate::shaders::{self, Variant, params};
+use crate::{
+    Activation, BatchNorm, Cost, Dispatch, Element, Error, Form, Nchw, Squeeze, SqueezeExcite, SqueezeExciteOptions,
+};
+
+const GATE_OP: &str = "spatial_gate";
+const OP: &str = "cbam";
+/// With fewer loads than this for each channel, the channels are divided among invocations too.
+const FEW_LOADS: u32 = 4096;
+/// Pixels, and invocations for the channels of each, of a workgroup: with many pixels, and with few.
+const WORKGROUPS: [[u32; 2]; 2] = [[64, 1], [8, 32]];
+/// Side of the convolution's workgroups, in pixels.
+const TILE: u32 = 16;
+/// Widest kernel whose taps one invocation may loop over.
+const MAX_KERNEL: u32 = 127;
+
+params!(SqueezeParams {
+    origin: u32,
+    features_base: u32,
+    gate_base: u32,
+    planes_base: u32,
+    channels: u32,
+    pixels: u32,
+    has_gate: u32,
+    has_bias: u32,
+});
+
+params!(ConvParams {
+    origin_x: u32,
+    origin_y: u32,
+    planes_base: u32,
+    gate_base: u32,
+    height: u32,
+    width: u32,
+    kernel: u32,
+    has_bias: u32,
+    has_norm: u32,
+    epsilon: f32,
+});
+
+/// CBAM's spatial gate (Woo et al. 2018, arXiv:1807.06521, Eq. 3), with the batch norm of the authors' code or without:
+///
+/// ```text
+/// planes = maximum and mean of x over the channels of each pixel        shaders/spatial_squeeze.wgsl
+/// gate   = sigmoid(norm(convolution of the planes, k x k, zero padded)) shaders/spatial_conv.wgsl
+/// y      = x * gate                                                     shaders/channel_scale.wgsl
+/// ```
+///
+/// `features [n, c, h, w]`, `k` odd and at most 127 (7 in the paper). Scratch: the planes `[n, 2, h, w]` f32, and the gate where
+/// it is not asked for. `output` may be `features` itself.
+///
+/// Reference [`reference::spatial_gate`](crate::reference::spatial_gate).
+#[derive(Clone, Debug)]
+pub struct SpatialGate {
+    op: &'static str,
+    element: Element,
+    squeeze: SpatialSqueeze,
+    conv: Kernel,
+    scale: Scale,
+}
+
+/// Tensors of a [`SpatialGate`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct SpatialGateBuffers<'a> {
+    /// In: `[n, c, h, w]`, the operator's element type.
+    pub features: wgpu::BufferSlice<'a>,
+    /// In: `[1, 2, k, k]`, the operator's element type: for the plane of maxima, then for that of means.
+    pub weight: wgpu::BufferSlice<'a>,
+    /// In: `[1]`, the operator's element type.
+    pub bias: Option<wgpu::BufferSlice<'a>>,
+    /// Batch norm of the one channel, in the place of a bias.
+    pub norm: Option<BatchNorm<'a>>,
+    /// Out: `[n, h, w]` f32, the gate, for those who want it.
+    pub gate: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
+    pub output: wgpu::BufferSlice<'a>,
+}
+
+/// The convolution's tensors.
+#[derive(Clone, Copy, Debug)]
+struct Convolution<'a> {
+    kernel: u32,
+    weight: wgpu::BufferSlice<'a>,
+    bias: Option<wgpu::BufferSlice<'a>>,
+    norm: Option<BatchNorm<'a>>,
+}
+
+impl<'a> Convolution<'a> {
+    fn check(&self, op: &'static str) -> Result<(), Error> {
+        BatchNorm::check(self.norm, op, self.bias.is_some())?;
+        if self.kernel % 2 == 1 && self.kernel <= MAX_KERNEL {
+            return Ok(());
+        }
+        let (given, needed) = (self.kernel.to_string(), format!("an odd number up to {MAX_KERNEL}"));
+        Err(Error::InvalidParameter { op, parameter: "kernel", given, needed })
+    }
+
+    /// In the kernel's order.
+    fn tensors(&self, weight: &'static str, bytes: u64) -> [Tensor<'a>; 5] {
+        let taps = 2 * u64::from(self.kernel) * u64::from(self.kernel);
+        let [norm_weight, bias, mean, variance] = BatchNorm::tensors(self.norm, self.bias, 1, bytes);
+        [Tensor::read_whole(weight, self.weight, taps, bytes), bias, norm_weight, mean, variance]
+    }
+}
+
+impl SpatialGate {
+    /// Compiles the kernels for features and weights of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
+    /// fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, element: Element) -> Result<Self, Error> {
+        Self::part_of(GATE_OP, device, Combine::Spatial, element)
+    }
+
+    fn part_of(op: &'static str, device: &wgpu::Device, combine: Combine, element: Element) -> Result<Self, Error> {
+        let build = Build {
+            op,
+            shader: &shaders::SPATIAL_CONV,
+            variant: Variant { element, lanes: 1 },
+            constants: &[],
+            workgroup: [TILE, TILE, 1],
+            workgroup_bytes: 0,
+            storage: &[
+                Access::Read,
+                Access::Read,
+                Access::Read,
+                Access::Read,
+                Access::Read,
+                Access::Read,
+                Access::Write,
+            ],
+            texture: false,
+        };
+        Ok(Self {
+            op,
+            element,
+            squeeze: SpatialSqueeze::new(op, device, false, element)?,
+            conv: Kernel::new(device, &build)?,
+            scale: Scale::new(op, device, Form::Scale, combine, Activation::None, element)?,
+        })
+    }
+
+    /// Checks the buffers against the shape and the side `kernel` of the convolution, and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a kernel that is even or above 127, a bias beside a batch norm, or a `norm.epsilon` that
+    /// is negative or not finite; [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every
+    /// operator refuses of its buffers.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        kernel: u32,
+        buffers: SpatialGateBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let SpatialGateBuffers { features, weight, bias, norm, gate, output } = buffers;
+        let convolution = Convolution { kernel, weight, bias, norm };
+        pipeline::check_elements(self.op, "features", shape)?;
+        convolution.check(self.op)?;
+        if !spatially_squeezable(self.op, shape)? {
+            return Ok(Dispatch::default());
+        }
+        let pixels = shape.size().pixels();
+        let mut tensors = Vec::from(features_and_output(shape, self.element, features, None, Some(output)));
+        tensors.extend(convolution.tensors("weight", self.element.bytes()));
+        tensors.push(Tensor::write_if("gate", gate, pixels, 4));
+        pipeline::check(self.op, device, shape.batch, &tensors)?;
+        Ok(Dispatch::new(self.steps(device, shape, features, convolution, None, gate, output)?))
+    }
+
+    /// The tensors have been checked. The channel gate `[n, c]`, where there is one, is applied before the statistics.
+    #[expect(clippy::too_many_arguments, reason = "what CBAM's second half has to be told")]
+    fn steps(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        features: wgpu::BufferSlice<'_>,
+        convolution: Convolution<'_>,
+        channel_gate: Option<wgpu::BufferSlice<'_>>,
+        gate: Option<wgpu::BufferSlice<'_>>,
+        output: wgpu::BufferSlice<'_>,
+    ) -> Result<Vec<Step>, Error> {
+        let grid = PlaneGrid::new(self.op, device, shape, self.element)?;
+        let bytes = shape.plane().elements().unwrap_or(u64::MAX).saturating_mul(4);
+        let planes = pipeline::scratch(self.op, device, "planes", bytes.saturating_mul(2))?;
+        let own_gate = match gate {
+            Some(_) => None,
+            None => Some(pipeline::scratch(self.op, device, "gate", bytes)?),
+        };
+        let Some(gate) = gate.or_else(|| own_gate.as_ref().map(|buffer| buffer.slice(..))) else {
+            return Err(Error::DeviceUnavailable { op: self.op });
+        };
+        let squeezed =
+            SqueezeTensors { features, gate: channel_gate, weight: None, bias: None, planes: planes.slice(..) };
+        let mut steps = self.squeeze.steps(device, shape, &grid, squeezed)?;
+        steps.extend(self.convolve(device, shape, convolution, planes.slice(..), gate)?);
+        let tensors = ScaleTensors {
+            features,
+            gate: channel_gate.map_or(GateFrom::Nowhere, GateFrom::Given),
+            identity: None,
+            spatial: Some(gate),
+            gate_out: None,
+            output: Some(output),
+        };
+        steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
+        Ok(steps)
+    }
+
+    fn convolve(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        convolution: Convolution<'_>,
+        planes: wgpu::BufferSlice<'_>,
+        gate: wgpu::BufferSlice<'_>,
+    ) -> Result<Vec<Step>, Error> {
+        let Nchw { batch, height, width, .. } = shape;
+        let pixels = shape.size().pixels();
+        let [weight, bias, norm_weight, mean, variance] = convolution.tensors("weight", self.element.bytes());
+        let tensors = [
+            Tensor::read("planes", planes, 2 * pixels, 4),
+            weight,
+            bias,
+            norm_weight,
+            mean,
+            variance,
+            Tensor::write("gate", gate, pixels, 4),
+        ];
+        let groups = [width.div_ceil(TILE), height.div_ceil(TILE)];
+        self.conv.bind(device, batch, groups, &tensors, None, |part, bases| ConvParams {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            planes_base: bases[0],
+            gate_base: bases[6],
+            height,
+            width,
+            kernel: convolution.kernel,
+            has_bias: convolution.bias.is_some().into(),
+            has_norm: convolution.norm.is_some().into(),
+            epsilon: convolution.norm.map_or(0.0, |norm| norm.epsilon),
+        })
+    }
+
+    /// What one run has to move and to compute, with the batch norm folded into the convolution as a bias.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw, kernel: u32) -> Cost {
+        let features = shape.elements().unwrap_or(u64::MAX);
+        let pixels = shape.plane().elements().unwrap_or(u64::MAX);
+        let taps = 2 * u64::from(kernel) * u64::from(kernel);
+        Cost {
+            bytes: features.saturating_mul(2).saturating_add(taps + 1).saturating_mul(self.element.bytes()),
+            flops: features.saturating_mul(3).saturating_add(pixels.saturating_mul(taps).saturating_mul(2)),
+            parameters: taps + 1,
+        }
+    }
+}
+
+/// Activations of a [`Cbam`]'s channel gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CbamOptions {
+    /// After the first layer.
+    pub activation: Activation,
+    /// Of the channel gate; the spatial gate's is the sigmoid.
+    pub gate: Activation,
+}
+
+impl CbamOptions {
+    /// The paper's: `ReLU` and sigmoid.
+    pub const STANDARD: Self = Self { activation: Activation::Relu, gate: Activation::Sigmoid };
+}
+
+/// CBAM (Woo et al. 2018, arXiv:1807.06521, Eq. 1): the channel gate and then the spatial gate, on `features [n, c, h, w]`.
+///
+/// ```text
+/// x' = x * channel gate of x          SqueezeExciteOptions::CBAM_CHANNEL
+/// y  = x' * spatial gate of x'        SpatialGate
+/// ```
+///
+/// `x'` is never stored: the spatial gate's statistics are those of the gated features as they are read, so besides the
+/// pooled vectors the only scratch is `[n, 2, h, w]` and `[n, h, w]` f32. Six dispatches. `output` may be `features` itself.
+/// For the channel gate alone use [`SqueezeExcite`] with [`SqueezeExciteOptions::CBAM_CHANNEL`].
+///
+/// Reference [`reference::cbam`](crate::reference::cbam).
+#[derive(Clone, Debug)]
+pub struct Cbam {
+    element: Element,
+    channel: SqueezeExcite,
+    spatial: SpatialGate,
+}
+
+/// Tensors of a [`Cbam`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct CbamBuffers<'a> {
+    /// In: `[n, c, h, w]`, the operator's element type.
+    pub features: wgpu::BufferSlice<'a>,
+    /// In: `[r, c]`, the operator's element type.
+    pub reduce_weight: wgpu::BufferSlice<'a>,
+    /// In: `[r]`, the operator's element type.
+    pub reduce_bias: Option<wgpu::BufferSlice<'a>>,
+    /// In: `[c, r]`, the operator's element type.
+    pub expand_weight: wgpu::BufferSlice<'a>,
+    /// In: `[c]`, the operator's element type; it counts twice, once for each statistic.
+    pub expand_bias: Option<wgpu::BufferSlice<'a>>,
+    /// In: `[1, 2, k, k]`, the operator's element type: for the plane of maxima, then for that of means.
+    pub spatial_weight: wgpu::BufferSlice<'a>,
+    /// In: `[1]`, the operator's element type.
+    pub spatial_bias: Option<wgpu::BufferSlice<'a>>,
+    /// Batch norm of the convolution's one channel, in the place of a bias.
+    pub spatial_norm: Option<BatchNorm<'a>>,
+    /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
+    pub output: wgpu::BufferSlice<'a>,
+}
+
+impl Cbam {
+    /// Compiles the kernels for features and weights of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
+    /// fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, options: CbamOptions, element: Element) -> Result<Self, Error> {
+        let CbamOptions { activation, gate } = options;
+        let options = SqueezeExciteOptions { squeeze: Squeeze::MeanAndMax, activation, gate, form: Form::GateOnly };
+        Ok(Self {
+            element,
+            channel: SqueezeExcite::part_of(OP, device, options, Combine::Channel, element)?,
+            spatial: SpatialGate::part_of(OP, device, Combine::Product, element)?,
+        })
+    }
+
+    /// Checks the buffers against the shape, the reduced width and the side `kernel` of the convolution, and binds them.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqueezeExcite::bind`] and [`SpatialGate::bind`].
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        reduced: u32,
+        kernel: u32,
+        buffers: CbamBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let CbamBuffers { features, output, .. } = buffers;
+        let excitation = Excitation {
+            reduced,
+            reduce_weight: buffers.reduce_weight,
+            reduce_bias: buffers.reduce_bias,
+            expand_weight: buffers.expand_weight,
+            expand_bias: buffers.expand_bias,
+        };
+        let convolution = Convolution {
+            kernel,
+            weight: buffers.spatial_weight,
+            bias: buffers.spatial_bias,
+            norm: buffers.spatial_norm,
+        };
+        pipeline::check_elements(OP, "features", shape)?;
+        excitation.check(OP, shape.channels)?;
+        convolution.check(OP)?;
+        if !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)? {
+            return Ok(Dispatch::default());
+        }
+        let mut tensors = Vec::from(features_and_output(shape, self.element, features, None, Some(output)));
+        tensors.extend(excitation.tensors(shape.channels, self.element));
+        tensors.extend(convolution.tensors("spatial_weight", self.element.bytes()));
+        pipeline::check(OP, device, shape.batch, &tensors)?;
+        let gates = u64::from(shape.batch).saturating_mul(shape.channels.into()).saturating_mul(4);
+        let gate = pipeline::scratch(OP, device, "channel gate", gates)?;
+        let gate = gate.slice(..);
+        let surroundings = Surroundings { identity: None, spatial: None, gate: Some(gate), output: None };
+        let mut steps = self.channel.steps(device, shape, features, excitation, surroundings)?;
+        steps.extend(self.spatial.steps(device, shape, features, convolution, Some(gate), None, output)?);
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run has to move and to compute, without biases of the channel gate.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw, reduced: u32, kernel: u32) -> Cost {
+        let features = shape.elements().unwrap_or(u64::MAX);
+        let channel = self.channel.cost(shape, reduced);
+        let mut cost = channel + self.spatial.cost(shape, kernel);
+        // Both read the features, and each feature is scaled by both gates.
+        cost.bytes = cost.bytes.saturating_sub(features.saturating_mul(self.element.bytes()));
+        cost.flops = cost.flops.saturating_add(features);
+        cost
+    }
+}
+
+/// Whether there is anything to reduce; a pixel without channels has neither maximum nor mean.
+pub(crate) fn spatially_squeezable(op: &'static str, shape: Nchw) -> Result<bool, Error> {
+    if shape.plane().is_empty() {
+        return Ok(false);
+    }
+    if shape.channels == 0 {
+        return Err(Error::InvalidShape {
+            op,
+            binding: "features",
+            given: shape.to_string(),
+            needed: "at least one channel".into(),
+        });
+    }
+    let given = MAX_ROUNDS;
+    if u64::from(shape.channels) > given {
+        return Err(Error::LimitExceeded { op, limit: "channels", needed: shape.channels.into(), given });
+    }
+    Ok(true)
+}
+
+/// The reduction over the channels of each pixel: to CBAM's two planes, or by a weight for each channel to a gate.
+#[derive(Clone, Debug)]
+pub(crate) struct SpatialSqueeze {
+    projection: bool,
+    element: Element,
+    /// By lanes (1, 4), then many or few pixels.
+    kernels: [[Kernel; 2]; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SqueezeTensors<'a> {
+    pub(crate) features: wgpu::BufferSlice<'a>,
+    /// `[n, c]`, for the statistics.
+    pub(crate) gate: Option<wgpu::BufferSlice<'a>>,
+    /// `[c]`, for the projection.
+    pub(crate) weight: Option<wgpu::BufferSlice<'a>>,
+    /// `[1]`, for the projection.
+    pub(crate) bias: Option<wgpu::BufferSlice<'a>>,
+    /// `[n, 2, h, w]`, or `[n, h, w]` of the projection.
+    pub(crate) planes: wgpu::BufferSlice<'a>,
+}
+
+impl SpatialSqueeze {
+    pub(crate) fn new(
+        op: &'static str,
+        device: &wgpu::Device,
+        projection: bool,
+        element: Element,
+    ) -> Result<Self, Error> {
+        let kernel = |lanes, few: usize| {
+            let [pixels, channels] = WORKGROUPS[few];
+            Kernel::new(
+                device,
+                &Build {
+                    op,
+                    shader: &shaders::SPATIAL_SQUEEZE,
+                    variant: Variant { element, lanes },
+                    constants: &[
+                        ("PIXELS", f64::from(pixels)),
+                        ("CHANNELS", f64::from(channels)),
+                        ("PROJECTION", f64::from(u8::from(projection))),
+                    ],
+                    workgroup: [pixels, channels, 1],
+                    workgroup_bytes: pixels * channels * lanes * 8,
+                    storage: &[Access::Read, Access::Read, Access::Read, Access::Read, Access::Write],
+                    texture: false,
+                },
+            )
+        };
+        let by_pixels = |lanes| -> Result<_, Error> { Ok([kernel(lanes, 0)?, kernel(lanes, 1)?]) };
+        Ok(Self { projection, element, kernels: [by_pixels(1)?, by_pixels(4)?] })
+    }
+
+    /// The tensors have been checked.
+    pub(crate) fn steps(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        grid: &PlaneGrid,
+        tensors: SqueezeTensors<'_>,
+    ) -> Result<Vec<Step>, Error> {
+        let SqueezeTensors { features, gate, weight, bias, planes } = tensors;
+        let (channels, pixels) = (shape.channels, grid.pixels);
+        let few = usize::from(pixels < FEW_LOADS);
+        let bytes = self.element.bytes();
+        let outputs = if self.projection { 1 } else { 2 };
+        let tensors = [
+            Tensor::read("features", features, u64::from(channels) * u64::from(pixels), bytes * grid.lanes),
+            Tensor::read_if("gate", gate, channels.into(), 4),
+            Tensor::read_whole_if("weight", weight, channels.into(), bytes),
+            Tensor::read_whole_if("bias", bias, 1, bytes),
+            Tensor::write("planes", planes, outputs * u64::from(pixels), 4 * grid.lanes),
+        ];
+        let kernel = &self.kernels[grid.index().0][few];
+        let groups = [pixels.div_ceil(WORKGROUPS[few][0]), 1];
+        kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| SqueezeParams {
+            origin: part.origin[0],
+            features_base: bases[0],
+            gate_base: bases[1],
+            planes_base: bases[4],
+            channels,
+            pixels,
+            has_gate: gate.is_some().into(),
+            has_bias: bias.is_some().into(),
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Efficient Channel Attention.
+
+use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
+use super::global_pool::{Finish, GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
+use crate::pipeline::{self, Tensor};
+use crate::{Activation, Cost, Dispatch, Element, Error, Form, Nchw, Squeeze};
+
+const OP: &str = "eca";
+
+/// Efficient Channel Attention (Wang et al. 2020, arXiv:1910.03151, Eq. 6): the gate is a convolution of `taps` weights along
+/// the channels of the pooled vector, zero padded, and a sigmoid.
+///
+/// ```text
+/// s(c)    = mean of x over the plane of channel c
+/// gate(c) = sigmoid(sum over j of weight(j) * s(c + j - (taps - 1) / 2))
+/// y       = x * gate, or another Form
+/// ```
+///
+/// A preset: [`GlobalPool`](crate::GlobalPool), then the scaling kernel with one row of weights for all channels. `output` may
+/// be `features` itself.
+///
+/// Reference [`reference::eca`](crate::reference::eca).
+#[derive(Clone, Debug)]
+pub struct Eca {
+    form: Form,
+    element: Element,
+    pool: Pool,
+    finish: Finish,
+    scale: Scale,
+}
+
+/// Tensors of an [`Eca`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct EcaBuffers<'a> {
+    /// In: `[n, c, h, w]`, the operator's element type.
+    pub features: wgpu::BufferSlice<'a>,
+    /// In: `[taps]`, the operator's element type.
+    pub weight: wgpu::BufferSlice<'a>,
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    pub identity: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, c]` f32, the gate; must be there for [`Form::GateOnly`], may be elsewhere.
+    pub gate: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, c, h, w]`, the operator's element type, but for [`Form::GateOnly`]; may be `features`.
+    pub output: Option<wgpu::BufferSlice<'a>>,
+}
+
+impl Eca {
+    /// Compiles the kernels for features and weights of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
+    /// fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, form: Form, element: Element) -> Result<Self, Error> {
+        Ok(Self {
+            form,
+            element,
+            pool: Pool::new(OP, device, Squeeze::Mean, element)?,
+            finish: Finish::new(OP, device, Squeeze::Mean)?,
+            scale: Scale::new(OP, device, form, Combine::Channel, Activation::Sigmoid, element)?,
+        })
+    }
+
+    /// The paper's number of taps for `channels` channels (Eq. 12 with gamma 2 and b 1): the odd number at or above
+    /// `floor((log2(c) + 1) / 2)`.
+    #[must_use]
+    pub fn taps(channels: u32) -> u32 {
+        // With c between 2^e and 2^(e+1) the floor is that of (e + 1) / 2.
+        let taps = channels.max(1).ilog2().div_ceil(2);
+        taps | 1
+    }
+
+    /// Checks the buffers against the shape and the number of taps, and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for an even number of taps, or where `identity`, `gate` or `output` is missing or of no use
+    /// to the operator's [`Form`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane
+    /// exceeds a binding of the device, and what every operator refuses of its buffers.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        taps: u32,
+        buffers: EcaBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let EcaBuffers { features, weight, identity, gate, output } = buffers;
+        pipeline::check_elements(OP, "features", shape)?;
+        self.form.check(OP, identity.is_some(), gate.is_some(), output.is_some())?;
+        if taps.is_multiple_of(2) {
+            let (given, needed) = (taps.to_string(), "an odd number".into());
+            return Err(Error::InvalidParameter { op: OP, parameter: "taps", given, needed });
+        }
+        if !squeezable(OP, shape)? {
+            return Ok(Dispatch::default());
+        }
+        let pooled = u64::from(shape.channels);
+        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
+        tensors.push(Tensor::read_whole("weight", weight, taps.into(), self.element.bytes()));
+        tensors.push(Tensor::write_if("gate", gate, pooled, 4));
+        pipeline::check(OP, device, shape.batch, &tensors)?;
+        let grid = PlaneGrid::new(OP, device, shape, self.element)?;
+        let bytes = u64::from(shape.batch).saturating_mul(pooled).saturating_mul(4);
+        let mean = pipeline::scratch(OP, device, "squeezed mean", bytes)?;
+        let squeezed = GlobalPoolBuffers { features, mean: Some(mean.slice(..)), maximum: None };
+        let mut steps = self.pool.finished(device, shape, &grid, &self.finish, squeezed)?;
+        let from = GateFrom::Taps { hidden: mean.slice(..), weight, taps };
+        let tensors = ScaleTensors { features, gate: from, identity, spatial: None, gate_out: gate, output };
+        steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run has to move and to compute.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw, taps: u32) -> Cost {
+        let features = shape.elements().unwrap_or(u64::MAX);
+        let gates = u64::from(shape.batch) * u64::from(shape.channels);
+        Cost {
+            bytes: features
+                .saturating_mul(self.form.tensors())
+                .saturating_add(taps.into())
+                .saturating_mul(self.element.bytes()),
+            flops: features
+                .saturating_mul(1 + self.form.flops())
+                .saturating_add(gates.saturating_mul(2).saturating_mul(taps.into())),
+            parameters: taps.into(),
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! Global pooling: one number for each plane.
+
+use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use crate::shaders::{self, Variant, params};
+use crate::{Cost, Dispatch, Element, Error, Nchw};
+
+const OP: &str = "global_pool";
+/// With fewer loads than this for each plane, several planes share a workgroup.
+const FEW_LOADS: u64 = 256;
+/// Invocations for each plane, and planes, of a workgroup: with many loads for each plane, and with few.
+pub(crate) const WORKGROUPS: [[u32; 2]; 2] = [[256, 1], [16, 16]];
+/// Loads that one workgroup reduces: a longer plane is divided into parts.
+const CHUNK: u64 = 256 * 64;
+/// Parts of a plane, at most: one invocation adds them up.
+const MAX_PARTS: u64 = 64;
+/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
+pub(crate) const MAX_ROUNDS: u64 = (1 << 15) - 1;
+
+params!(Params {
+    origin_x: u32,
+    origin_y: u32,
+    features_base: u32,
+    mean_base: u32,
+    maximum_base: u32,
+    planes: u32,
+    pixels: u32,
+    chunk: u32,
+    parts: u32,
+    divisor: f32,
+});
+
+/// What is taken over the pixels of each plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Squeeze {
+    /// The mean: Squeeze-and-Excitation, Eq. 2.
+    Mean,
+    /// The maximum. NaN propagates.
+    Max,
+    /// Both, in one read: CBAM's channel gate.
+    MeanAndMax,
+}
+
+impl Squeeze {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Mean, Self::Max, Self::MeanAndMax];
+
+    pub(crate) fn mean(self) -> bool {
+        self != Self::Max
+    }
+
+    pub(crate) fn maximum(self) -> bool {
+        self != Self::Mean
+    }
+
+    const fn code(self) -> f64 {
+        match self {
+            Self::Mean => 0.0,
+            Self::Max => 1.0,
+            Self::MeanAndMax => 2.0,
+        }
+    }
+}
+
+/// Global pooling `features [n, c, h, w] -> mean, maximum [n, c]`, the squeeze of Squeeze-and-Excitation
+/// (Hu et al. 2018, arXiv:1709.01507, Eq. 2) and of CBAM (Woo et al. 2018, arXiv:1807.06521, Sec. 3.1).
+///
+/// Features of either element type are summed in f32: a plane of 1024 x 1024 times 100.0 in f16 has the mean 100.0. Planes of
+/// more than 16,384 loads (65,536 pixels, where `h * w` divides by 4) are reduced in parts, and those by a second dispatch.
+///
+/// Kernel `shaders/global_pool.wgsl`; references [`reference::global_mean`](crate::reference::global_mean) and
+/// [`reference::global_max`](crate::reference::global_max).
+#[derive(Clone, Debug)]
+pub struct GlobalPool {
+    squeeze: Squeeze,
+    element: Element,
+    pool: Pool,
+    finish: Finish,
+}
+
+/// Tensors of a [`GlobalPool`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct GlobalPoolBuffers<'a> {
+    /// In: `[n, c, h, w]`, the operator's element type.
+    pub features: wgpu::BufferSlice<'a>,
+    /// Out: `[n, c]` f32, unless the operator takes only the maximum.
+    pub mean: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, c]` f32, unless the operator takes only the mean.
+    pub maximum: Option<wgpu::BufferSlice<'a>>,
+}
+
+impl GlobalPool {
+    /// Compiles the kernels for features of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
+    /// fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, squeeze: Squeeze, element: Element) -> Result<Self, Error> {
+        let pool = Pool::new(OP, device, squeeze, element)?;
+        Ok(Self { squeeze, element, pool, finish: Finish::new(OP, device, squeeze)? })
+    }
+
+    /// Checks the buffers against the shape and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidShape`] for planes without pixels, [`Error::InvalidParameter`] where `mean` or `maximum` is missing or
+    /// of no use to the operator's [`Squeeze`], [`Error::LimitExceeded`] where one plane exceeds a binding of the device, and
+    /// what every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping another tensor.
+    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: GlobalPoolBuffers<'_>) -> Result<Dispatch, Error> {
+        let GlobalPoolBuffers { features, mean, maximum } = buffers;
+        let reason = format!("Squeeze::{:?}", self.squeeze);
+        pipeline::check_elements(OP, "features", shape)?;
+        pipeline::presence(OP, "mean", mean.is_some(), self.squeeze.mean(), &reason)?;
+        pipeline::presence(OP, "maximum", maximum.is_some(), self.squeeze.maximum(), &reason)?;
+        if !squeezable(OP, shape)? {
+            return Ok(Dispatch::default());
+        }
+        let pooled = u64::from(shape.channels);
+        let tensors = [
+            Tensor::read("features", features, pooled * shape.size().pixels(), self.element.bytes()),
+            Tensor::write_if("mean", mean, pooled, 4),
+            Tensor::write_if("maximum", maximum, pooled, 4),
+        ];
+        pipeline::check(OP, device, shape.batch, &tensors)?;
+        let grid = PlaneGrid::new(OP, device, shape, self.element)?;
+        Ok(Dispatch::new(self.pool.finished(device, shape, &grid, &self.finish, buffers)?))
+    }
+
+    /// What one run moves and computes: features read once, one operation for each and statistic.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw) -> Cost {
+        let features = shape.elements().unwrap_or(u64::MAX);
+        let statistics = u64::from(self.squeeze.mean()) + u64::from(self.squeeze.maximum());
+        let pooled = u64::from(shape.batch) * u64::from(shape.channels);
+        Cost {
+            bytes: features
+                .saturating_mul(self.element.bytes())
+                .saturating_add(pooled.saturating_mul(4).saturating_mul(statistics)),
+            flops: features.saturating_mul(statistics),
+            parameters: 0,
+        }
+    }
+}
+
+/// Whether there is anything to squeeze; planes without pixels have no mean.
+pub(crate) fn squeezable(op: &'static str, shape: Nchw) -> Result<bool, Error> {
+    if shape.batch == 0 || shape.channels == 0 {
+        return Ok(false);
+    }
+    if shape.size().is_empty() {
+        return Err(Error::InvalidShape {
+            op,
+            binding: "features",
+            given: shape.to_string(),
+            needed: "at least one pixel in each plane".into(),
+        });
+    }
+    Ok(true)
+}
+
+/// How the planes of a tensor are dealt out to workgroups. What decides the order of a reduction depends on one plane alone,
+/// so the bits of a result do not depend on how the work is divided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlaneGrid {
+    /// Elements of a load.
+    pub(crate) lanes: u64,
+    /// Loads of a plane.
+    pub(crate) pixels: u32,
+    /// Whether several planes share a workgroup.
+    pub(crate) few: bool,
+    /// Units are images where an image fits a binding, else planes.
+    pub(crate) by_image: bool,
+    pub(crate) units: u32,
+    /// Planes of a unit.
+    pub(crate) planes: u32,
+}
+
+impl PlaneGrid {
+    /// For a shape that has pixels and channels.
+    pub(crate) fn new(op: &'static str, device: &wgpu::Device, shape: Nchw, element: Element) -> Result<Self, Error> {
+        let plane = shape.size().pixels();
+        let lanes = if plane.is_multiple_of(4) { 4 } else { 1 };
+        let pixels = pipeline::to_u32(op, "pixels of a plane", plane / lanes)?;
+        let limits = device.limits();
+        let slack = u64::from(limits.min_storage_buffer_offset_alignment);
+        let room = limits.max_storage_buffer_binding_size.min(u64::from(u32::MAX)).saturating_sub(slack);
+        let image = u64::from(shape.channels).saturating_mul(plane).saturating_mul(element.bytes());
+        let by_image = image <= room;
+        let planes = u64::from(shape.batch) * u64::from(shape.channels);
+        let (units, planes) = match by_image {
+            true => (shape.batch, shape.channels),
+            false => (pipeline::to_u32(op, "planes", planes)?, 1),
+        };
+        Ok(Self { lanes, pixels, few: u64::from(pixels) < FEW_LOADS, by_image, units, planes })
+    }
+
+    /// Which of the kernels, by lanes and by loads.
+    pub(crate) fn index(&self) -> (usize, usize) {
+        (usize::from(self.lanes == 4), usize::from(self.few))
+    }
+
+    /// Workgroups for the planes of a unit.
+    pub(crate) fn groups(&self) -> u32 {
+        self.planes.div_ceil(WORKGROUPS[usize::from(self.few)][1])
+    }
+
+    /// Loads of a plane that one unit has.
+    pub(crate) fn unit(&self) -> u64 {
+        u64::from(self.planes) * u64::from(self.pixels)
+    }
+
+    /// Parts that a plane is pooled in, and loads of a part.
+    pub(crate) fn parts(&self, op: &'static str) -> Result<(u32, u32), Error> {
+        let pixels = u64::from(self.pixels);
+        let chunk = CHUNK.max(pixels.div_ceil(MAX_PARTS));
+        let longest = MAX_ROUNDS * u64::from(WORKGROUPS[0][0]);
+        if chunk > longest {
+            let (needed, given) = (pixels * self.lanes, longest * MAX_PARTS * self.lanes);
+            return Err(Error::LimitExceeded { op, limit: "pixels of a plane", needed, given });
+        }
+        // Both are smaller than `pixels`, or than `CHUNK`.
+        Ok((pixels.div_ceil(chunk) as u32, chunk as u32))
+    }
+}
+
+/// The first pass, which is the only one for planes of one part.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    op: &'static str,
+    element: Element,
+    /// By lanes (1, 4), then many or few loads.
+    kernels: [[Kernel; 2]; 2],
+}
+
+/// The second pass: parts of the mean, parts of the maximum.
+#[derive(Clone, Debug)]
+pub(crate) struct Finish([Option<Kernel>; 2]);
+
+impl Finish {
+    pub(crate) fn new(op: &'static str, device: &wgpu::Device, squeeze: Squeeze) -> Result<Self, Error> {
+        let kernel = |wanted: bool, squeeze| wanted.then(|| kernel(op, device, squeeze, Variant::F32, 1)).transpose();
+        Ok(Self([kernel(squeeze.mean(), Squeeze::Mean)?, kernel(squeeze.maximum(), Squeeze::Max)?]))
+    }
+}
+
+fn kernel(
+    op: &'static str,
+    device: &wgpu::Device,
+    squeeze: Squeeze,
+    variant: Variant,
+    few: usize,
+) -> Result<Kernel, Error> {
+    let [pixels, planes] = WORKGROUPS[few];
+    Kernel::new(
+        device,
+        &Build {
+            op,
+            shader: &shaders::GLOBAL_POOL,
+            variant,
+            constants: &[("PIXELS", f64::from(pixels)), ("PLANES", f64::from(planes)), ("STATISTIC", squeeze.code())],
+            workgroup: [pixels, planes, 1],
+            workgroup_bytes: pixels * planes * 8,
+            storage: &[Access::Read, Access::Write, Access::Write],
+            texture: false,
+        },
+    )
+}
+
+impl Pool {
+    pub(crate) fn new(
+        op: &'static str,
+        device: &wgpu::Device,
+        squeeze: Squeeze,
+        element: Element,
+    ) -> Result<Self, Error> {
+        let kernels = |lanes| -> Result<_, Error> {
+            let variant = Variant { element, lanes };
+            Ok([kernel(op, device, squeeze, variant, 0)?, kernel(op, device, squeeze, variant, 1)?])
+        };
+        Ok(Self { op, element, kernels: [kernels(1)?, kernels(4)?] })
+    }
+
+    /// Pools each plane in its parts: outputs are `[n, c, parts]`. The tensors have been checked.
+    pub(crate) fn steps(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        grid: &PlaneGrid,
+        buffers: GlobalPoolBuffers<'_>,
+    ) -> Result<Vec<Step>, Error> {
+        let (lanes, few) = grid.index();
+        let divisor = shape.size().pixels() as f32;
+        pass(self.op, device, &self.kernels[lanes][few], grid, self.element.bytes(), divisor, buffers)
+    }
+
+    /// Pools each plane, with a second pass where it has several parts: outputs are `[n, c]`. The tensors have been checked.
+    pub(crate) fn finished(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        grid: &PlaneGrid,
+        finish: &Finish,
+        buffers: GlobalPoolBuffers<'_>,
+    ) -> Result<Vec<Step>, Error> {
+        let (parts, _) = grid.parts(self.op)?;
+        if parts == 1 {
+            return self.steps(device, shape, grid, buffers);
+        }
+        let pooled = u64::from(shape.batch) * u64::from(shape.channels) * u64::from(parts);
+        let partial = |output: Option<_>, label| {
+            output.map(|_| pipeline::scratch(self.op, device, label, pooled.saturating_mul(4))).transpose()
+        };
+        let mean = partial(buffers.mean, "mean of parts")?;
+        let maximum = partial(buffers.maximum, "maximum of parts")?;
+        let first = GlobalPoolBuffers {
+            features: buffers.features,
+            mean: mean.as_ref().map(|buffer| buffer.slice(..)),
+            maximum: maximum.as_ref().map(|buffer| buffer.slice(..)),
+        };
+        let mut steps = self.steps(device, shape, grid, first)?;
+        let grid = PlaneGrid { lanes: 1, pixels: parts, few: true, ..*grid };
+        for (kernel, partial, mean, maximum) in
+            [(&finish.0[0], &mean, buffers.mean, None), (&finish.0[1], &maximum, None, buffers.maximum)]
+        {
+            if let (Some(kernel), Some(partial)) = (kernel, partial) {
+                let buffers = GlobalPoolBuffers { features: partial.slice(..), mean, maximum };
+                steps.extend(pass(self.op, device, kernel, &grid, 4, 1.0, buffers)?);
+            }
+        }
+        Ok(steps)
+    }
+}
+
+fn pass(
+    op: &'static str,
+    device: &wgpu::Device,
+    kernel: &Kernel,
+    grid: &PlaneGrid,
+    element_bytes: u64,
+    divisor: f32,
+    buffers: GlobalPoolBuffers<'_>,
+) -> Result<Vec<Step>, Error> {
+    let (parts, chunk) = grid.parts(op)?;
+    let pooled = u64::from(grid.planes) * u64::from(parts);
+    let tensors = [
+        Tensor::read("features", buffers.features, grid.unit(), element_bytes * grid.lanes),
+        Tensor::write_if("mean", buffers.mean, pooled, 4),
+        Tensor::write_if("maximum", buffers.maximum, pooled, 4),
+    ];
+    kernel.bind(device, grid.units, [grid.groups(), parts], &tensors, None, |part, bases| Params {
+        origin_x: part.origin[0],
+        origin_y: part.origin[1],
+        features_base: bases[0],
+        mean_base: bases[1],
+        maximum_base: bases[2],
+        planes: grid.planes,
+        pixels: grid.pixels,
+        chunk,
+        parts,
+        divisor,
+    })
+}

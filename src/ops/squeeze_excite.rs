@@ -1,0 +1,282 @@
+//! Squeeze-and-Excitation.
+
+use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
+use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
+use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
+use crate::pipeline::{self, Step, Tensor};
+use crate::{Activation, Cost, DenseShape, Dispatch, Element, Error, Form, Nchw, Squeeze};
+
+const OP: &str = "squeeze_excite";
+
+/// What a [`SqueezeExcite`] is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SqueezeExciteOptions {
+    /// How a plane becomes a number. With both, each vector goes through both layers, and the two results are added before
+    /// the gate's activation, as in CBAM: `expand_bias` then counts twice.
+    pub squeeze: Squeeze,
+    /// After the first layer.
+    pub activation: Activation,
+    /// After the second layer.
+    pub gate: Activation,
+    /// What becomes of the features.
+    pub form: Form,
+}
+
+impl SqueezeExciteOptions {
+    /// Squeeze-and-Excitation as in the paper: mean, `ReLU`, sigmoid, `x * gate`.
+    pub const STANDARD: Self =
+        Self { squeeze: Squeeze::Mean, activation: Activation::Relu, gate: Activation::Sigmoid, form: Form::Scale };
+    /// The tail of an SE-ResNet block: `relu(x * gate + identity)`.
+    pub const RESIDUAL: Self = Self { form: Form::Residual, ..Self::STANDARD };
+    /// CBAM's channel gate (Woo et al. 2018, arXiv:1807.06521, Eq. 2): mean and maximum through the same two layers.
+    pub const CBAM_CHANNEL: Self = Self { squeeze: Squeeze::MeanAndMax, ..Self::STANDARD };
+    /// BiSeNet's feature fusion in its form of two layers without norm (Yu et al. 2018, arXiv:1808.00897, Fig. 2c):
+    /// `x * gate + x`. The form with one layer and a batch norm is [`BiSeNetAttention`](crate::BiSeNetAttention).
+    pub const FEATURE_FUSION: Self = Self { form: Form::ScaleAdd, ..Self::STANDARD };
+}
+
+/// Squeeze-and-Excitation (Hu et al. 2018, arXiv:1709.01507, Eqs. 2-4) in at most three dispatches:
+///
+/// ```text
+/// s    = mean of x over each plane                    shaders/global_pool.wgsl
+/// a    = relu(reduce_weight s + reduce_bias)          shaders/dense.wgsl
+/// gate = sigmoid(expand_weight a + expand_bias)       shaders/channel_scale.wgsl, each plane its own gate,
+/// y    = x * gate                                     and in the same kernel the scaling
+/// ```
+///
+/// `features [n, c, h, w]` with a reduced width `r`, any number from 1 on (`c / 16` in the paper). The only scratch is `[n, c]`
+/// and `[n, r]` f32, the former 64 times at most for planes of more than 16,384 loads. `output` may be `features` itself: the
+/// same slice in both fields works in place.
+///
+/// The paper's placements (Sec. 6.5) in a residual unit `relu(F(x) + x)`:
+///
+/// | placement | unit | options | `features` | `identity` |
+/// | --- | --- | --- | --- | --- |
+/// | standard | `relu(SE(F(x)) + x)` | `RESIDUAL` | `F(x)` | `x` |
+/// | PRE | `relu(F(SE(x)) + x)` | `STANDARD`, before `F` | `x` | |
+/// | POST | `SE(relu(F(x) + x))` | `STANDARD`, in place | the unit's output | |
+/// | identity | `relu(F(x) + SE(x))` | `RESIDUAL` | `x` | `F(x)` |
+///
+/// After an Inception module the features are its concatenated output, with `STANDARD` in place.
+///
+/// Reference [`reference::squeeze_excite`](crate::reference::squeeze_excite).
+#[derive(Clone, Debug)]
+pub struct SqueezeExcite {
+    op: &'static str,
+    options: SqueezeExciteOptions,
+    element: Element,
+    pool: Pool,
+    reduce: Layer,
+    scale: Scale,
+}
+
+/// Tensors of a [`SqueezeExcite`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct SqueezeExciteBuffers<'a> {
+    /// In: `[n, c, h, w]`, the operator's element type.
+    pub features: wgpu::BufferSlice<'a>,
+    /// In: `[r, c]`, the operator's element type; `W1` in the paper.
+    pub reduce_weight: wgpu::BufferSlice<'a>,
+    /// In: `[r]`, the operator's element type.
+    pub reduce_bias: Option<wgpu::BufferSlice<'a>>,
+    /// In: `[c, r]`, the operator's element type; `W2` in the paper.
+    pub expand_weight: wgpu::BufferSlice<'a>,
+    /// In: `[c]`, the operator's element type.
+    pub expand_bias: Option<wgpu::BufferSlice<'a>>,
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    pub identity: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, c]` f32, the gate; must be there for [`Form::GateOnly`], may be elsewhere.
+    pub gate: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, c, h, w]`, the operator's element type, but for [`Form::GateOnly`]; may be `features`.
+    pub output: Option<wgpu::BufferSlice<'a>>,
+}
+
+/// Weights and biases of both layers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Excitation<'a> {
+    pub(crate) reduced: u32,
+    pub(crate) reduce_weight: wgpu::BufferSlice<'a>,
+    pub(crate) reduce_bias: Option<wgpu::BufferSlice<'a>>,
+    pub(crate) expand_weight: wgpu::BufferSlice<'a>,
+    pub(crate) expand_bias: Option<wgpu::BufferSlice<'a>>,
+}
+
+impl<'a> Excitation<'a> {
+    /// For [`pipeline::check`], once [`Self::check`] has passed.
+    pub(crate) fn tensors(&self, channels: u32, element: Element) -> [Tensor<'a>; 4] {
+        let (weights, bytes) = (u64::from(channels) * u64::from(self.reduced), element.bytes());
+        [
+            Tensor::read_whole("reduce_weight", self.reduce_weight, weights, bytes),
+            Tensor::read_whole_if("reduce_bias", self.reduce_bias, self.reduced.into(), bytes),
+            Tensor::read_whole("expand_weight", self.expand_weight, weights, bytes),
+            Tensor::read_whole_if("expand_bias", self.expand_bias, channels.into(), bytes),
+        ]
+    }
+
+    /// Refuses a reduced width of zero, and more weights than an index reaches.
+    pub(crate) fn check(&self, op: &'static str, channels: u32) -> Result<(), Error> {
+        if self.reduced == 0 {
+            let (given, needed) = ("0".into(), "at least 1".into());
+            return Err(Error::InvalidParameter { op, parameter: "reduced", given, needed });
+        }
+        pipeline::to_u32(op, "weights", u64::from(channels) * u64::from(self.reduced)).map(|_| ())
+    }
+}
+
+/// What surrounds the excitation in [`SqueezeExcite::steps`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) identity: Option<wgpu::BufferSlice<'a>>,
+    pub(crate) spatial: Option<wgpu::BufferSlice<'a>>,
+    pub(crate) gate: Option<wgpu::BufferSlice<'a>>,
+    pub(crate) output: Option<wgpu::BufferSlice<'a>>,
+}
+
+impl SqueezeExcite {
+    /// Compiles the kernels for features and weights of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
+    /// fewer than 256 invocations.
+    pub fn new(device: &wgpu::Device, options: SqueezeExciteOptions, element: Element) -> Result<Self, Error> {
+        Self::part_of(OP, device, options, Combine::Channel, element)
+    }
+
+    /// The same as a part of operator `op`.
+    pub(crate) fn part_of(
+        op: &'static str,
+        device: &wgpu::Device,
+        options: SqueezeExciteOptions,
+        combine: Combine,
+        element: Element,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            op,
+            options,
+            element,
+            pool: Pool::new(op, device, options.squeeze, element)?,
+            reduce: Layer::new(op, device, options.activation, element)?,
+            scale: Scale::new(op, device, options.form, combine, options.gate, element)?,
+        })
+    }
+
+    /// Checks the buffers against the shape and the reduced width, and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a reduced width of zero, or where `identity`, `gate` or `output` is missing or of no use
+    /// to the operator's [`Form`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane
+    /// or the weights exceed a binding of the device, and what every operator refuses of its buffers: too small, wrong usage,
+    /// misaligned, output overlapping another tensor other than `features` in place.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        reduced: u32,
+        buffers: SqueezeExciteBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let SqueezeExciteBuffers { features, identity, gate, output, .. } = buffers;
+        let excitation = Excitation {
+            reduced,
+            reduce_weight: buffers.reduce_weight,
+            reduce_bias: buffers.reduce_bias,
+            expand_weight: buffers.expand_weight,
+            expand_bias: buffers.expand_bias,
+        };
+        pipeline::check_elements(self.op, "features", shape)?;
+        self.options.form.check(self.op, identity.is_some(), gate.is_some(), output.is_some())?;
+        excitation.check(self.op, shape.channels)?;
+        if !squeezable(self.op, shape)? {
+            return Ok(Dispatch::default());
+        }
+        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
+        tensors.extend(excitation.tensors(shape.channels, self.element));
+        tensors.push(Tensor::write_if("gate", gate, shape.channels.into(), 4));
+        pipeline::check(self.op, device, shape.batch, &tensors)?;
+        let surroundings = Surroundings { identity, spatial: None, gate, output };
+        Ok(Dispatch::new(self.steps(device, shape, features, excitation, surroundings)?))
+    }
+
+    /// The tensors have been checked. `shape` has pixels and channels.
+    pub(crate) fn steps(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        features: wgpu::BufferSlice<'_>,
+        excitation: Excitation<'_>,
+        surroundings: Surroundings<'_>,
+    ) -> Result<Vec<Step>, Error> {
+        let squeeze = self.options.squeeze;
+        let Nchw { batch, channels, .. } = shape;
+        let Excitation { reduced, reduce_weight, reduce_bias, expand_weight, expand_bias } = excitation;
+        let Surroundings { identity, spatial, gate, output } = surroundings;
+        let grid = PlaneGrid::new(self.op, device, shape, self.element)?;
+        let (parts, _) = grid.parts(self.op)?;
+        let scratch = |label, numbers: u64| {
+            pipeline::scratch(self.op, device, label, u64::from(batch).saturating_mul(numbers).saturating_mul(4))
+        };
+        let pooled = u64::from(channels) * u64::from(parts);
+        let mean = squeeze.mean().then(|| scratch("squeezed mean", pooled)).transpose()?;
+        let maximum = squeeze.maximum().then(|| scratch("squeezed maximum", pooled)).transpose()?;
+        let hidden = scratch("hidden", reduced.into())?;
+
+        let mean = mean.as_ref().map(|buffer| buffer.slice(..));
+        let maximum = maximum.as_ref().map(|buffer| buffer.slice(..));
+        let mut steps = self.pool.steps(device, shape, &grid, GlobalPoolBuffers { features, mean, maximum })?;
+
+        // One of them is there; where both are, each goes through the layer and the results are added.
+        let (input, join) = match (mean, maximum) {
+            (Some(mean), Some(maximum)) => (mean, Join::Summed(maximum)),
+            (Some(only), None) | (None, Some(only)) => (only, Join::One),
+            (None, None) => return Err(Error::DeviceUnavailable { op: self.op }),
+        };
+        let second_inputs = if squeeze == Squeeze::MeanAndMax { channels } else { 0 };
+        let maxima = squeeze == Squeeze::Max;
+        let problem = LayerProblem { batch, inputs: channels, second_inputs, outputs: reduced, parts, maxima };
+        let output_of_layer = hidden.slice(..);
+        let tensors =
+            LayerTensors { input, join, weight: reduce_weight, bias: reduce_bias, norm: None, output: output_of_layer };
+        steps.extend(self.reduce.steps(device, problem, tensors)?);
+
+        // The second layer is linear: its sum over both hidden vectors is that of their sum, but for the bias.
+        let biases = if squeeze == Squeeze::MeanAndMax { 2.0 } else { 1.0 };
+        let from = GateFrom::Dense {
+            hidden: output_of_layer,
+            width: reduced,
+            weight: expand_weight,
+            bias: expand_bias,
+            biases,
+        };
+        let tensors = ScaleTensors { features, gate: from, identity, spatial, gate_out: gate, output };
+        steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
+        Ok(steps)
+    }
+
+    /// What one run has to move and to compute, without biases: the features in, and the output, once; one operation for each
+    /// feature and statistic in the squeeze, two for each weight, and those of the [`Form`]. `parameters` is the paper's
+    /// `2 c r` (Eq. 5); biases would add `r + c`.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw, reduced: u32) -> Cost {
+        let SqueezeExciteOptions { squeeze, form, .. } = self.options;
+        let features = shape.elements().unwrap_or(u64::MAX);
+        let statistics = u64::from(squeeze.mean()) + u64::from(squeeze.maximum());
+        let layer = |inputs, outputs| {
+            let shape = DenseShape { batch: shape.batch, inputs, second_inputs: 0, outputs };
+            let Cost { flops, parameters, .. } = layer_cost(shape, false, self.element);
+            // Both statistics go through the first layer; the vectors between the layers need not move.
+            let through = if outputs == reduced { statistics } else { 1 };
+            Cost {
+                bytes: parameters.saturating_mul(self.element.bytes()),
+                flops: flops.saturating_mul(through),
+                parameters,
+            }
+        };
+        let elementwise = Cost {
+            bytes: features.saturating_mul(self.element.bytes()).saturating_mul(form.tensors()),
+            flops: features.saturating_mul(statistics + form.flops()),
+            parameters: 0,
+        };
+        elementwise + layer(shape.channels, reduced) + layer(reduced, shape.channels)
+    }
+}

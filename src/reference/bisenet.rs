@@ -1,0 +1,25 @@
+use num_traits::Float;
+
+use super::dense::{Layer, Norm, dense};
+use super::{channel_scale, global_mean};
+use crate::{Activation, BiSeNetModule, Form, Nchw};
+
+/// The gate and the output of BiSeNet's attention (arXiv:1808.00897, Fig. 2b and 2c): gate = sigmoid(norm(`weight` mean)), and
+/// `f * gate` or `f * gate + f`. `features [n, c, h, w]`, `weight [c, c]`; returns `[n, c]` and `[n, c, h, w]`.
+#[must_use]
+pub fn bisenet<T: Float>(
+    shape: Nchw,
+    module: BiSeNetModule,
+    features: &[T],
+    weight: &[T],
+    norm: Norm<'_, T>,
+) -> (Vec<T>, Vec<T>) {
+    let layer = Layer { weight, bias: None, norm: Some(norm) };
+    let gate = dense(shape.channels as usize, &global_mean(shape, features), &layer, Activation::Sigmoid);
+    let form = match module {
+        BiSeNetModule::AttentionRefinement => Form::Scale,
+        BiSeNetModule::FeatureFusion => Form::ScaleAdd,
+    };
+    let output = channel_scale(shape, form, features, &gate, None);
+    (gate, output)
+}

@@ -1,0 +1,57 @@
+use num_traits::Float;
+
+use super::attention_map::attention_map;
+use super::dense::Layer;
+use super::squeeze_excite::{Excitation, squeeze_excite};
+use crate::{Activation, CbamOptions, Form, Nchw, Squeeze, SqueezeExciteOptions, Statistic};
+
+/// The gate and the output of CBAM's spatial gate (arXiv:1807.06521, Eq. 3): gate = sigmoid(norm(convolution)) of two planes,
+/// the maximum and the mean over the channels, zero outside the image; `output` = `features * gate`.
+/// `features [n, c, h, w]`, the layer's weight `[1, 2, kernel, kernel]`; returns `[n, h, w]` and `[n, c, h, w]`.
+#[must_use]
+pub fn spatial_gate<T: Float>(shape: Nchw, kernel: usize, features: &[T], conv: &Layer<'_, T>) -> (Vec<T>, Vec<T>) {
+    let (height, width) = (shape.height as usize, shape.width as usize);
+    let pixels = height * width;
+    let planes = [Statistic::Max, Statistic::Mean].map(|statistic| attention_map(shape, statistic, features));
+    let reach = (kernel - 1) / 2;
+    let mut gate = Vec::with_capacity(shape.batch as usize * pixels);
+    for image in 0..shape.batch as usize {
+        for y in 0..height {
+            for x in 0..width {
+                let mut sum = T::zero();
+                for (plane, weights) in planes.iter().zip(conv.weight.chunks_exact(kernel * kernel)) {
+                    for (tap, &weight) in weights.iter().enumerate() {
+                        let row = (y + tap / kernel).checked_sub(reach).filter(|&row| row < height);
+                        let column = (x + tap % kernel).checked_sub(reach).filter(|&column| column < width);
+                        if let (Some(row), Some(column)) = (row, column) {
+                            sum = sum + weight * plane[image * pixels + row * width + column];
+                        }
+                    }
+                }
+                let t = conv.bias.map_or(sum, |bias| sum + bias[0]);
+                gate.push(Activation::Sigmoid.apply(conv.norm.map_or(t, |norm| norm.apply(0, t))));
+            }
+        }
+    }
+    let image = shape.channels as usize * pixels;
+    let output =
+        features.iter().enumerate().map(|(index, &value)| value * gate[index / image * pixels + index % pixels]);
+    let output = output.collect();
+    (gate, output)
+}
+
+/// CBAM (arXiv:1807.06521, Eq. 1): the channel gate, and the spatial gate of what it gives. Returns `[n, c, h, w]`.
+#[must_use]
+pub fn cbam<T: Float>(
+    shape: Nchw,
+    options: CbamOptions,
+    kernel: usize,
+    features: &[T],
+    excitation: &Excitation<'_, T>,
+    conv: &Layer<'_, T>,
+) -> Vec<T> {
+    let CbamOptions { activation, gate } = options;
+    let options = SqueezeExciteOptions { squeeze: Squeeze::MeanAndMax, activation, gate, form: Form::Scale };
+    let (_, gated) = squeeze_excite(shape, options, features, excitation, None);
+    spatial_gate(shape, kernel, &gated, conv).1
+}

@@ -1,0 +1,25 @@
+use num_traits::Float;
+
+use super::dense::relu;
+use crate::{Form, Nchw};
+
+/// `output[n, c, y, x]` = the form of `features[n, c, y, x] * gate[n, c]` (Squeeze-and-Excitation, arXiv:1709.01507, Eq. 4).
+/// `features [n, c, h, w]`, `gate [n, c]`, `identity [n, c, h, w]` for [`Form::Residual`]; returns `[n, c, h, w]`, and nothing
+/// for [`Form::GateOnly`].
+#[must_use]
+pub fn channel_scale<T: Float>(shape: Nchw, form: Form, features: &[T], gate: &[T], identity: Option<&[T]>) -> Vec<T> {
+    if form == Form::GateOnly {
+        return Vec::new();
+    }
+    let pixels = shape.size().pixels() as usize;
+    let mut output = Vec::with_capacity(features.len());
+    for (index, &value) in features.iter().enumerate() {
+        let scaled = value * gate[index / pixels];
+        output.push(match (form, identity) {
+            (Form::Residual, Some(identity)) => relu(scaled + identity[index]),
+            (Form::ScaleAdd, _) => scaled + value,
+            _ => scaled,
+        });
+    }
+    output
+}

@@ -1,0 +1,38 @@
+use num_traits::Float;
+
+use super::attention_map::maximum;
+use super::squeeze_excite::{Excitation, squeeze_excite};
+use crate::{Activation, Nchw, ScSeCombine, SqueezeExciteOptions};
+
+/// Concurrent spatial and channel Squeeze-and-Excitation (arXiv:1803.02579, Sec. 2): the sum, or the maximum, of
+/// Squeeze-and-Excitation and of `x * sigmoid(sum over c of weight[c] * x[c] + bias)` at each pixel. `features [n, c, h, w]`,
+/// `spatial_weight [c]`, `spatial_bias [1]`; returns `[n, c, h, w]`.
+#[must_use]
+pub fn scse<T: Float>(
+    shape: Nchw,
+    combine: ScSeCombine,
+    features: &[T],
+    excitation: &Excitation<'_, T>,
+    spatial_weight: &[T],
+    spatial_bias: Option<&[T]>,
+) -> Vec<T> {
+    let (_, by_channel) = squeeze_excite(shape, SqueezeExciteOptions::STANDARD, features, excitation, None);
+    let (channels, pixels) = (shape.channels as usize, shape.size().pixels() as usize);
+    let mut output = Vec::with_capacity(features.len());
+    for (image, by_channel) in features.chunks_exact(channels * pixels).zip(by_channel.chunks_exact(channels * pixels))
+    {
+        let gate = |pixel: usize| {
+            let sum = (0..channels).fold(T::zero(), |sum, c| sum + spatial_weight[c] * image[c * pixels + pixel]);
+            Activation::Sigmoid.apply(spatial_bias.map_or(sum, |bias| sum + bias[0]))
+        };
+        let gates: Vec<T> = (0..pixels).map(gate).collect();
+        for (index, (&value, &by_channel)) in image.iter().zip(by_channel).enumerate() {
+            let by_pixel = value * gates[index % pixels];
+            output.push(match combine {
+                ScSeCombine::Add => by_channel + by_pixel,
+                ScSeCombine::Max => maximum(by_channel, by_pixel),
+            });
+        }
+    }
+    output
+}
