@@ -19,13 +19,18 @@ pub struct Shader {
     pub params: &'static [Member],
 }
 
-/// What the aliases `Element` (as stored), `Real` (as computed) and `Bits` (as bits) stand for.
+/// What the aliases `Element` (as stored), `Real` (as computed), `Bits` (as bits) and `Inner` (as stored between the kernels
+/// of one operator), and the constant `LENGTH` stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// Scalar type of the tensors that vary.
     pub element: Element,
     /// Elements for each load: 1, or 4 as a vector.
     pub lanes: u32,
+    /// Scalar type of what passes from one kernel of an operator to the next; `element` where nothing does.
+    pub inner: Element,
+    /// Length of the private arrays of one invocation, which overrides can't set; 0 where there are none.
+    pub length: u32,
 }
 
 /// A member of a kernel's `Params`, as the host lays it out.
@@ -41,13 +46,19 @@ pub struct Member {
 
 impl Variant {
     /// One 32-bit float at a time.
-    pub const F32: Self = Self { element: Element::F32, lanes: 1 };
+    pub const F32: Self = Self::new(Element::F32, 1);
     /// One 16-bit float at a time.
-    pub const F16: Self = Self { element: Element::F16, lanes: 1 };
+    pub const F16: Self = Self::new(Element::F16, 1);
     /// Four 32-bit floats at a time.
-    pub const F32X4: Self = Self { element: Element::F32, lanes: 4 };
+    pub const F32X4: Self = Self::new(Element::F32, 4);
     /// Four 16-bit floats at a time.
-    pub const F16X4: Self = Self { element: Element::F16, lanes: 4 };
+    pub const F16X4: Self = Self::new(Element::F16, 4);
+
+    /// `lanes` elements for each load, and neither an inner type of its own nor private arrays.
+    #[must_use]
+    pub const fn new(element: Element, lanes: u32) -> Self {
+        Self { element, lanes, inner: element, length: 0 }
+    }
 }
 
 impl Shader {
@@ -61,7 +72,12 @@ impl Shader {
             lanes => format!("vec{lanes}<{scalar}>"),
         };
         let (element, real, bits) = (vector(scalar), vector("f32"), vector("u32"));
-        format!("{enable}alias Element = {element}; alias Real = {real}; alias Bits = {bits}; {wgsl}", wgsl = self.wgsl)
+        let inner = vector(variant.inner.wgsl());
+        let length = if variant.length > 0 { format!("const LENGTH = {}u; ", variant.length) } else { String::new() };
+        format!(
+            "{enable}alias Element = {element}; alias Real = {real}; alias Bits = {bits}; alias Inner = {inner}; {length}{wgsl}",
+            wgsl = self.wgsl
+        )
     }
 }
 
