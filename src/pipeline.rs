@@ -328,12 +328,15 @@ impl Kernel {
                 .any(|input| output.slice.is_some_and(|output| output.buffer() == input.buffer()))
         });
         let program = self.program(device, shared);
-        // Not created unless a binding needs it; it is never read or written.
-        let placeholder = tensors
-            .iter()
-            .any(|tensor| tensor.slice.is_none())
-            .then(|| scratch(self.op, device, "placeholder", 4))
-            .transpose()?;
+        // Not created unless a binding needs it; it is never read or written. Inputs and outputs can't share one.
+        let placeholder = |access: Access| {
+            tensors
+                .iter()
+                .any(|tensor| tensor.slice.is_none() && tensor.access == access)
+                .then(|| scratch(self.op, device, "placeholder", 4))
+                .transpose()
+        };
+        let (read, written) = (placeholder(Access::Read)?, placeholder(Access::Write)?);
 
         let mut steps = Vec::with_capacity(parts.len());
         for part in parts {
@@ -350,7 +353,8 @@ impl Kernel {
                 };
                 // Below the alignment, so it fits.
                 bases.push((first / tensor.element_bytes) as u32);
-                let resource = match (tensor.slice, &placeholder) {
+                let placeholder = if tensor.access == Access::Read { &read } else { &written };
+                let resource = match (tensor.slice, placeholder) {
                     (Some(slice), _) => wgpu::BufferBinding {
                         buffer: slice.buffer(),
                         offset: slice.offset() + window.start,
