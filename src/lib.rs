@@ -18,6 +18,10 @@ pub use cost::Cost;
 pub use element::Element;
 pub use error::Error;
 pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
+pub use ops::window_attention::{
+    Border, Query, Relative, RelativeTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
+    WindowWeightsBuffers,
+};
 pub use pipeline::{Dispatch, Step};
 pub use shape::{Nchw, Nhw, Size};
 pub use wgpu;

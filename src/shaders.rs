@@ -121,12 +121,31 @@ macro_rules! shader {
 const PLAIN: &[Variant] = &[Variant::F32];
 const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
+/// Tensors of f32 or f16, the latter with f16 or f32 between the kernels of a layer.
+const INNER: &[Variant] = &[Variant::F32, Variant::F16, Variant { inner: Element::F32, ..Variant::F16 }];
+/// The same for every depth of [`WindowAttention`](crate::WindowAttention)'s private arrays.
+const DEPTHS: &[Variant] = &{
+    let lengths = crate::ops::window_attention::DEPTHS;
+    let mut variants = [Variant::F32; 15];
+    let mut index = 0;
+    while index < variants.len() {
+        variants[index] = Variant { length: lengths[index / 3], ..INNER[index % 3] };
+        index += 1;
+    }
+    variants
+};
 
 /// [`AttentionMap`](crate::AttentionMap).
 pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, crate::ops::attention_map::Params, "ordered");
+/// [`WindowAttention`](crate::WindowAttention).
+pub const WINDOW_ATTENTION: Shader =
+    shader!("window_attention", DEPTHS, crate::ops::window_attention::Params, "window");
+/// [`WindowAttention`](crate::WindowAttention), the weights of chosen queries.
+pub const WINDOW_WEIGHTS: Shader =
+    shader!("window_weights", INNER, crate::ops::window_attention::WeightsParams, "window");
 
 /// Every kernel, by name.
-pub const ALL: &[Shader] = &[ATTENTION_MAP];
+pub const ALL: &[Shader] = &[ATTENTION_MAP, WINDOW_ATTENTION, WINDOW_WEIGHTS];
 
 #[cfg(test)]
 mod tests {

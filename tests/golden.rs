@@ -35,3 +35,8 @@ fn run(ops: &[&str]) {
 fn attention() {
     run(&["attention_map"]);
 }
+
+#[test]
+fn windows() {
+    run(&["window_attention"]);
+}

@@ -7,3 +7,4 @@ mod common;
 mod attention_map;
 mod golden;
 mod harness;
+mod window_attention;

@@ -5,8 +5,10 @@
 //! indexing does: these are for checking and for machines without a GPU, not for untrusted shapes.
 
 mod attention_map;
+mod window_attention;
 
 pub use attention_map::attention_map;
+pub use window_attention::{WindowAttentionResult, window_attention};
 
 /// A number of any size in the float type of a reference.
 pub(crate) fn real<T: num_traits::Float>(value: f64) -> T {

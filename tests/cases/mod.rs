@@ -3,6 +3,7 @@
 //! `.safetensors` file with `op` and `attrs` in its metadata, inputs `in.*`, expected outputs `out.*`.
 
 mod attention;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -79,6 +80,7 @@ pub(crate) struct Report {
 fn operator(op: &str) -> Option<Run> {
     Some(match op {
         "attention_map" => attention::attention_map,
+        "window_attention" => windows::window_attention,
         _ => return None,
     })
 }
@@ -170,6 +172,10 @@ impl Case {
             return Err(Problem::Malformed("it expects no output".into()));
         }
         let half = self.needs_f16();
+        // The rounding of a logit is multiplied by its size.
+        let large_logits = reference.iter().any(|(output, values)| {
+            *output == "log_sum_exp" && values.iter().any(|value| value.is_finite() && value.abs() > 20.0)
+        });
         let mut report = Report {
             gpu: on_gpu.as_ref().map(|_| 0.0),
             reference: 0.0,
@@ -178,7 +184,10 @@ impl Case {
             gradients: self.tensors.keys().filter(|name| name.starts_with("grad.")).count(),
         };
         for (name, expected) in expected {
-            let gate = Gate::new(&self.op, name, expected, half);
+            let mut gate = Gate::new(&self.op, name, expected, half);
+            if large_logits {
+                gate.absolute = gate.absolute.max(gate.absolute / 4e-6 * 1e-5);
+            }
             report.gate = report.gate.min(gate.absolute);
             let mut compare = |who: &str, outputs: &Outputs| -> f64 {
                 let computed = outputs.iter().find(|(output, _)| *output == name);
