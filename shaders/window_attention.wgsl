@@ -7,13 +7,15 @@
 // Host      src/ops/window_attention.rs        Reference  src/reference/window_attention.rs
 // Shapes    q, k, v [n, g*d, h, w] -> y [n, g*d, ho, wo], log_sum_exp [n, g, ho, wo] f32, dense
 //           row [d/2 or c/2, kh], column [d/2 or c/2, kw]; or bias [g, 2kh-1, 2kw-1] in the place of row
-// Grid      x: ceil(wo / 8), y: ceil(tiles / 8), z: one plane of one head; one invocation for four queries
+// Grid      x: ceil(wo / 8), y: ceil(tiles / 8) for each chunk of LENGTH channels, z: one head of one image;
+//           one invocation for four queries
 // Numerics  online softmax in f32, rescaled once a block; a NaN or +infinite logit gives NaN, a row without keys zeros
 // Needs     f16 variants: SHADER_F16
 //
 // On software adapters and on GPUs alike the time goes into loads. The four queries of an invocation are in one column, as
 // many rows apart as it takes to look at the same rows of keys (stride and dilation decide), so a block of 4 * BLOCKS keys in
 // a column is loaded once for all four, and lanes side by side read pixels side by side. Vectors hold the four queries.
+// Longer sums than LENGTH cost more in private memory than it costs to compute the logits again for every chunk of channels.
 
 // 0 none, 1 row and column tables, 2 bias table: `Relative` in the host.
 override RELATIVE: u32 = 0u;
@@ -47,6 +49,8 @@ struct Params {
     // Rows of queries that share rows of keys are `classes` apart; a class takes so many invocations in each column.
     classes: u32,
     tiles: u32,
+    // Workgroups on y for each chunk of channels.
+    chunk_groups: u32,
     // 1: the tables count the channels of all heads, the first half of them by row.
     whole_channel: u32,
     scale: f32,
@@ -63,7 +67,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> log_sum_exp: array<f32>;
 
 // The longest window that the row table may have.
-const ROWS = 64u;
+const ROWS = 31u;
 // The lowest number: a key that is left out. Its weight is set to zero whatever `exp` makes of it.
 const NONE = -3.4028234e38;
 
@@ -90,9 +94,13 @@ fn value(plane: u32, at: Keys) -> vec4<f32> {
     return select(vec4<f32>(0.0), vec4<f32>(f32(v[i.x]), f32(v[i.y]), f32(v[i.z]), f32(v[i.w])), at.inside);
 }
 
+fn query(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(f32(q[at.x]), f32(q[at.y]), f32(q[at.z]), f32(q[at.w]));
+}
+
 // Columns are keys, rows are queries, here and below.
-fn products(query: vec4<f32>, at: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(query * at.x, query * at.y, query * at.z, query * at.w);
+fn products(channel: vec4<f32>, at: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(channel * at.x, channel * at.y, channel * at.z, channel * at.w);
 }
 
 // Whether a row of keys belongs to the window of each query; `entry` is its number there.
@@ -164,7 +172,8 @@ fn window_attention(
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
     let out_column = (params.origin_x + group.x) * 8u + local.x;
-    let tile = (params.origin_y + group.y) * 8u + local.y;
+    let tile = (params.origin_y + group.y) % params.chunk_groups * 8u + local.y;
+    let chunk = (params.origin_y + group.y) / params.chunk_groups * LENGTH;
     let class_index = tile / params.tiles;
     let first_query = tile % params.tiles * 4u;
     if out_column >= params.out_width || class_index >= params.classes {
@@ -190,19 +199,13 @@ fn window_attention(
     let pixels = u32(params.height * params.width);
     let first_channel = group.z * params.depth;
     let head = (params.plane + group.z) % params.heads;
+    // The channels that this invocation sums up.
+    let first_sum = first_channel + chunk;
+    let sums = min(params.depth - chunk, LENGTH);
 
-    var query: array<vec4<f32>, LENGTH>;
+    let query_address = vec4<u32>(row * params.width + column) + params.q_base + first_channel * pixels;
+    // It starts as zeros.
     var sum: array<vec4<f32>, LENGTH>;
-    {
-        let at = vec4<u32>(row * params.width + column) + params.q_base + first_channel * pixels;
-        var c = 0u;
-        loop {
-            let i = at + c * pixels;
-            query[c] = vec4<f32>(f32(q[i.x]), f32(q[i.y]), f32(q[i.z]), f32(q[i.w]));
-            sum[c] = vec4<f32>(0.0);
-            continuing { c += 1u; break if c >= params.depth; }
-        }
-    }
 
     // The tables' rows for this head, and how many of its channels go by row.
     let half = select(params.depth, params.heads * params.depth, params.whole_channel == 1u) / 2u;
@@ -212,7 +215,7 @@ fn window_attention(
         for (var a = 0u; a < u32(params.window_height); a += 1u) {
             var term = vec4<f32>(0.0);
             for (var c = 0u; c < by_row; c += 1u) {
-                term += query[c] * f32(row_table[(first_row + c) * u32(params.window_height) + a]);
+                term += query(query_address + c * pixels) * f32(row_table[(first_row + c) * u32(params.window_height) + a]);
             }
             row_terms[a] = term;
         }
@@ -230,7 +233,7 @@ fn window_attention(
         var column_term = vec4<f32>(0.0);
         if RELATIVE == 1u {
             for (var c = by_row; c < params.depth; c += 1u) {
-                column_term += query[c] * f32(column_table[(first_row + c - half) * u32(params.window_width) + u32(b)]);
+                column_term += query(query_address + c * pixels) * f32(column_table[(first_row + c - half) * u32(params.window_width) + u32(b)]);
             }
         }
         for (var e = 0; e < rows; e += i32(4u * BLOCKS)) {
@@ -247,7 +250,7 @@ fn window_attention(
             var c = 0u;
             loop {
                 let plane = params.k_base + (first_channel + c) * pixels;
-                let channel = query[c];
+                let channel = query(query_address + c * pixels);
                 score0 += products(channel, key(plane, at0));
                 if BLOCKS > 1u { score1 += products(channel, key(plane, at1)); }
                 if BLOCKS > 2u { score2 += products(channel, key(plane, at2)); }
@@ -280,12 +283,12 @@ fn window_attention(
 
             c = 0u;
             loop {
-                let plane = params.v_base + (first_channel + c) * pixels;
+                let plane = params.v_base + (first_sum + c) * pixels;
                 var term = sum[c] * kept + weighted(score0, value(plane, at0), entry0);
                 if BLOCKS > 1u { term += weighted(score1, value(plane, at1), entry1); }
                 if BLOCKS > 2u { term += weighted(score2, value(plane, at2), entry2); }
                 sum[c] = term;
-                continuing { c += 1u; break if c >= params.depth; }
+                continuing { c += 1u; break if c >= sums; }
             }
         }
     }
@@ -300,15 +303,15 @@ fn window_attention(
         loop {
             let mean = select(sum[c] / total, vec4<f32>(0.0), empty);
             let result = bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(mean), nan, poisoned));
-            let i = params.y_base + (first_channel + c) * out_pixels + out;
+            let i = params.y_base + (first_sum + c) * out_pixels + out;
             y[i.x] = Element(result.x);
             if written.y { y[i.y] = Element(result.y); }
             if written.z { y[i.z] = Element(result.z); }
             if written.w { y[i.w] = Element(result.w); }
-            continuing { c += 1u; break if c >= params.depth; }
+            continuing { c += 1u; break if c >= sums; }
         }
     }
-    if params.with_log_sum_exp == 1u {
+    if params.with_log_sum_exp == 1u && chunk == 0u {
         var bits = bitcast<vec4<u32>>(largest + log(total));
         bits = select(select(bits, vec4<u32>(0xff800000u), empty), nan, poisoned);
         let result = bitcast<vec4<f32>>(bits);

@@ -18,10 +18,14 @@ pub use cost::Cost;
 pub use element::Element;
 pub use error::Error;
 pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
+pub use ops::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
+pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
+pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
 pub use ops::window_attention::{
     Border, Query, Relative, RelativeTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
     WindowWeightsBuffers,
 };
+pub use ops::window_pool::{Pooling, WindowPool, WindowPoolBuffers};
 pub use pipeline::{Dispatch, Step};
 pub use shape::{Nchw, Nhw, Size};
 pub use wgpu;

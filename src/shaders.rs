@@ -123,10 +123,12 @@ const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
 /// Tensors of f32 or f16, the latter with f16 or f32 between the kernels of a layer.
 const INNER: &[Variant] = &[Variant::F32, Variant::F16, Variant { inner: Element::F32, ..Variant::F16 }];
-/// The same for every depth of [`WindowAttention`](crate::WindowAttention)'s private arrays.
-const DEPTHS: &[Variant] = &{
-    let lengths = crate::ops::window_attention::DEPTHS;
-    let mut variants = [Variant::F32; 15];
+/// The same, f32 between the kernels.
+const STEM: &[Variant] = &[Variant::F32, Variant { inner: Element::F32, ..Variant::F16 }];
+/// The same for every length of [`WindowAttention`](crate::WindowAttention)'s private array.
+const LENGTHS: &[Variant] = &{
+    let lengths = crate::ops::window_attention::LENGTHS;
+    let mut variants = [Variant::F32; 9];
     let mut index = 0;
     while index < variants.len() {
         variants[index] = Variant { length: lengths[index / 3], ..INNER[index % 3] };
@@ -137,15 +139,31 @@ const DEPTHS: &[Variant] = &{
 
 /// [`AttentionMap`](crate::AttentionMap).
 pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, crate::ops::attention_map::Params, "ordered");
+/// [`PointwiseConv`](crate::PointwiseConv).
+pub const POINTWISE_CONV: Shader = shader!("pointwise_conv", INNER, crate::ops::pointwise_conv::Params);
+/// [`SasaStem`](crate::SasaStem).
+pub const STEM_ATTENTION: Shader = shader!("stem_attention", STEM, crate::ops::sasa_stem::Params);
+/// [`SasaStem`](crate::SasaStem), the mixture of its values.
+pub const STEM_MIXTURE: Shader = shader!("stem_mixture", ELEMENTS, crate::ops::sasa_stem::MixtureParams);
 /// [`WindowAttention`](crate::WindowAttention).
 pub const WINDOW_ATTENTION: Shader =
-    shader!("window_attention", DEPTHS, crate::ops::window_attention::Params, "window");
+    shader!("window_attention", LENGTHS, crate::ops::window_attention::Params, "window");
+/// [`WindowPool`](crate::WindowPool).
+pub const WINDOW_POOL: Shader = shader!("window_pool", ELEMENTS, crate::ops::window_pool::Params, "ordered");
 /// [`WindowAttention`](crate::WindowAttention), the weights of chosen queries.
 pub const WINDOW_WEIGHTS: Shader =
     shader!("window_weights", INNER, crate::ops::window_attention::WeightsParams, "window");
 
 /// Every kernel, by name.
-pub const ALL: &[Shader] = &[ATTENTION_MAP, WINDOW_ATTENTION, WINDOW_WEIGHTS];
+pub const ALL: &[Shader] = &[
+    ATTENTION_MAP,
+    POINTWISE_CONV,
+    STEM_ATTENTION,
+    STEM_MIXTURE,
+    WINDOW_ATTENTION,
+    WINDOW_POOL,
+    WINDOW_WEIGHTS,
+];
 
 #[cfg(test)]
 mod tests {

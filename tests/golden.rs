@@ -38,5 +38,5 @@ fn attention() {
 
 #[test]
 fn windows() {
-    run(&["window_attention"]);
+    run(&["sasa_layer", "sasa_stem", "window_attention"]);
 }

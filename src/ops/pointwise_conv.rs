@@ -52,7 +52,7 @@ impl PointwiseConvOptions {
         Self { inputs, outputs, groups: 1, stack: 1, bias: false }
     }
 
-    fn weights(&self) -> u64 {
+    pub(crate) fn weights(&self) -> u64 {
         // Of 34 bits and 32: it fits.
         let rows = u64::from(self.stack) * u64::from(self.outputs);
         rows.saturating_mul(u64::from(self.inputs / self.groups.max(1)))

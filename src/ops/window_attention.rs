@@ -9,10 +9,12 @@ const OP: &str = "window_attention";
 const GROUP: u32 = 8;
 /// Queries of one invocation, in a column.
 const QUERIES: u32 = 4;
-/// Lengths of the private arrays that the kernel is compiled for: the first that holds a head.
-pub(crate) const DEPTHS: [u32; 5] = [8, 16, 32, 64, 128];
+/// Lengths of the private array that the kernel is compiled for: the first that holds a head, or the last in several chunks.
+/// Longer ones take software drivers seconds to compile, and GPUs the room for other invocations.
+pub(crate) const LENGTHS: [u32; 3] = [8, 16, 32];
+const MAX_DEPTH: u32 = 128;
 /// The kernel's row terms, `ROWS` in WGSL.
-const MAX_ROWS: u32 = 64;
+const MAX_ROWS: u32 = 31;
 /// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
 const MAX_ROUNDS: u64 = 1 << 15;
 /// The kernels compute positions in 32-bit integers with a sign.
@@ -42,6 +44,7 @@ params!(Params {
     stride_width: i32,
     classes: u32,
     tiles: u32,
+    chunk_groups: u32,
     whole_channel: u32,
     scale: f32,
     relative_scale: f32,
@@ -194,8 +197,8 @@ impl WindowAttentionOptions {
         if self.heads == 0 {
             return refuse("heads", "0".into(), "at least 1".into());
         }
-        if self.depth == 0 || self.depth > DEPTHS[DEPTHS.len() - 1] {
-            return refuse("depth", self.depth.to_string(), "1 to 128".into());
+        if self.depth == 0 || self.depth > MAX_DEPTH {
+            return refuse("depth", self.depth.to_string(), format!("1 to {MAX_DEPTH}"));
         }
         if self.heads.checked_mul(self.depth).is_none() {
             return refuse("heads", self.heads.to_string(), format!("at most {} heads of depth {}", u32::MAX / self.depth, self.depth));
@@ -233,8 +236,9 @@ impl WindowAttentionOptions {
         }
         pipeline::finite(op, "scale", self.scale)?;
         let (rows, width) = (u64::from(self.rows()), u64::from(self.window.width));
-        let rounds = width * (rows.div_ceil(u64::from(4 * self.blocks())) * 2 + 1) * u64::from(self.depth)
-            + u64::from(self.window.height) * u64::from(self.depth);
+        let (depth, sums) = (u64::from(self.depth), u64::from(self.depth.min(self.length())));
+        let rounds = width * (rows.div_ceil(u64::from(4 * self.blocks())) * (depth + sums + 1) + depth)
+            + u64::from(self.window.height) * depth;
         if rounds > MAX_ROUNDS {
             let limit = "loop rounds of one query (about kh/4 * kw * depth)";
             return Err(Error::LimitExceeded { op, limit, needed: rounds, given: MAX_ROUNDS });
@@ -289,6 +293,11 @@ impl WindowAttentionOptions {
         let rows = self.rows();
         // A block costs a load for each of its keys, and a pass over the sums.
         (1..=3).min_by_key(|blocks| u64::from(rows.div_ceil(4 * blocks)) * u64::from(8 * blocks + 3)).unwrap_or(1)
+    }
+
+    /// Channels that one invocation sums up.
+    fn length(&self) -> u32 {
+        LENGTHS.into_iter().find(|&length| length >= self.depth).unwrap_or(LENGTHS[LENGTHS.len() - 1])
     }
 
     /// See [`WindowAttention::cost`].
@@ -411,7 +420,7 @@ impl WindowAttention {
             Relative::PerHead | Relative::WholeChannel => 1.0,
             Relative::Bias => 2.0,
         };
-        let length = DEPTHS.into_iter().find(|&length| length >= options.depth).unwrap_or(options.depth);
+        let length = options.length();
         let constants =
             [("RELATIVE", relative), ("BORDER", border), ("BLOCKS", f64::from(options.blocks()))];
         let kernel = Kernel::new(
@@ -457,7 +466,8 @@ impl WindowAttention {
         &self.options
     }
 
-    fn tables<'a>(
+    /// The relative term's tables as they are bound.
+    pub(crate) fn tables<'a>(
         &self,
         tables: RelativeTables<wgpu::BufferSlice<'a>>,
     ) -> Result<[Tensor<'a>; 2], Error> {
@@ -529,7 +539,10 @@ impl WindowAttention {
         let classes = options.classes().min(out.height);
         let tiles = out.height.div_ceil(classes).div_ceil(QUERIES);
         let rows = pipeline::to_u32(OP, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
-        let groups = [out.width.div_ceil(GROUP), rows.div_ceil(GROUP)];
+        let chunk_groups = rows.div_ceil(GROUP);
+        let chunks = options.depth.div_ceil(options.length());
+        let groups = pipeline::to_u32(OP, "rows of workgroups", u64::from(chunk_groups) * u64::from(chunks))?;
+        let groups = [out.width.div_ceil(GROUP), groups];
         let steps = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
@@ -554,6 +567,7 @@ impl WindowAttention {
             stride_width: signed(options.stride.width),
             classes,
             tiles,
+            chunk_groups,
             whole_channel: u32::from(options.relative == Relative::WholeChannel),
             scale: options.scale,
             relative_scale: self.relative_scale(),

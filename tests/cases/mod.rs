@@ -80,6 +80,8 @@ pub(crate) struct Report {
 fn operator(op: &str) -> Option<Run> {
     Some(match op {
         "attention_map" => attention::attention_map,
+        "sasa_layer" => windows::sasa_layer,
+        "sasa_stem" => windows::sasa_stem,
         "window_attention" => windows::window_attention,
         _ => return None,
     })
@@ -218,7 +220,7 @@ impl Values {
         Err(Problem::Malformed(format!("`in.{name}` is {:?}, needs {shape:?}", self.shape)))
     }
 
-    fn axes<const N: usize>(&self, name: &str) -> Result<[u32; N], Problem> {
+    pub(crate) fn axes<const N: usize>(&self, name: &str) -> Result<[u32; N], Problem> {
         let axes: Option<Vec<u32>> = self.shape.iter().map(|&axis| u32::try_from(axis).ok()).collect();
         let axes = axes.and_then(|axes| <[u32; N]>::try_from(axes).ok());
         axes.ok_or_else(|| Problem::Malformed(format!("`in.{name}` is {:?}, needs {N} axes", self.shape)))

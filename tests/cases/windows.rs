@@ -2,7 +2,8 @@
 
 use visual_attention::host::Gpu;
 use visual_attention::{
-    Border, Nchw, Relative, RelativeTables, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
+    Border, Nchw, Relative, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers,
+    SasaStemOptions, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
     reference, wgpu,
 };
 
@@ -147,4 +148,106 @@ pub(super) fn window_attention(gpu: Option<&Gpu>, case: &Case) -> Result<(Option
     let wide = borrow(&wide, Vec::as_slice);
     let result = reference::window_attention(shape, &options, &q.wide(), &k.wide(), &v.wide(), wide);
     Ok((on_gpu, vec![("y", result.y), ("log_sum_exp", result.log_sum_exp)]))
+}
+
+/// Matrices one after another.
+fn stacked(matrices: &[&Values]) -> Values {
+    let numbers = matrices.iter().flat_map(|matrix| matrix.numbers.iter().copied()).collect();
+    Values { shape: Vec::new(), dtype: matrices[0].dtype, numbers }
+}
+
+pub(super) fn sasa_layer(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+    let x = case.input("x")?;
+    let shape = x.nchw("x")?;
+    let [outputs, group_inputs] = case.input("wq")?.axes("wq")?;
+    let groups = case.integer("proj_groups")?;
+    if groups.checked_mul(group_inputs) != Some(shape.channels) || outputs.checked_rem(groups) != Some(0) {
+        return Err(Problem::Malformed(format!(
+            "`in.wq` is [{outputs}, {group_inputs}], with proj_groups {groups} and {} channels of `in.x`",
+            shape.channels
+        )));
+    }
+    let matrix = |name| case.shaped(name, &[outputs, group_inputs]);
+    let projections = stacked(&[matrix("wq")?, matrix("wk")?, matrix("wv")?]);
+    let options = SasaLayerOptions { inputs: shape.channels, groups, attention: options(case, outputs)? };
+    let tables = tables(case, &options.attention)?;
+    options.attention.check(Nchw { channels: outputs, ..shape })?;
+    let (_, len) = out_shape(&options.attention, shape);
+    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
+        let element = x.element();
+        let (x, projections) = (x.upload(gpu)?, projections.upload(gpu)?);
+        let tables = map(&tables, |table| table.upload(gpu))?;
+        let y = gpu.buffer("y", len as u64 * element.bytes())?;
+        let operator = SasaLayer::new(&gpu.device, options, element)?;
+        let buffers = SasaLayerBuffers {
+            x: x.slice(..),
+            projections: projections.slice(..),
+            tables: slices(&tables),
+            y: y.slice(..),
+        };
+        run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
+        Ok(vec![("y", floats(gpu, &y, element, len)?)])
+    });
+    let on_gpu = on_gpu.transpose()?;
+    let wide = map(&tables, |table| Ok::<_, Problem>(table.wide()))?;
+    let y = reference::sasa_layer(shape, &options, &x.wide(), &projections.wide(), borrow(&wide, Vec::as_slice));
+    Ok((on_gpu, vec![("y", y)]))
+}
+
+pub(super) fn sasa_stem(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+    let x = case.input("x")?;
+    let shape = x.nchw("x")?;
+    let [outputs, inputs] = case.input("wq")?.axes("wq")?;
+    let [embeddings, _] = case.input("emb_a")?.axes("emb_a")?;
+    let (heads, mixtures, window) = (case.integer("heads")?, case.integer("mixtures")?, size(case, "kernel")?);
+    if inputs != shape.channels || size(case, "stride")? != Size::new(1, 1) {
+        let reason = format!("{inputs} columns of `in.wq`, {} channels of `in.x`, stride {}", shape.channels, case.attrs["stride"]);
+        return Err(Problem::Malformed(reason));
+    }
+    let options = SasaStemOptions {
+        inputs,
+        heads,
+        depth: depth(case, outputs, heads)?,
+        window,
+        padding: size(case, "padding")?,
+        mixtures,
+        embeddings,
+        scale: case.number("scale")? as f32,
+    };
+    let wk = case.shaped("wk", &[outputs, inputs])?;
+    let wv = case.shaped("wv", &[mixtures, outputs, inputs])?;
+    let projections = stacked(&[case.input("wq")?, wk, wv]);
+    let row = case.shaped("emb_a", &[embeddings, window.height])?;
+    let column = case.shaped("emb_b", &[embeddings, window.width])?;
+    let mix = case.shaped("emb_mix", &[mixtures, embeddings])?;
+    let out = Nchw { channels: outputs, ..shape };
+    let len = out.elements().unwrap_or(0) as usize;
+    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
+        let element = x.element();
+        let (x, projections) = (x.upload(gpu)?, projections.upload(gpu)?);
+        let (row, column, mix) = (row.upload(gpu)?, column.upload(gpu)?, mix.upload(gpu)?);
+        let y = gpu.buffer("y", len as u64 * element.bytes())?;
+        let operator = SasaStem::new(&gpu.device, options, element)?;
+        let buffers = SasaStemBuffers {
+            x: x.slice(..),
+            projections: projections.slice(..),
+            row: row.slice(..),
+            column: column.slice(..),
+            mix: mix.slice(..),
+            y: y.slice(..),
+        };
+        run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
+        Ok(vec![("y", floats(gpu, &y, element, len)?)])
+    });
+    let on_gpu = on_gpu.transpose()?;
+    let y = reference::sasa_stem(
+        shape,
+        &options,
+        &x.wide(),
+        &projections.wide(),
+        &row.wide(),
+        &column.wide(),
+        &mix.wide(),
+    );
+    Ok((on_gpu, vec![("y", y)]))
 }
