@@ -3,11 +3,21 @@
 
 mod attention_map;
 mod common;
+mod pointwise_conv;
+mod sasa_layer;
+mod sasa_stem;
+mod window_attention;
+mod window_pool;
 
 use common::Bench;
 
 fn main() {
     let Some(mut bench) = Bench::open() else { return };
     attention_map::bench(&mut bench);
+    pointwise_conv::bench(&mut bench);
+    sasa_layer::bench(&mut bench);
+    sasa_stem::bench(&mut bench);
+    window_attention::bench(&mut bench);
+    window_pool::bench(&mut bench);
     bench.finish();
 }

@@ -19,7 +19,6 @@
 
 // 0 none, 1 row and column tables, 2 bias table: `Relative` in the host.
 override RELATIVE: u32 = 0u;
-override BORDER: u32 = 0u;
 // A block is so many times 4 keys: 1 to 3.
 override BLOCKS: u32 = 2u;
 
@@ -51,6 +50,8 @@ struct Params {
     tiles: u32,
     // Workgroups on y for each chunk of channels.
     chunk_groups: u32,
+    // 0 zero, 1 mask, 2 shift: `Border` in the host.
+    border: u32,
     // 1: the tables count the channels of all heads, the first half of them by row.
     whole_channel: u32,
     scale: f32,
@@ -137,7 +138,7 @@ fn logit(dot: vec4<f32>, column_term: vec4<f32>, bias: vec4<i32>, entry: vec4<i3
         score += params.relative_scale
             * vec4<f32>(f32(row_table[e.x]), f32(row_table[e.y]), f32(row_table[e.z]), f32(row_table[e.w]));
     }
-    let part = used(entry) & vec4<bool>(BORDER != 1u || inside);
+    let part = used(entry) & vec4<bool>(params.border != 1u || inside);
     let bad = part & not_finite(score);
     poisoned = poisoned | bad;
     return select(vec4<f32>(NONE), max(score, vec4<f32>(NONE)), part & !bad);

@@ -8,7 +8,6 @@
 // Needs     f16 variants: SHADER_F16
 
 override RELATIVE: u32 = 0u;
-override BORDER: u32 = 0u;
 
 struct Params {
     origin: u32,
@@ -22,6 +21,7 @@ struct Params {
     window_width: i32,
     dilation_height: i32,
     dilation_width: i32,
+    border: u32,
     whole_channel: u32,
     scale: f32,
     relative_scale: f32,
@@ -110,7 +110,7 @@ fn window_weights(
             score += params.relative_scale * relative;
         }
         let bits = bitcast<u32>(score);
-        if BORDER == 1u && !inside {
+        if params.border == 1u && !inside {
             score = NONE;
         } else if (bits & 0x7fffffffu) > 0x7f800000u || bits == 0x7f800000u {
             atomicStore(&wg_poisoned, 1u);

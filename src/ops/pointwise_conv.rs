@@ -62,7 +62,7 @@ impl PointwiseConvOptions {
         if self.bias { u64::from(self.stack) * u64::from(self.outputs) } else { 0 }
     }
 
-    fn check(&self, op: &'static str) -> Result<(), Error> {
+    pub(crate) fn check(&self, op: &'static str) -> Result<(), Error> {
         let refuse = |parameter, given: String, needed: String| Err(Error::InvalidParameter { op, parameter, given, needed });
         if !(1..=MAX_STACK).contains(&self.stack) {
             return refuse("stack", self.stack.to_string(), format!("1 to {MAX_STACK}"));

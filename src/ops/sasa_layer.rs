@@ -80,14 +80,10 @@ impl SasaLayer {
     /// As [`WindowAttention::bind`] and [`PointwiseConv::bind`].
     pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: SasaLayerBuffers<'_>) -> Result<Dispatch, Error> {
         pipeline::check_elements(OP, "x", shape)?;
-        if shape.channels != self.options.inputs {
-            let needed = format!("{} channels", self.options.inputs);
-            return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
-        }
+        self.options.check(shape)?;
         let attention = &self.options.attention;
         let projected = Nchw { channels: attention.channels(), ..shape };
         pipeline::check_elements(OP, "y", projected)?;
-        attention.check_shape(OP, projected)?;
         if shape.is_empty() {
             return Ok(Dispatch::default());
         }
@@ -141,6 +137,22 @@ impl SasaLayer {
 }
 
 impl SasaLayerOptions {
+    /// Checks the options and that they fit an `x` of this shape, as [`SasaLayer::new`] and [`SasaLayer::bind`] do: for a machine
+    /// without a device, since the reference takes them as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub fn check(&self, shape: Nchw) -> Result<(), Error> {
+        self.attention.check_options(OP)?;
+        self.projections().check(OP)?;
+        if shape.channels != self.inputs {
+            let needed = format!("{} channels", self.inputs);
+            return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
+        }
+        self.attention.check_shape(OP, Nchw { channels: self.attention.channels(), ..shape })
+    }
+
     /// As [`SasaLayer::cost`], without a device.
     #[must_use]
     pub fn cost(&self, shape: Nchw, element: Element) -> Cost {

@@ -70,8 +70,15 @@ impl SasaStemOptions {
         self.heads.saturating_mul(self.depth)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Checks the options, as [`SasaStem::new`] does: for a machine without a device, since the reference takes them as they
+    /// are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SasaStem::new`], but for the device's features.
+    pub fn check(&self) -> Result<(), Error> {
         for (parameter, value) in [
+            ("inputs", self.inputs),
             ("heads", self.heads),
             ("depth", self.depth),
             ("window.height", self.window.height),

@@ -45,6 +45,7 @@ params!(Params {
     classes: u32,
     tiles: u32,
     chunk_groups: u32,
+    border: u32,
     whole_channel: u32,
     scale: f32,
     relative_scale: f32,
@@ -62,6 +63,7 @@ params!(WeightsParams {
     window_width: i32,
     dilation_height: i32,
     dilation_width: i32,
+    border: u32,
     whole_channel: u32,
     scale: f32,
     relative_scale: f32,
@@ -77,6 +79,16 @@ pub enum Border {
     /// The window moves to stay inside (NATTEN), among the pixels that its dilation reaches. Needs stride 1 and
     /// `window * dilation` no larger than the image.
     Shift,
+}
+
+impl Border {
+    const fn code(self) -> u32 {
+        match self {
+            Self::Zero => 0,
+            Self::Mask => 1,
+            Self::Shift => 2,
+        }
+    }
 }
 
 /// The term of a logit that depends on where the key is, seen from the query.
@@ -410,19 +422,13 @@ impl WindowAttention {
         inner: Element,
     ) -> Result<Self, Error> {
         options.check_options(op)?;
-        let border = match options.border {
-            Border::Zero => 0.0,
-            Border::Mask => 1.0,
-            Border::Shift => 2.0,
-        };
         let relative = match options.relative {
             Relative::None => 0.0,
             Relative::PerHead | Relative::WholeChannel => 1.0,
             Relative::Bias => 2.0,
         };
         let length = options.length();
-        let constants =
-            [("RELATIVE", relative), ("BORDER", border), ("BLOCKS", f64::from(options.blocks()))];
+        let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(options.blocks()))];
         let kernel = Kernel::new(
             device,
             &Build {
@@ -450,7 +456,7 @@ impl WindowAttention {
                 op,
                 shader: &shaders::WINDOW_WEIGHTS,
                 variant: Variant { inner, ..Variant::new(element, 1) },
-                constants: &constants[..2],
+                constants: &constants[..1],
                 workgroup: [64, 1, 1],
                 workgroup_bytes: 64 * 4,
                 storage: &[Access::Read, Access::Read, Access::Read, Access::Read, Access::Read, Access::Write],
@@ -568,6 +574,7 @@ impl WindowAttention {
             classes,
             tiles,
             chunk_groups,
+            border: options.border.code(),
             whole_channel: u32::from(options.relative == Relative::WholeChannel),
             scale: options.scale,
             relative_scale: self.relative_scale(),
@@ -648,6 +655,7 @@ impl WindowAttention {
             window_width: signed(options.window.width),
             dilation_height: signed(options.dilation.height),
             dilation_width: signed(options.dilation.width),
+            border: options.border.code(),
             whole_channel: u32::from(options.relative == Relative::WholeChannel),
             scale: options.scale,
             relative_scale: self.relative_scale(),

@@ -19,7 +19,7 @@ pub fn pointwise_conv<T: Float>(
     (0..options.stack as usize)
         .map(|stack| {
             let mut y = Vec::with_capacity(shape.batch as usize * outputs * pixels);
-            for image in x.chunks_exact(options.inputs as usize * pixels) {
+            for image in x.chunks_exact((options.inputs as usize * pixels).max(1)) {
                 for output in 0..outputs {
                     let group = &image[output / group_outputs * group_inputs * pixels..];
                     let row = &weights[(stack * outputs + output) * group_inputs..][..group_inputs];

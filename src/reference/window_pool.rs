@@ -12,7 +12,7 @@ pub fn window_pool<T: Float>(shape: Nchw, pooling: Pooling, window: Size, x: &[T
     let (height, width) = (shape.height / window.height, shape.width / window.width);
     let count = real::<T>(window.pixels() as f64);
     let mut y = Vec::new();
-    for plane in x.chunks_exact(shape.size().pixels() as usize) {
+    for plane in x.chunks_exact((shape.size().pixels() as usize).max(1)) {
         for (i, j) in (0..height).flat_map(|i| (0..width).map(move |j| (i, j))) {
             let entries = (0..window.height).flat_map(|a| (0..window.width).map(move |b| (a, b)));
             let values = entries.map(|(a, b)| {

@@ -171,7 +171,7 @@ pub(super) fn sasa_layer(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outpu
     let projections = stacked(&[matrix("wq")?, matrix("wk")?, matrix("wv")?]);
     let options = SasaLayerOptions { inputs: shape.channels, groups, attention: options(case, outputs)? };
     let tables = tables(case, &options.attention)?;
-    options.attention.check(Nchw { channels: outputs, ..shape })?;
+    options.check(shape)?;
     let (_, len) = out_shape(&options.attention, shape);
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
         let element = x.element();
@@ -214,6 +214,7 @@ pub(super) fn sasa_stem(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Output
         embeddings,
         scale: case.number("scale")? as f32,
     };
+    options.check()?;
     let wk = case.shaped("wk", &[outputs, inputs])?;
     let wv = case.shaped("wv", &[mixtures, outputs, inputs])?;
     let projections = stacked(&[case.input("wq")?, wk, wv]);
