@@ -155,15 +155,8 @@ pub const WINDOW_WEIGHTS: Shader =
     shader!("window_weights", INNER, crate::ops::window_attention::WeightsParams, "window");
 
 /// Every kernel, by name.
-pub const ALL: &[Shader] = &[
-    ATTENTION_MAP,
-    POINTWISE_CONV,
-    STEM_ATTENTION,
-    STEM_MIXTURE,
-    WINDOW_ATTENTION,
-    WINDOW_POOL,
-    WINDOW_WEIGHTS,
-];
+pub const ALL: &[Shader] =
+    &[ATTENTION_MAP, POINTWISE_CONV, STEM_ATTENTION, STEM_MIXTURE, WINDOW_ATTENTION, WINDOW_POOL, WINDOW_WEIGHTS];
 
 #[cfg(test)]
 mod tests {

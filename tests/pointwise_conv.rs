@@ -67,7 +67,8 @@ fn refuses_what_has_no_meaning() {
     let operator = PointwiseConv::new(&gpu.device, base, Element::F32).unwrap();
     let x = gpu.upload("x", &[0f32; 64]).unwrap();
     let y = gpu.upload("y", &[0f32; 64]).unwrap();
-    let buffers = PointwiseConvBuffers { x: x.slice(..), weights: x.slice(..), bias: None, y: [Some(y.slice(..)), None, None] };
+    let buffers =
+        PointwiseConvBuffers { x: x.slice(..), weights: x.slice(..), bias: None, y: [Some(y.slice(..)), None, None] };
     let refused = |shape: Nchw, buffers: PointwiseConvBuffers<'_>, words: &[&str]| {
         let error = operator.bind(&gpu.device, shape, buffers).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");

@@ -49,11 +49,13 @@ fn matches_reference() {
             let x = numbers(shape.elements().unwrap() as u32, 1.0);
             let group_inputs = options.inputs / options.groups;
             let projections = numbers(3 * channels * group_inputs, 0.8 / f32::from(group_inputs as u16).sqrt());
-            let half = if options.attention.relative == Relative::PerHead { options.attention.depth } else { channels } / 2;
+            let half =
+                if options.attention.relative == Relative::PerHead { options.attention.depth } else { channels } / 2;
             let (first, second) = match options.attention.relative {
-                Relative::Bias => {
-                    (numbers(options.attention.heads * (2 * window.height - 1) * (2 * window.width - 1), 0.5), vec![0.0])
-                }
+                Relative::Bias => (
+                    numbers(options.attention.heads * (2 * window.height - 1) * (2 * window.width - 1), 0.5),
+                    vec![0.0],
+                ),
                 _ => (numbers(half * window.height, 0.5), numbers(half * window.width, 0.5)),
             };
             let out = options.attention.output(shape.size()).pixels() as usize * shape.batch as usize;

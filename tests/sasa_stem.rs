@@ -83,7 +83,8 @@ fn refuses_what_has_no_meaning() {
     let x = gpu.upload("x", &[0f32; 256]).unwrap();
     let y = gpu.upload("y", &[0f32; 256]).unwrap();
     let whole = x.slice(..);
-    let buffers = SasaStemBuffers { x: whole, projections: whole, row: whole, column: whole, mix: whole, y: y.slice(..) };
+    let buffers =
+        SasaStemBuffers { x: whole, projections: whole, row: whole, column: whole, mix: whole, y: y.slice(..) };
     let error = operator.bind(&gpu.device, Nchw::new(1, 4, 3, 3), buffers).unwrap_err().to_string();
     assert!(error.contains("[1, 4, 3, 3]") && error.contains("3 channels"), "{error}");
     let buffers = SasaStemBuffers { mix: x.slice(..92), ..buffers };

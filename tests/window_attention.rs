@@ -5,8 +5,7 @@ use visual_attention::{
 };
 
 use crate::common::{
-    self, Precision, Random, TestGpu, assert_within_gate_and_room, log_sum_exp_room, rounded,
-    softmax_room, wide,
+    self, Precision, Random, TestGpu, assert_within_gate_and_room, log_sum_exp_room, rounded, softmax_room, wide,
 };
 
 /// Inputs of one case, as they are once stored.
@@ -142,10 +141,14 @@ fn check(gpu: &TestGpu, operator: &WindowAttention, shape: Nchw, element: Elemen
         let plane = query.image * options.heads + head;
         ((plane * out.height + query.row) * out.width + query.column) as usize * entries
     };
-    let chosen: Vec<usize> =
-        queries.iter().flat_map(|query| (0..options.heads).map(move |head| (query, head))).map(|(q, h)| at(q, h)).collect();
+    let chosen: Vec<usize> = queries
+        .iter()
+        .flat_map(|query| (0..options.heads).map(move |head| (query, head)))
+        .map(|(q, h)| at(q, h))
+        .collect();
     let exact: Vec<f64> = chosen.iter().flat_map(|&first| exact.weights[first..first + entries].to_vec()).collect();
-    let baseline: Vec<f32> = chosen.iter().flat_map(|&first| baseline.weights[first..first + entries].to_vec()).collect();
+    let baseline: Vec<f32> =
+        chosen.iter().flat_map(|&first| baseline.weights[first..first + entries].to_vec()).collect();
     let room = softmax_room(options.window.pixels(), 1.0);
     assert_within_gate_and_room(&actual, &exact, &baseline, Precision::F32, room, format!("weights of {what}"));
     for row in actual.chunks(entries) {
@@ -195,8 +198,7 @@ fn random_cases_match_reference() {
                 Border::Shift => window * dilation + random.below(7),
                 _ => 1 + random.below(17),
             };
-            let (height, width) =
-                (extent(window.height, dilation.height), extent(window.width, dilation.width));
+            let (height, width) = (extent(window.height, dilation.height), extent(window.width, dilation.width));
             let shape = Nchw::new(1 + random.below(3), options.channels(), height, width);
             check(gpu, &operator, shape, element, seed * 7 + image);
         }
@@ -234,10 +236,7 @@ fn corners_match_reference() {
         (Nchw::new(1, 8, 1, 70), WindowAttentionOptions { window: Size::new(1, 15), ..base }),
         (Nchw::new(1, 8, 70, 1), WindowAttentionOptions { window: Size::new(15, 1), ..base }),
         (Nchw::new(1, 8, 40, 9), WindowAttentionOptions { stride: Size::new(7, 2), ..base }),
-        (
-            Nchw::new(1, 8, 30, 9),
-            WindowAttentionOptions { stride: Size::new(6, 1), dilation: Size::new(4, 2), ..base },
-        ),
+        (Nchw::new(1, 8, 30, 9), WindowAttentionOptions { stride: Size::new(6, 1), dilation: Size::new(4, 2), ..base }),
     ];
     for (seed, (shape, options)) in (1000..).zip(cases) {
         let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
@@ -335,8 +334,11 @@ fn special_logits_follow_the_reference() {
             }
         }
     }
-    let options =
-        WindowAttentionOptions { relative: Relative::Bias, scale_relative: false, ..WindowAttentionOptions::new(2, 2, 3) };
+    let options = WindowAttentionOptions {
+        relative: Relative::Bias,
+        scale_relative: false,
+        ..WindowAttentionOptions::new(2, 2, 3)
+    };
     let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
     let mut inputs = Inputs::random(5, &options, shape, Element::F32);
     inputs.tables[0].fill(f32::NEG_INFINITY);
@@ -442,7 +444,11 @@ fn refuses_what_has_no_meaning() {
     says(bind(bias, Nchw::new(1, 8, 4, 4), RelativeTables::Bias(buffer.slice(..196))), &["tables.bias", "196", "200"]);
 
     let operator = WindowAttention::new(&gpu.device, bias, Element::F32).unwrap();
-    let buffers = WindowWeightsBuffers { q: whole, k: whole, tables: RelativeTables::Bias(whole), weights: output.slice(..) };
+    let buffers =
+        WindowWeightsBuffers { q: whole, k: whole, tables: RelativeTables::Bias(whole), weights: output.slice(..) };
     let outside = [Query { image: 0, row: 4, column: 0 }];
-    says(operator.bind_weights(&gpu.device, Nchw::new(1, 8, 4, 4), &outside, buffers).unwrap_err(), &["query.row", "4"]);
+    says(
+        operator.bind_weights(&gpu.device, Nchw::new(1, 8, 4, 4), &outside, buffers).unwrap_err(),
+        &["query.row", "4"],
+    );
 }

@@ -59,7 +59,8 @@ fn nan_stays_in_its_window() {
 fn refuses_what_has_no_meaning() {
     let Some(gpu) = common::gpu() else { return };
     let refused = |window: Size, words: &[&str]| {
-        let error = WindowPool::new(&gpu.device, Pooling::Average, window, Element::F32).map(|_| ()).unwrap_err().to_string();
+        let error =
+            WindowPool::new(&gpu.device, Pooling::Average, window, Element::F32).map(|_| ()).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
     refused(Size::new(0, 2), &["[0, 2]", "at least [1, 1]"]);

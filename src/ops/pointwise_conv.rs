@@ -63,7 +63,8 @@ impl PointwiseConvOptions {
     }
 
     pub(crate) fn check(&self, op: &'static str) -> Result<(), Error> {
-        let refuse = |parameter, given: String, needed: String| Err(Error::InvalidParameter { op, parameter, given, needed });
+        let refuse =
+            |parameter, given: String, needed: String| Err(Error::InvalidParameter { op, parameter, given, needed });
         if !(1..=MAX_STACK).contains(&self.stack) {
             return refuse("stack", self.stack.to_string(), format!("1 to {MAX_STACK}"));
         }

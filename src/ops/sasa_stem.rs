@@ -92,13 +92,20 @@ impl SasaStemOptions {
             }
         }
         pipeline::finite(OP, "scale", self.scale)?;
-        let outputs = u64::from(self.heads).saturating_mul(self.depth.into()).saturating_mul(u64::from(self.mixtures) + 2);
+        let outputs =
+            u64::from(self.heads).saturating_mul(self.depth.into()).saturating_mul(u64::from(self.mixtures) + 2);
         pipeline::to_u32(OP, "channels of queries, keys and values", outputs)?;
         let (depth, mixtures) = (u64::from(self.depth), u64::from(self.mixtures));
         let sums = depth.min(CHUNK.into()).saturating_mul(mixtures + 1);
         for (limit, needed) in [
-            ("loop rounds of one query (about kh * kw * (depth + 8 * mixtures))", self.window.pixels().saturating_mul(depth + sums + 1)),
-            ("loop rounds of one mixture (about mixtures * embeddings)", mixtures.saturating_mul(u64::from(self.embeddings) + 3)),
+            (
+                "loop rounds of one query (about kh * kw * (depth + 8 * mixtures))",
+                self.window.pixels().saturating_mul(depth + sums + 1),
+            ),
+            (
+                "loop rounds of one mixture (about mixtures * embeddings)",
+                mixtures.saturating_mul(u64::from(self.embeddings) + 3),
+            ),
         ] {
             if needed > MAX_ROUNDS {
                 return Err(Error::LimitExceeded { op: OP, limit, needed, given: MAX_ROUNDS });
@@ -264,12 +271,14 @@ impl SasaStem {
         )?;
         let tensors = [row, column, mix, Tensor::write("mixture", mixture.slice(..), mixture_elements, 4)];
         // Below `MAX_ROUNDS`.
-        let steps = self.mixture.bind(device, 1, [entries.div_ceil(64) as u32, 1], &tensors, None, |part, _| MixtureParams {
-            origin: part.origin[0],
-            mixtures: options.mixtures,
-            embeddings: options.embeddings,
-            window_height: options.window.height,
-            window_width: options.window.width,
+        let steps = self.mixture.bind(device, 1, [entries.div_ceil(64) as u32, 1], &tensors, None, |part, _| {
+            MixtureParams {
+                origin: part.origin[0],
+                mixtures: options.mixtures,
+                embeddings: options.embeddings,
+                window_height: options.window.height,
+                window_width: options.window.width,
+            }
         })?;
         dispatch.extend(Dispatch::new(steps));
         let tensors = [

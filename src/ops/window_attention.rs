@@ -205,7 +205,8 @@ impl WindowAttentionOptions {
 
     /// Everything that can be said without an image.
     pub(crate) fn check_options(&self, op: &'static str) -> Result<(), Error> {
-        let refuse = |parameter, given: String, needed: String| Err(Error::InvalidParameter { op, parameter, given, needed });
+        let refuse =
+            |parameter, given: String, needed: String| Err(Error::InvalidParameter { op, parameter, given, needed });
         if self.heads == 0 {
             return refuse("heads", "0".into(), "at least 1".into());
         }
@@ -213,7 +214,11 @@ impl WindowAttentionOptions {
             return refuse("depth", self.depth.to_string(), format!("1 to {MAX_DEPTH}"));
         }
         if self.heads.checked_mul(self.depth).is_none() {
-            return refuse("heads", self.heads.to_string(), format!("at most {} heads of depth {}", u32::MAX / self.depth, self.depth));
+            return refuse(
+                "heads",
+                self.heads.to_string(),
+                format!("at most {} heads of depth {}", u32::MAX / self.depth, self.depth),
+            );
         }
         for (parameter, k) in [("window.height", self.window.height), ("window.width", self.window.width)] {
             if k % 2 == 0 {
@@ -244,7 +249,11 @@ impl WindowAttentionOptions {
             _ => {}
         }
         if matches!(self.relative, Relative::PerHead | Relative::WholeChannel) && self.window.height > MAX_ROWS {
-            return refuse("window.height", self.window.height.to_string(), format!("at most {MAX_ROWS} with a row table"));
+            return refuse(
+                "window.height",
+                self.window.height.to_string(),
+                format!("at most {MAX_ROWS} with a row table"),
+            );
         }
         pipeline::finite(op, "scale", self.scale)?;
         let (rows, width) = (u64::from(self.rows()), u64::from(self.window.width));
@@ -323,11 +332,12 @@ impl WindowAttentionOptions {
         };
         let depth = u64::from(self.depth);
         let parameters = self.tables().iter().sum::<u64>();
-        let inputs = 2u64.saturating_mul(shape.elements().unwrap_or(u64::MAX)).saturating_add(queries.saturating_mul(depth));
+        let inputs =
+            2u64.saturating_mul(shape.elements().unwrap_or(u64::MAX)).saturating_add(queries.saturating_mul(depth));
         Cost {
-            bytes: inputs
-                .saturating_mul(inner.bytes())
-                .saturating_add(queries.saturating_mul(depth).saturating_add(parameters).saturating_mul(element.bytes())),
+            bytes: inputs.saturating_mul(inner.bytes()).saturating_add(
+                queries.saturating_mul(depth).saturating_add(parameters).saturating_mul(element.bytes()),
+            ),
             flops: queries.saturating_mul(entries).saturating_mul(2 * products * depth),
             parameters,
         }
@@ -473,10 +483,7 @@ impl WindowAttention {
     }
 
     /// The relative term's tables as they are bound.
-    pub(crate) fn tables<'a>(
-        &self,
-        tables: RelativeTables<wgpu::BufferSlice<'a>>,
-    ) -> Result<[Tensor<'a>; 2], Error> {
+    pub(crate) fn tables<'a>(&self, tables: RelativeTables<wgpu::BufferSlice<'a>>) -> Result<[Tensor<'a>; 2], Error> {
         let (names, slices) = match (self.options.relative, tables) {
             (Relative::None, RelativeTables::None) => (["tables", "tables"], [None, None]),
             (Relative::PerHead | Relative::WholeChannel, RelativeTables::Factorised { row, column }) => {

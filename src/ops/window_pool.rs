@@ -68,7 +68,12 @@ impl WindowPool {
         // The rows count as rounds too.
         let rounds = window.pixels() + u64::from(window.height);
         if rounds > MAX_ROUNDS {
-            return Err(Error::LimitExceeded { op: OP, limit: "pixels of a window", needed: rounds, given: MAX_ROUNDS });
+            return Err(Error::LimitExceeded {
+                op: OP,
+                limit: "pixels of a window",
+                needed: rounds,
+                given: MAX_ROUNDS,
+            });
         }
         let pooling = match pooling {
             Pooling::Average => 0.0,
@@ -137,6 +142,10 @@ impl WindowPool {
         let planes = u64::from(shape.batch).saturating_mul(shape.channels.into());
         let outputs = planes.saturating_mul(self.output(shape.size()).pixels());
         let pixels = outputs.saturating_mul(self.window.pixels());
-        Cost { bytes: pixels.saturating_add(outputs).saturating_mul(self.element.bytes()), flops: pixels, parameters: 0 }
+        Cost {
+            bytes: pixels.saturating_add(outputs).saturating_mul(self.element.bytes()),
+            flops: pixels,
+            parameters: 0,
+        }
     }
 }

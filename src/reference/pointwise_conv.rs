@@ -24,9 +24,10 @@ pub fn pointwise_conv<T: Float>(
                     let group = &image[output / group_outputs * group_inputs * pixels..];
                     let row = &weights[(stack * outputs + output) * group_inputs..][..group_inputs];
                     for pixel in 0..pixels {
-                        let sum = row.iter().enumerate().fold(T::zero(), |sum, (c, &weight)| {
-                            sum + weight * group[c * pixels + pixel]
-                        });
+                        let sum = row
+                            .iter()
+                            .enumerate()
+                            .fold(T::zero(), |sum, (c, &weight)| sum + weight * group[c * pixels + pixel]);
                         y.push(bias.map_or(sum, |bias| sum + bias[stack * outputs + output]));
                     }
                 }

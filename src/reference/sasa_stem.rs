@@ -66,8 +66,9 @@ pub fn sasa_stem<T: Float>(
                 .iter()
                 .map(|key| {
                     let dot = key.map_or(T::zero(), |key| {
-                        (head * depth..(head + 1) * depth)
-                            .fold(T::zero(), |sum, channel| sum + at(image, 0, channel, (i, j)) * at(image, 1, channel, key))
+                        (head * depth..(head + 1) * depth).fold(T::zero(), |sum, channel| {
+                            sum + at(image, 0, channel, (i, j)) * at(image, 1, channel, key)
+                        })
                     });
                     real::<T>(f64::from(options.scale)) * dot
                 })
@@ -77,7 +78,8 @@ pub fn sasa_stem<T: Float>(
                 let mut sum = T::zero();
                 for ((&weight, key), mixture) in weights.iter().zip(&keys).zip(&mixture) {
                     if let Some(key) = *key {
-                        let value = (0..mixtures).fold(T::zero(), |value, m| value + mixture[m] * at(image, 2 + m, channel, key));
+                        let value = (0..mixtures)
+                            .fold(T::zero(), |value, m| value + mixture[m] * at(image, 2 + m, channel, key));
                         sum = sum + weight * value;
                     }
                 }

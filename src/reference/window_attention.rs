@@ -41,7 +41,8 @@ pub fn window_attention<T: Float>(
     let at = |tensor: &[T], image: usize, channel: usize, (row, column): (usize, usize)| {
         tensor[((image * heads * depth + channel) * height + row) * width + column]
     };
-    let relative = |image: usize, head: usize, query: (usize, usize), a: (usize, usize), d: (usize, usize)| match tables {
+    let relative = |image: usize, head: usize, query: (usize, usize), a: (usize, usize), d: (usize, usize)| match tables
+    {
         RelativeTables::None => T::zero(),
         RelativeTables::Bias(bias) => bias[(head * (2 * window_h - 1) + d.0) * (2 * window_w - 1) + d.1],
         RelativeTables::Factorised { row, column } => (0..depth).fold(T::zero(), |sum, m| {
@@ -61,9 +62,21 @@ pub fn window_attention<T: Float>(
     let mut weights = Vec::with_capacity(log_sum_exp.capacity() * window_h * window_w);
     for (image, head) in (0..shape.batch as usize).flat_map(|image| (0..heads).map(move |head| (image, head))) {
         for i in 0..out.height {
-            let rows = axis(i * options.stride.height, shape.height, options.window.height, options.dilation.height, options.border);
+            let rows = axis(
+                i * options.stride.height,
+                shape.height,
+                options.window.height,
+                options.dilation.height,
+                options.border,
+            );
             for j in 0..out.width {
-                let columns = axis(j * options.stride.width, shape.width, options.window.width, options.dilation.width, options.border);
+                let columns = axis(
+                    j * options.stride.width,
+                    shape.width,
+                    options.window.width,
+                    options.dilation.width,
+                    options.border,
+                );
                 let query = ((i * options.stride.height) as usize, (j * options.stride.width) as usize);
                 // The key of each entry, where it is inside the image, and its logit, where it takes part.
                 let mut keys = Vec::with_capacity(window_h * window_w);

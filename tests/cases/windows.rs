@@ -3,8 +3,7 @@
 use visual_attention::host::Gpu;
 use visual_attention::{
     Border, Nchw, Relative, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers,
-    SasaStemOptions, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
-    reference, wgpu,
+    SasaStemOptions, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, reference, wgpu,
 };
 
 use super::{Case, Outputs, Problem, Values, floats, run};
@@ -201,7 +200,10 @@ pub(super) fn sasa_stem(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Output
     let [embeddings, _] = case.input("emb_a")?.axes("emb_a")?;
     let (heads, mixtures, window) = (case.integer("heads")?, case.integer("mixtures")?, size(case, "kernel")?);
     if inputs != shape.channels || size(case, "stride")? != Size::new(1, 1) {
-        let reason = format!("{inputs} columns of `in.wq`, {} channels of `in.x`, stride {}", shape.channels, case.attrs["stride"]);
+        let reason = format!(
+            "{inputs} columns of `in.wq`, {} channels of `in.x`, stride {}",
+            shape.channels, case.attrs["stride"]
+        );
         return Err(Problem::Malformed(reason));
     }
     let options = SasaStemOptions {
@@ -241,14 +243,7 @@ pub(super) fn sasa_stem(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Output
         Ok(vec![("y", floats(gpu, &y, element, len)?)])
     });
     let on_gpu = on_gpu.transpose()?;
-    let y = reference::sasa_stem(
-        shape,
-        &options,
-        &x.wide(),
-        &projections.wide(),
-        &row.wide(),
-        &column.wide(),
-        &mix.wide(),
-    );
+    let y =
+        reference::sasa_stem(shape, &options, &x.wide(), &projections.wide(), &row.wide(), &column.wide(), &mix.wide());
     Ok((on_gpu, vec![("y", y)]))
 }
