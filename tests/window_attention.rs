@@ -236,6 +236,8 @@ fn corners_match_reference() {
         (Nchw::new(1, 8, 1, 70), WindowAttentionOptions { window: Size::new(1, 15), ..base }),
         (Nchw::new(1, 8, 70, 1), WindowAttentionOptions { window: Size::new(15, 1), ..base }),
         (Nchw::new(1, 8, 40, 9), WindowAttentionOptions { stride: Size::new(7, 2), ..base }),
+        (Nchw::new(2, 8, 40, 9), WindowAttentionOptions { stride: Size::new(2, 9), ..base }),
+        (Nchw::new(1, 8, 40, 9), WindowAttentionOptions { stride: Size::new(1_000_000, u32::MAX), ..base }),
         (Nchw::new(1, 8, 30, 9), WindowAttentionOptions { stride: Size::new(6, 1), dilation: Size::new(4, 2), ..base }),
     ];
     for (seed, (shape, options)) in (1000..).zip(cases) {
@@ -416,6 +418,15 @@ fn refuses_what_has_no_meaning() {
     );
     refused(
         WindowAttentionOptions { relative: Relative::None, window: Size::new(201, 201), depth: 64, ..base },
+        &["rounds", "32768"],
+    );
+    refused(
+        WindowAttentionOptions {
+            relative: Relative::Bias,
+            window: Size::new(u32::MAX, u32::MAX),
+            heads: 1 << 24,
+            ..base
+        },
         &["rounds", "32768"],
     );
 

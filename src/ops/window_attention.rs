@@ -185,8 +185,9 @@ impl WindowAttentionOptions {
             Relative::WholeChannel => self.channels() / 2,
             Relative::None => 0,
             Relative::Bias => {
-                let side = |k: u32| 2 * u64::from(k) - 1;
-                return [u64::from(self.heads) * side(self.window.height) * side(self.window.width), 0];
+                let side = |k: u32| (2 * u64::from(k)).saturating_sub(1);
+                let entries = side(self.window.height).saturating_mul(side(self.window.width));
+                return [entries.saturating_mul(self.heads.into()), 0];
             }
         };
         [self.window.height, self.window.width].map(|k| u64::from(half) * u64::from(k))
@@ -258,8 +259,10 @@ impl WindowAttentionOptions {
         pipeline::finite(op, "scale", self.scale)?;
         let (rows, width) = (u64::from(self.rows()), u64::from(self.window.width));
         let (depth, sums) = (u64::from(self.depth), u64::from(self.depth.min(self.length())));
-        let rounds = width * (rows.div_ceil(u64::from(4 * self.blocks())) * (depth + sums + 1) + depth)
-            + u64::from(self.window.height) * depth;
+        // The largest extents leave `u64`, and are refused all the same.
+        let rounds = width
+            .saturating_mul(rows.div_ceil(u64::from(4 * self.blocks())) * (depth + sums + 1) + depth)
+            .saturating_add(u64::from(self.window.height) * depth);
         if rounds > MAX_ROUNDS {
             let limit = "loop rounds of one query (about kh/4 * kw * depth)";
             return Err(Error::LimitExceeded { op, limit, needed: rounds, given: MAX_ROUNDS });
@@ -290,7 +293,7 @@ impl WindowAttentionOptions {
                     needed: format!("at most {extent}, the image's extent, with Border::Shift"),
                 });
             }
-            let needed = u64::from(extent) + u64::from(self.rows().max(window) + 12) * u64::from(dilation);
+            let needed = u64::from(extent) + (u64::from(self.rows().max(window)) + 12) * u64::from(dilation);
             if needed > MAX_EXTENT {
                 return Err(Error::LimitExceeded { op, limit: parameter, needed, given: MAX_EXTENT });
             }
@@ -298,15 +301,21 @@ impl WindowAttentionOptions {
         Ok(())
     }
 
+    /// Rows of keys from one query of an invocation to the next, in steps of the dilation; `None` where the windows have no row
+    /// in common, so that an invocation has one query alone.
+    fn step(&self) -> Option<u32> {
+        let step = self.stride.height / gcd(self.dilation.height, self.stride.height);
+        (step < self.window.height).then_some(step)
+    }
+
     /// Distance of queries whose windows have rows of keys in common, in rows of the output.
     fn classes(&self) -> u32 {
-        self.dilation.height / gcd(self.dilation.height, self.stride.height)
+        self.step().map_or(u32::MAX, |_| self.dilation.height / gcd(self.dilation.height, self.stride.height))
     }
 
     /// Rows of keys that the queries of one invocation look at, together.
     fn rows(&self) -> u32 {
-        let step = self.stride.height / gcd(self.dilation.height, self.stride.height);
-        self.window.height.saturating_add((QUERIES - 1).saturating_mul(step))
+        self.window.height.saturating_add((QUERIES - 1).saturating_mul(self.step().unwrap_or(0)))
     }
 
     /// The size of the kernel's blocks, in 4 keys: the fewest loads for these rows.
@@ -331,7 +340,8 @@ impl WindowAttentionOptions {
             Relative::None | Relative::Bias => 2,
         };
         let depth = u64::from(self.depth);
-        let parameters = self.tables().iter().sum::<u64>();
+        let [rows, columns] = self.tables();
+        let parameters = rows.saturating_add(columns);
         let inputs =
             2u64.saturating_mul(shape.elements().unwrap_or(u64::MAX)).saturating_add(queries.saturating_mul(depth));
         Cost {
@@ -352,7 +362,7 @@ const fn gcd(a: u32, b: u32) -> u32 {
 /// its window weights the values there (Stand-Alone Self-Attention, Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3).
 /// [`WindowAttentionOptions`] holds the formula's variants. No neighbourhood is ever unfolded: memory is inputs and outputs.
 ///
-/// The windows are those of SASA and, with [`Border::Shift`], of NATTEN: one around each query. HaloNet's attention is covered
+/// The windows are those of SASA and, with [`Border::Shift`], of NATTEN: one around each query. `HaloNet`'s attention is covered
 /// for blocks of one pixel; larger blocks share one window among their queries, and Swin's windows don't move with the query
 /// at all: neither is a stride of this operator, and neither is covered.
 ///
