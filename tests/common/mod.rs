@@ -6,7 +6,7 @@ mod random;
 
 pub(crate) use gate::{
     Precision, assert_exact, assert_within_gate, assert_within_gate_and_room, check_exact, check_gate,
-    log_sum_exp_room, softmax_room,
+    check_gate_and_room, log_sum_exp_room, softmax_room,
 };
 pub(crate) use gpu::{Output, TestGpu, gpu, rounded};
 pub(crate) use random::Random;
