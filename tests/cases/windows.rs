@@ -247,3 +247,30 @@ pub(super) fn sasa_stem(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Output
         reference::sasa_stem(shape, &options, &x.wide(), &projections.wide(), &row.wide(), &column.wide(), &mix.wide());
     Ok((on_gpu, vec![("y", y)]))
 }
+
+/// Attributes that make no sense are reported, whatever they are; nothing panics.
+#[test]
+fn strange_attributes_are_reported() {
+    let directory = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"));
+    for name in [
+        "window_attention__mask_rel_h2_k7_small",
+        "window_attention__shift_rpb_h2_k3_dil2_natten",
+        "window_attention__zero_norel_k3_stride2",
+        "sasa_layer__liqi_h4_k3",
+        "sasa_stem__leader_k4",
+    ] {
+        let path = directory.join(format!("{name}.safetensors"));
+        let intact = Case::load(&path).unwrap();
+        let names: Vec<String> = intact.attrs.as_object().unwrap().keys().cloned().collect();
+        for attribute in &names {
+            for value in ["null", "0", "2", "-1", "1e300", "4294967295", "4294967296", "\"x\"", "[3]", "[3, 5]", "[]"] {
+                let mut case = Case::load(&path).unwrap();
+                case.attrs[attribute.as_str()] = serde_json::from_str(value).unwrap();
+                let same = case.attrs[attribute.as_str()] == intact.attrs[attribute.as_str()];
+                let outcome = case.check(None);
+                let passed = outcome.is_ok_and(|report| report.failures.is_empty());
+                assert!(!passed || same || attribute == "scale", "{name}: {attribute} = {value}");
+            }
+        }
+    }
+}
