@@ -15,10 +15,15 @@ mod global_pool;
 mod heat_overlay;
 mod largest_component;
 mod normalize;
+mod pointwise_conv;
 mod resize;
+mod sasa_layer;
+mod sasa_stem;
 mod scse;
 mod squeeze_excite;
 mod threshold;
+mod window_attention;
+mod window_pool;
 
 use common::Bench;
 
@@ -41,5 +46,10 @@ fn main() {
     cbam::bench(&mut bench);
     scse::bench(&mut bench);
     eca::bench(&mut bench);
+    pointwise_conv::bench(&mut bench);
+    sasa_layer::bench(&mut bench);
+    sasa_stem::bench(&mut bench);
+    window_attention::bench(&mut bench);
+    window_pool::bench(&mut bench);
     bench.finish();
 }

@@ -11,6 +11,20 @@
 //! | [`CropResize`] | [`crop_resize`](shaders::CROP_RESIZE) | [`reference::crop_resize`] | AG-CNN, Sec. III-B |
 //! | [`HeatOverlay`] | [`heat_overlay`](shaders::HEAT_OVERLAY), [`heat_overlay_texture`](shaders::HEAT_OVERLAY_TEXTURE) | [`reference::heat_overlay`] | |
 //! | [`AttendedRegion`] | [`attended_region_runs`](shaders::ATTENDED_REGION_RUNS) and the above | [`reference::attended_region`] | AG-CNN, Eqs. 3 and 4, Sec. III |
+//! | [`GlobalPool`] | [`global_pool`](shaders::GLOBAL_POOL) | [`reference::global_mean`], [`reference::global_max`] | Squeeze-and-Excitation, arXiv:1709.01507, Eq. 2 |
+//! | [`Dense`] | [`dense`](shaders::DENSE) | [`reference::dense`] | arXiv:1709.01507, Eq. 3; AG-CNN, Fig. 2 |
+//! | [`ChannelScale`] | [`channel_scale`](shaders::CHANNEL_SCALE) | [`reference::channel_scale`] | arXiv:1709.01507, Eq. 4 |
+//! | [`SqueezeExcite`] | the three above | [`reference::squeeze_excite`] | arXiv:1709.01507, Eqs. 2-4; CBAM, Eq. 2 |
+//! | [`BiSeNetAttention`] | the three above | [`reference::bisenet`] | BiSeNet, arXiv:1808.00897, Fig. 2 |
+//! | [`SpatialGate`] | [`spatial_squeeze`](shaders::SPATIAL_SQUEEZE), [`spatial_conv`](shaders::SPATIAL_CONV), `channel_scale` | [`reference::spatial_gate`] | CBAM, arXiv:1807.06521, Eq. 3 |
+//! | [`Cbam`] | the above | [`reference::cbam`] | CBAM, Eq. 1 |
+//! | [`ScSe`] | the above | [`reference::scse`] | scSE, arXiv:1803.02579 |
+//! | [`Eca`] | `global_pool`, `channel_scale` | [`reference::eca`] | ECA, arXiv:1910.03151, Eq. 6 |
+//! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_weights`](shaders::WINDOW_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143 |
+//! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
+//! | [`SasaLayer`] | `pointwise_conv`, `window_attention` | [`reference::sasa_layer`] | arXiv:1906.05909, Sec. 3.1 |
+//! | [`SasaStem`] | `pointwise_conv`, [`stem_mixture`](shaders::STEM_MIXTURE), [`stem_attention`](shaders::STEM_ATTENTION) | [`reference::sasa_stem`] | arXiv:1906.05909, Sec. 3.2 |
+//! | [`WindowPool`] | [`window_pool`](shaders::WINDOW_POOL) | [`reference::window_pool`] | arXiv:1906.05909, Sec. 3.3 |
 //!
 //! # How an operator is used
 //!
@@ -35,7 +49,7 @@
 //!
 //! # Features
 //!
-//! `host` (default): [`host`], and wgpu's native backends. Without it the crate has no blocking call and compiles for the web.
+//! `host` (default): [`host`], and wgpu's native backends. Without it the crate has no blocking call and no thread.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -70,10 +84,18 @@ pub use ops::global_pool::{GlobalPool, GlobalPoolBuffers, Squeeze};
 pub use ops::heat_overlay::{HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture};
 pub use ops::largest_component::{Connectivity, LabelBuffers, LargestComponent, LargestComponentBuffers};
 pub use ops::normalize::{Normalization, Normalize, NormalizeBuffers};
+pub use ops::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 pub use ops::resize::{Resize, ResizeBuffers};
+pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
+pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions};
 pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule};
+pub use ops::window_attention::{
+    Border, Query, Relative, RelativeTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
+    WindowWeightsBuffers,
+};
+pub use ops::window_pool::{Pooling, WindowPool, WindowPoolBuffers};
 pub use pipeline::{Dispatch, Step};
 pub use resample::Sampling;
 pub use shape::{Nchw, Nhw, Size};

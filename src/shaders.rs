@@ -19,14 +19,19 @@ pub struct Shader {
     pub params: &'static [Member],
 }
 
-/// What the aliases `Element` (as stored), `Real` (as computed) and `Bits` (as bits) stand for. `Scalar` is one element as
-/// stored, and `lane_sum`, `lane_max` and `lane_first` reduce a load to one number.
+/// What the aliases `Element` (as stored), `Real` (as computed), `Bits` (as bits) and `Inner` (as stored between the kernels
+/// of one operator), and the constant `LENGTH` stand for. `Scalar` is one element as stored, and `lane_sum`, `lane_max` and
+/// `lane_first` reduce a load to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// Scalar type of the tensors that vary.
     pub element: Element,
     /// Elements for each load: 1, or 4 as a vector.
     pub lanes: u32,
+    /// Scalar type of what passes from one kernel of an operator to the next; `element` where nothing does.
+    pub inner: Element,
+    /// Length of the private arrays of one invocation, which overrides can't set; 0 where there are none.
+    pub length: u32,
 }
 
 /// A member of a kernel's `Params`, as the host lays it out.
@@ -42,13 +47,19 @@ pub struct Member {
 
 impl Variant {
     /// One 32-bit float at a time.
-    pub const F32: Self = Self { element: Element::F32, lanes: 1 };
+    pub const F32: Self = Self::new(Element::F32, 1);
     /// One 16-bit float at a time.
-    pub const F16: Self = Self { element: Element::F16, lanes: 1 };
+    pub const F16: Self = Self::new(Element::F16, 1);
     /// Four 32-bit floats at a time.
-    pub const F32X4: Self = Self { element: Element::F32, lanes: 4 };
+    pub const F32X4: Self = Self::new(Element::F32, 4);
     /// Four 16-bit floats at a time.
-    pub const F16X4: Self = Self { element: Element::F16, lanes: 4 };
+    pub const F16X4: Self = Self::new(Element::F16, 4);
+
+    /// `lanes` elements for each load, and neither an inner type of its own nor private arrays.
+    #[must_use]
+    pub const fn new(element: Element, lanes: u32) -> Self {
+        Self { element, lanes, inner: element, length: 0 }
+    }
 }
 
 impl Shader {
@@ -67,8 +78,11 @@ impl Shader {
             1 => ("v", "v", "v"),
             _ => ("(v.x + v.y) + (v.z + v.w)", "max(max(v.x, v.y), max(v.z, v.w))", "v.x"),
         };
+        let inner = vector(variant.inner.wgsl());
+        let length = if variant.length > 0 { format!("const LENGTH = {}u; ", variant.length) } else { String::new() };
         format!(
             "{enable}alias Scalar = {scalar}; alias Element = {element}; alias Real = {real}; alias Bits = {bits}; \
+             alias Inner = {inner}; {length}\
              fn lane_sum(v: Real) -> f32 {{ return {sum}; }} fn lane_max(v: Bits) -> u32 {{ return {max}; }} \
              fn lane_first(v: Real) -> f32 {{ return {first}; }} {wgsl}",
             wgsl = self.wgsl
@@ -180,6 +194,21 @@ macro_rules! shader {
 const PLAIN: &[Variant] = &[Variant::F32];
 const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
+/// Tensors of f32 or f16, the latter with f16 or f32 between the kernels of a layer.
+const INNER: &[Variant] = &[Variant::F32, Variant::F16, Variant { inner: Element::F32, ..Variant::F16 }];
+/// The same, f32 between the kernels.
+const STEM: &[Variant] = &[Variant::F32, Variant { inner: Element::F32, ..Variant::F16 }];
+/// The same for every length of [`WindowAttention`](crate::WindowAttention)'s private array.
+const LENGTHS: &[Variant] = &{
+    let lengths = ops::window_attention::LENGTHS;
+    let mut variants = [Variant::F32; 9];
+    let mut index = 0;
+    while index < variants.len() {
+        variants[index] = Variant { length: lengths[index / 3], ..INNER[index % 3] };
+        index += 1;
+    }
+    variants
+};
 
 /// [`AttendedRegion`](crate::AttendedRegion), from the map to the mask's bits.
 pub const ATTENDED_REGION_RUNS: Shader = shader!(
@@ -265,6 +294,18 @@ pub const THRESHOLD_HISTOGRAM: Shader =
     shader!("threshold_histogram", PLAIN, ops::threshold::HistogramParams, "sampled_map", "bilinear", "exceeds");
 /// [`Threshold`](crate::Threshold) by Otsu's method, level.
 pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, ops::threshold::OtsuParams);
+/// [`PointwiseConv`](crate::PointwiseConv).
+pub const POINTWISE_CONV: Shader = shader!("pointwise_conv", INNER, ops::pointwise_conv::Params);
+/// [`SasaStem`](crate::SasaStem).
+pub const STEM_ATTENTION: Shader = shader!("stem_attention", STEM, ops::sasa_stem::Params);
+/// [`SasaStem`](crate::SasaStem), the mixture of its values.
+pub const STEM_MIXTURE: Shader = shader!("stem_mixture", ELEMENTS, ops::sasa_stem::MixtureParams);
+/// [`WindowAttention`](crate::WindowAttention).
+pub const WINDOW_ATTENTION: Shader = shader!("window_attention", LENGTHS, ops::window_attention::Params, "window");
+/// [`WindowPool`](crate::WindowPool).
+pub const WINDOW_POOL: Shader = shader!("window_pool", ELEMENTS, ops::window_pool::Params, "ordered");
+/// [`WindowAttention`](crate::WindowAttention), the weights of chosen queries.
+pub const WINDOW_WEIGHTS: Shader = shader!("window_weights", INNER, ops::window_attention::WeightsParams, "window");
 
 /// Every kernel, by name.
 pub const ALL: &[Shader] = &[
@@ -288,12 +329,18 @@ pub const ALL: &[Shader] = &[
     LARGEST_COMPONENT_TILES,
     NORMALIZE,
     NORMALIZE_RANGE,
+    POINTWISE_CONV,
     RESIZE,
     SPATIAL_CONV,
     SPATIAL_SQUEEZE,
+    STEM_ATTENTION,
+    STEM_MIXTURE,
     THRESHOLD,
     THRESHOLD_HISTOGRAM,
     THRESHOLD_OTSU,
+    WINDOW_ATTENTION,
+    WINDOW_POOL,
+    WINDOW_WEIGHTS,
 ];
 
 #[cfg(test)]

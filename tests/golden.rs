@@ -43,3 +43,8 @@ fn attention() {
 fn gates() {
     run(&["bisenet_arm", "bisenet_ffm", "cbam", "cbam_channel", "cbam_spatial", "se_residual", "squeeze_excite"]);
 }
+
+#[test]
+fn windows() {
+    run(&["sasa_layer", "sasa_stem", "window_attention"]);
+}

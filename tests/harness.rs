@@ -61,3 +61,15 @@ fn an_unwritten_output_never_passes() {
     let output = gpu.output(5, 2);
     assert!(gpu.floats(&output, visual_attention::Element::F16).iter().all(|value| value.is_nan()));
 }
+
+#[test]
+fn room_is_small_and_no_room_for_nan() {
+    let room = common::softmax_room(49, 1.0);
+    assert!(room < 4e-6, "{room}");
+    assert!(common::log_sum_exp_room(49) < 4e-6);
+    let gate = |actual: &[f32]| check_gate_with_room(actual, &[0.5], &[0.5], Precision::F32, room);
+    assert!(gate(&[0.500_001]).is_ok());
+    assert!(gate(&[0.500_01]).is_err());
+    assert!(gate(&[f32::NAN]).is_err());
+    assert!(gate(&[]).is_err());
+}

@@ -86,6 +86,12 @@ impl Bench {
         }
     }
 
+    /// The median of a row that was measured.
+    pub(crate) fn median(&self, operator: &str, case: &str, version: &str) -> Option<Duration> {
+        let row = self.rows.iter().find(|row| row.operator == operator && row.case == case && row.version == version);
+        row.map(|row| row.time)
+    }
+
     /// Prints the table.
     pub(crate) fn finish(self) {
         self.criterion.final_summary();

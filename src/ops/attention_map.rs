@@ -81,7 +81,7 @@ impl AttentionMap {
                 &Build {
                     op: OP,
                     shader: &shaders::ATTENTION_MAP,
-                    variant: Variant { element, lanes },
+                    variant: Variant::new(element, lanes),
                     constants: &constants,
                     workgroup: [pixels, channels, 1],
                     workgroup_bytes: pixels * channels * lanes * 4,

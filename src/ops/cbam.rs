@@ -124,7 +124,7 @@ impl SpatialGate {
         let build = Build {
             op,
             shader: &shaders::SPATIAL_CONV,
-            variant: Variant { element, lanes: 1 },
+            variant: Variant::new(element, 1),
             constants: &[],
             workgroup: [TILE, TILE, 1],
             workgroup_bytes: 0,
@@ -452,7 +452,7 @@ impl SpatialSqueeze {
                 &Build {
                     op,
                     shader: &shaders::SPATIAL_SQUEEZE,
-                    variant: Variant { element, lanes },
+                    variant: Variant::new(element, lanes),
                     constants: &[
                         ("PIXELS", f64::from(pixels)),
                         ("CHANNELS", f64::from(channels)),

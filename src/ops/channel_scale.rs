@@ -275,7 +275,7 @@ impl Scale {
                 &Build {
                     op,
                     shader: &shaders::CHANNEL_SCALE,
-                    variant: Variant { element, lanes },
+                    variant: Variant::new(element, lanes),
                     constants: &[
                         ("PIXELS", f64::from(pixels)),
                         ("PLANES", f64::from(planes)),

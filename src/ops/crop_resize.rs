@@ -69,7 +69,7 @@ impl CropResize {
             &Build {
                 op: OP,
                 shader: &shaders::CROP_RESIZE,
-                variant: Variant { element, lanes: 1 },
+                variant: Variant::new(element, 1),
                 constants: &constants,
                 workgroup: pipeline::TILE,
                 workgroup_bytes: 0,

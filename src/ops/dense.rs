@@ -287,7 +287,7 @@ impl Layer {
                 &Build {
                     op,
                     shader: &shaders::DENSE,
-                    variant: Variant { element, lanes },
+                    variant: Variant::new(element, lanes),
                     constants: &[
                         ("INPUTS", f64::from(inputs)),
                         ("ROWS", f64::from(rows)),

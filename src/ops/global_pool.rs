@@ -275,7 +275,7 @@ impl Pool {
         element: Element,
     ) -> Result<Self, Error> {
         let kernels = |lanes| -> Result<_, Error> {
-            let variant = Variant { element, lanes };
+            let variant = Variant::new(element, lanes);
             Ok([kernel(op, device, squeeze, variant, 0)?, kernel(op, device, squeeze, variant, 1)?])
         };
         Ok(Self { op, element, kernels: [kernels(1)?, kernels(4)?] })

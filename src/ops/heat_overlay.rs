@@ -86,7 +86,7 @@ impl HeatOverlay {
                 &Build {
                     op: OP,
                     shader,
-                    variant: Variant { element, lanes: 1 },
+                    variant: Variant::new(element, 1),
                     constants: &[],
                     workgroup: pipeline::TILE,
                     workgroup_bytes: 0,

@@ -49,7 +49,7 @@ impl Resize {
             &Build {
                 op: OP,
                 shader: &shaders::RESIZE,
-                variant: Variant { element, lanes: 1 },
+                variant: Variant::new(element, 1),
                 constants: &[],
                 workgroup: pipeline::TILE,
                 workgroup_bytes: 0,

@@ -17,10 +17,15 @@ mod global_pool;
 mod heat_overlay;
 mod largest_component;
 mod normalize;
+mod pointwise_conv;
 mod resize;
+mod sasa_layer;
+mod sasa_stem;
 mod scse;
 mod squeeze_excite;
 mod threshold;
+mod window_attention;
+mod window_pool;
 
 pub use attended_region::{AttendedRegions, attended_region};
 pub use attention_map::attention_map;
@@ -35,10 +40,15 @@ pub use global_pool::{global_max, global_mean};
 pub use heat_overlay::heat_overlay;
 pub use largest_component::{Components, largest_component};
 pub use normalize::normalize;
+pub use pointwise_conv::pointwise_conv;
 pub use resize::resize;
+pub use sasa_layer::sasa_layer;
+pub use sasa_stem::sasa_stem;
 pub use scse::scse;
 pub use squeeze_excite::{Excitation, squeeze_excite};
 pub use threshold::{otsu_level, threshold};
+pub use window_attention::{WindowAttentionResult, window_attention};
+pub use window_pool::window_pool;
 
 /// A number of any size in the float type of a reference.
 pub(crate) fn real<T: num_traits::Float>(value: f64) -> T {

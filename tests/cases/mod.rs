@@ -4,6 +4,7 @@
 
 mod attention;
 mod gates;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -88,6 +89,9 @@ fn operator(op: &str) -> Option<Run> {
         "largest_component" => attention::largest_component,
         "se_residual" => gates::se_residual,
         "squeeze_excite" => gates::squeeze_excite,
+        "sasa_layer" => windows::sasa_layer,
+        "sasa_stem" => windows::sasa_stem,
+        "window_attention" => windows::window_attention,
         _ => return None,
     })
 }
@@ -179,6 +183,10 @@ impl Case {
             return Err(Problem::Malformed("it expects no output".into()));
         }
         let half = self.needs_f16();
+        // The rounding of a logit is multiplied by its size.
+        let large_logits = reference.iter().any(|(output, values)| {
+            *output == "log_sum_exp" && values.iter().any(|value| value.is_finite() && value.abs() > 20.0)
+        });
         let mut report = Report {
             gpu: on_gpu.as_ref().map(|_| 0.0),
             reference: 0.0,
@@ -187,7 +195,10 @@ impl Case {
             gradients: self.tensors.keys().filter(|name| name.starts_with("grad.")).count(),
         };
         for (name, expected) in expected {
-            let gate = Gate::new(&self.op, name, expected, half);
+            let mut gate = Gate::new(&self.op, name, expected, half);
+            if large_logits {
+                gate.absolute = gate.absolute.max(gate.absolute / 4e-6 * 1e-5);
+            }
             if gate.absolute > 0.0 {
                 report.gate = report.gate.min(gate.absolute);
             }
@@ -223,7 +234,7 @@ impl Values {
         Err(Problem::Malformed(format!("`in.{name}` is {:?}, needs {shape:?}", self.shape)))
     }
 
-    fn axes<const N: usize>(&self, name: &str) -> Result<[u32; N], Problem> {
+    pub(crate) fn axes<const N: usize>(&self, name: &str) -> Result<[u32; N], Problem> {
         let axes: Option<Vec<u32>> = self.shape.iter().map(|&axis| u32::try_from(axis).ok()).collect();
         let axes = axes.and_then(|axes| <[u32; N]>::try_from(axes).ok());
         axes.ok_or_else(|| Problem::Malformed(format!("`in.{name}` is {:?}, needs {N} axes", self.shape)))

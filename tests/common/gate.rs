@@ -67,6 +67,20 @@ pub(crate) fn check_gate(actual: &[f32], exact: &[f64], baseline: &[f32], precis
     check(actual, exact, baseline, precision, 0.0)
 }
 
+/// What WGSL lets an adapter do to a softmax over `entries` logits that weights numbers up to `largest`: `exp(-x)` to 3 + 2x ULP
+/// and a division to 2.5 ULP. The mean of x, weighted as the numbers are, is at most the softmax's entropy, so at most
+/// `ln(entries)`; the sum that is divided by has the same error once more.
+pub(crate) fn softmax_room(entries: u64, largest: f64) -> f64 {
+    (2.0 * (3.0 + 2.0 * (entries as f64).ln()) + 2.5) * f64::from(f32::EPSILON) * largest
+}
+
+/// The same for the logarithm of a softmax's sum: WGSL's `log` is good to 2^-21 near 1, and to 3 ULP elsewhere.
+pub(crate) fn log_sum_exp_room(entries: u64) -> f64 {
+    let sum = 3.0 + 2.0 * (entries as f64).ln();
+    let log = (3.0 * (entries as f64).ln()).max(4.0);
+    (sum + log) * f64::from(f32::EPSILON)
+}
+
 fn check(actual: &[f32], exact: &[f64], baseline: &[f32], precision: Precision, room: f64) -> Result<(), String> {
     if actual.len() != exact.len() || baseline.len() != exact.len() {
         return Err(format!("{} elements, expected {} (baseline {})", actual.len(), exact.len(), baseline.len()));
@@ -132,6 +146,21 @@ pub(crate) fn assert_within_gate_of_exp(
     what: impl std::fmt::Display,
 ) {
     if let Err(message) = check_gate_with_room(actual, exact, baseline, precision, EXP_ROOM * scale) {
+        panic!("{what}: {message}");
+    }
+}
+
+/// [`check_gate_with_room`] of a tensor.
+#[track_caller]
+pub(crate) fn assert_within_gate_with_room(
+    actual: &[f32],
+    exact: &[f64],
+    baseline: &[f32],
+    precision: Precision,
+    room: f64,
+    what: impl std::fmt::Display,
+) {
+    if let Err(message) = check_gate_with_room(actual, exact, baseline, precision, room) {
         panic!("{what}: {message}");
     }
 }

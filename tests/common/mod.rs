@@ -5,8 +5,8 @@ mod gpu;
 mod random;
 
 pub(crate) use gate::{
-    Precision, assert_exact, assert_within_gate, assert_within_gate_of_exp, check_exact, check_gate,
-    check_gate_with_room,
+    Precision, assert_exact, assert_within_gate, assert_within_gate_of_exp, assert_within_gate_with_room, check_exact,
+    check_gate, check_gate_with_room, log_sum_exp_room, softmax_room,
 };
 pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with, rounded};
 pub(crate) use random::Random;

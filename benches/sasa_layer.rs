@@ -1,0 +1,37 @@
+use visual_attention::{
+    Element, Nchw, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, WindowAttentionOptions, reference,
+};
+
+use crate::common::{Bench, assert_close, noise};
+
+pub(crate) fn bench(bench: &mut Bench) {
+    // The second and third stage of the paper's ResNet-50.
+    for shape in [Nchw::new(1, 128, 28, 28), Nchw::new(1, 256, 14, 14)] {
+        let depth = shape.channels / 8;
+        let options =
+            SasaLayerOptions { inputs: shape.channels, groups: 1, attention: WindowAttentionOptions::new(8, depth, 7) };
+        let values = noise(shape.elements().expect("small"));
+        // Small, so that the softmax is not one-hot.
+        let small = |len: u64| -> Vec<f32> { noise(len).iter().map(|number| number * 0.1).collect() };
+        let weights = small(3 * u64::from(shape.channels * shape.channels));
+        let table = small(u64::from(depth) / 2 * 7);
+        let x = bench.gpu.upload("x", &values).expect("x");
+        let projections = bench.gpu.upload("projections", &weights).expect("projections");
+        let tables = bench.gpu.upload("tables", &table).expect("tables");
+        let y = bench.gpu.buffer("y", values.len() as u64 * 4).expect("y");
+        let operator = SasaLayer::new(&bench.gpu.device, options, Element::F32).expect("operator");
+        let buffers = SasaLayerBuffers {
+            x: x.slice(..),
+            projections: projections.slice(..),
+            tables: RelativeTables::Factorised { row: tables.slice(..), column: tables.slice(..) },
+            y: y.slice(..),
+        };
+        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
+        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let what = format!("k7 {shape}");
+        let tables = RelativeTables::Factorised { row: table.as_slice(), column: table.as_slice() };
+        let expected = reference::sasa_layer(shape, &options, &values, &weights, tables);
+        assert_close(&what, &bench.gpu.read::<f32>(y.slice(..)).expect("y"), &expected);
+        bench.measure("sasa_layer", &what, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+    }
+}

@@ -1,0 +1,325 @@
+// Windowed attention: softmax attention of every query pixel to the keys of its own window, for each head.
+//
+//   score(a, b) = scale * q . k(a, b)  [+ relative_scale * q . (row(a) + column(b))]  [+ relative_scale * bias(g, dr, dc)]
+//   y           = sum over (a, b) of softmax(score)(a, b) * v(a, b)
+//
+// Source    Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143, for `shift` and the bias table
+// Host      src/ops/window_attention.rs        Reference  src/reference/window_attention.rs
+// Shapes    q, k, v [n, g*d, h, w] -> y [n, g*d, ho, wo], log_sum_exp [n, g, ho, wo] f32, dense
+//           row [d/2 or c/2, kh], column [d/2 or c/2, kw]; or bias [g, 2kh-1, 2kw-1] in the place of row
+// Grid      x: ceil(wo / 8), y: ceil(tiles / 8) for each chunk of LENGTH channels, z: one head of one image;
+//           one invocation for four queries
+// Numerics  online softmax in f32, rescaled once a block; a NaN or +infinite logit gives NaN, a row without keys zeros
+// Needs     f16 variants: SHADER_F16
+//
+// On software adapters and on GPUs alike the time goes into loads. The four queries of an invocation are in one column, as
+// many rows apart as it takes to look at the same rows of keys (stride and dilation decide), so a block of 4 * BLOCKS keys in
+// a column is loaded once for all four, and lanes side by side read pixels side by side. Vectors hold the four queries.
+// Longer sums than LENGTH cost more in private memory than it costs to compute the logits again for every chunk of channels.
+
+// 0 none, 1 row and column tables, 2 bias table: `Relative` in the host.
+override RELATIVE: u32 = 0u;
+// A block is so many times 4 keys: 1 to 3.
+override BLOCKS: u32 = 2u;
+
+struct Params {
+    origin_x: u32,
+    origin_y: u32,
+    q_base: u32,
+    k_base: u32,
+    v_base: u32,
+    y_base: u32,
+    log_sum_exp_base: u32,
+    with_log_sum_exp: u32,
+    // The first plane of the dispatch, counting heads through the batch.
+    plane: u32,
+    heads: u32,
+    depth: u32,
+    height: i32,
+    width: i32,
+    out_height: u32,
+    out_width: u32,
+    window_height: i32,
+    window_width: i32,
+    dilation_height: i32,
+    dilation_width: i32,
+    stride_height: i32,
+    stride_width: i32,
+    // Rows of queries that share rows of keys are `classes` apart; a class takes so many invocations in each column.
+    classes: u32,
+    tiles: u32,
+    // Workgroups on y for each chunk of channels.
+    chunk_groups: u32,
+    // 0 zero, 1 mask, 2 shift: `Border` in the host.
+    border: u32,
+    // 1: the tables count the channels of all heads, the first half of them by row.
+    whole_channel: u32,
+    scale: f32,
+    relative_scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<Inner>;
+@group(0) @binding(2) var<storage, read> k: array<Inner>;
+@group(0) @binding(3) var<storage, read> v: array<Inner>;
+@group(0) @binding(4) var<storage, read> row_table: array<Element>;
+@group(0) @binding(5) var<storage, read> column_table: array<Element>;
+@group(0) @binding(6) var<storage, read_write> y: array<Element>;
+@group(0) @binding(7) var<storage, read_write> log_sum_exp: array<f32>;
+
+// The longest window that the row table may have.
+const ROWS = 31u;
+// The lowest number: a key that is left out. Its weight is set to zero whatever `exp` makes of it.
+const NONE = -3.4028234e38;
+
+// Four keys one below the other.
+struct Keys {
+    address: vec4<u32>,
+    inside: vec4<bool>,
+}
+
+fn keys(first: i32, column: i32) -> Keys {
+    let row = first + vec4<i32>(0, 1, 2, 3) * params.dilation_height;
+    let inside = (row >= vec4<i32>(0)) & (row < vec4<i32>(params.height)) & vec4<bool>(column >= 0 && column < params.width);
+    let near = clamp(row, vec4<i32>(0), vec4<i32>(params.height - 1));
+    return Keys(vec4<u32>(near * params.width + clamp(column, 0, params.width - 1)), inside);
+}
+
+fn key(plane: u32, at: Keys) -> vec4<f32> {
+    let i = at.address + plane;
+    return select(vec4<f32>(0.0), vec4<f32>(f32(k[i.x]), f32(k[i.y]), f32(k[i.z]), f32(k[i.w])), at.inside);
+}
+
+fn value(plane: u32, at: Keys) -> vec4<f32> {
+    let i = at.address + plane;
+    return select(vec4<f32>(0.0), vec4<f32>(f32(v[i.x]), f32(v[i.y]), f32(v[i.z]), f32(v[i.w])), at.inside);
+}
+
+fn query(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(f32(q[at.x]), f32(q[at.y]), f32(q[at.z]), f32(q[at.w]));
+}
+
+// Columns are keys, rows are queries, here and below.
+fn products(channel: vec4<f32>, at: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(channel * at.x, channel * at.y, channel * at.z, channel * at.w);
+}
+
+// Whether a row of keys belongs to the window of each query; `entry` is its number there.
+fn used(entry: vec4<i32>) -> vec4<bool> {
+    return vec4<u32>(entry) < vec4<u32>(u32(params.window_height));
+}
+
+// A value outside a query's window must not reach it, not even as 0 * NaN.
+fn weighted(weight: mat4x4<f32>, at: vec4<f32>, entry: vec4<i32>) -> vec4<f32> {
+    let none = vec4<f32>(0.0);
+    return select(none, weight[0] * at.x, used(entry)) + select(none, weight[1] * at.y, used(entry + 1))
+        + select(none, weight[2] * at.z, used(entry + 2)) + select(none, weight[3] * at.w, used(entry + 3));
+}
+
+fn not_finite(logit: vec4<f32>) -> vec4<bool> {
+    let bits = bitcast<vec4<u32>>(logit);
+    return ((bits & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u)) | (bits == vec4<u32>(0x7f800000u));
+}
+
+var<private> poisoned: vec4<bool>;
+var<private> row_terms: array<vec4<f32>, ROWS>;
+
+// The logit of one key for each query, NONE where it takes no part.
+fn logit(dot: vec4<f32>, column_term: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> vec4<f32> {
+    var score = params.scale * dot;
+    if RELATIVE == 1u {
+        let e = clamp(entry, vec4<i32>(0), vec4<i32>(params.window_height - 1));
+        let row_term = vec4<f32>(row_terms[e.x].x, row_terms[e.y].y, row_terms[e.z].z, row_terms[e.w].w);
+        score += params.relative_scale * (row_term + column_term);
+    }
+    if RELATIVE == 2u {
+        let a = clamp(entry, vec4<i32>(0), vec4<i32>(params.window_height - 1));
+        let e = vec4<u32>(bias + a * (2 * params.window_width - 1));
+        score += params.relative_scale
+            * vec4<f32>(f32(row_table[e.x]), f32(row_table[e.y]), f32(row_table[e.z]), f32(row_table[e.w]));
+    }
+    let part = used(entry) & vec4<bool>(params.border != 1u || inside);
+    let bad = part & not_finite(score);
+    poisoned = poisoned | bad;
+    return select(vec4<f32>(NONE), max(score, vec4<f32>(NONE)), part & !bad);
+}
+
+fn logits(
+    dots: mat4x4<f32>, column_term: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: vec4<bool>,
+) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        logit(dots[0], column_term, bias, entry, inside.x), logit(dots[1], column_term, bias, entry + 1, inside.y),
+        logit(dots[2], column_term, bias, entry + 2, inside.z), logit(dots[3], column_term, bias, entry + 3, inside.w),
+    );
+}
+
+fn largest_of(scores: mat4x4<f32>) -> vec4<f32> {
+    return max(max(scores[0], scores[1]), max(scores[2], scores[3]));
+}
+
+fn weight(score: vec4<f32>, largest: vec4<f32>) -> vec4<f32> {
+    return select(exp(score - largest), vec4<f32>(0.0), score == vec4<f32>(NONE));
+}
+
+fn weights(scores: mat4x4<f32>, largest: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        weight(scores[0], largest), weight(scores[1], largest), weight(scores[2], largest), weight(scores[3], largest),
+    );
+}
+
+@compute @workgroup_size(8, 8)
+fn window_attention(
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
+) {
+    let out_column = (params.origin_x + group.x) * 8u + local.x;
+    let tile = (params.origin_y + group.y) % params.chunk_groups * 8u + local.y;
+    let chunk = (params.origin_y + group.y) / params.chunk_groups * LENGTH;
+    let class_index = tile / params.tiles;
+    let first_query = tile % params.tiles * 4u;
+    if out_column >= params.out_width || class_index >= params.classes {
+        return;
+    }
+    let queries = (params.out_height - class_index + params.classes - 1u) / params.classes;
+    if first_query >= queries {
+        return;
+    }
+    // Beyond the last query there are copies of it, which are not written.
+    let out_row = class_index + min(vec4<u32>(first_query) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(queries - 1u)) * params.classes;
+    let row = vec4<i32>(out_row) * params.stride_height;
+    let column = i32(out_column) * params.stride_width;
+    let axis_x = window_axis(row.x, params.height, params.window_height, params.dilation_height);
+    let axis_y = window_axis(row.y, params.height, params.window_height, params.dilation_height);
+    let axis_z = window_axis(row.z, params.height, params.window_height, params.dilation_height);
+    let axis_w = window_axis(row.w, params.height, params.window_height, params.dilation_height);
+    let across = window_axis(column, params.width, params.window_width, params.dilation_width);
+    // Rows of keys are numbered from the first query's first; a query's entry 0 is its `start`.
+    let start = (vec4<i32>(axis_x.first, axis_y.first, axis_z.first, axis_w.first) - axis_x.first) / params.dilation_height;
+    let rows = start.w + params.window_height;
+
+    let pixels = u32(params.height * params.width);
+    let first_channel = group.z * params.depth;
+    let head = (params.plane + group.z) % params.heads;
+    // The channels that this invocation sums up.
+    let first_sum = first_channel + chunk;
+    let sums = min(params.depth - chunk, LENGTH);
+
+    let query_address = vec4<u32>(row * params.width + column) + params.q_base + first_channel * pixels;
+    // It starts as zeros.
+    var sum: array<vec4<f32>, LENGTH>;
+
+    // The tables' rows for this head, and how many of its channels go by row.
+    let half = select(params.depth, params.heads * params.depth, params.whole_channel == 1u) / 2u;
+    let first_row = select(0u, head * params.depth, params.whole_channel == 1u);
+    let by_row = min(max(half, first_row) - first_row, params.depth);
+    if RELATIVE == 1u {
+        for (var a = 0u; a < u32(params.window_height); a += 1u) {
+            var term = vec4<f32>(0.0);
+            for (var c = 0u; c < by_row; c += 1u) {
+                term += query(query_address + c * pixels) * f32(row_table[(first_row + c) * u32(params.window_height) + a]);
+            }
+            row_terms[a] = term;
+        }
+    }
+    // The bias of entry (a, b) is at `bias + a * (2kw - 1) + b`.
+    let bias_rows = i32(head) * (2 * params.window_height - 1) + vec4<i32>(axis_x.offset, axis_y.offset, axis_z.offset, axis_w.offset);
+    let bias_first = bias_rows * (2 * params.window_width - 1) + across.offset;
+
+    var largest = vec4<f32>(NONE);
+    var total = vec4<f32>(0.0);
+    poisoned = vec4<bool>(false);
+
+    for (var b = 0; b < params.window_width; b += 1) {
+        let key_column = across.first + b * params.dilation_width;
+        var column_term = vec4<f32>(0.0);
+        if RELATIVE == 1u {
+            for (var c = by_row; c < params.depth; c += 1u) {
+                column_term += query(query_address + c * pixels) * f32(column_table[(first_row + c - half) * u32(params.window_width) + u32(b)]);
+            }
+        }
+        for (var e = 0; e < rows; e += i32(4u * BLOCKS)) {
+            let entry0 = e - start;
+            let entry1 = entry0 + 4;
+            let entry2 = entry0 + 8;
+            let first = axis_x.first + e * params.dilation_height;
+            let at0 = keys(first, key_column);
+            let at1 = keys(first + 4 * params.dilation_height, key_column);
+            let at2 = keys(first + 8 * params.dilation_height, key_column);
+            var score0 = mat4x4<f32>();
+            var score1 = mat4x4<f32>();
+            var score2 = mat4x4<f32>();
+            var c = 0u;
+            loop {
+                let plane = params.k_base + (first_channel + c) * pixels;
+                let channel = query(query_address + c * pixels);
+                score0 += products(channel, key(plane, at0));
+                if BLOCKS > 1u { score1 += products(channel, key(plane, at1)); }
+                if BLOCKS > 2u { score2 += products(channel, key(plane, at2)); }
+                continuing { c += 1u; break if c >= params.depth; }
+            }
+
+            let bias = bias_first + b;
+            let before = largest;
+            score0 = logits(score0, column_term, bias, entry0, at0.inside);
+            largest = max(largest, largest_of(score0));
+            if BLOCKS > 1u {
+                score1 = logits(score1, column_term, bias, entry1, at1.inside);
+                largest = max(largest, largest_of(score1));
+            }
+            if BLOCKS > 2u {
+                score2 = logits(score2, column_term, bias, entry2, at2.inside);
+                largest = max(largest, largest_of(score2));
+            }
+            let kept = exp(before - largest);
+            score0 = weights(score0, largest);
+            total = total * kept + score0[0] + score0[1] + score0[2] + score0[3];
+            if BLOCKS > 1u {
+                score1 = weights(score1, largest);
+                total += score1[0] + score1[1] + score1[2] + score1[3];
+            }
+            if BLOCKS > 2u {
+                score2 = weights(score2, largest);
+                total += score2[0] + score2[1] + score2[2] + score2[3];
+            }
+
+            c = 0u;
+            loop {
+                let plane = params.v_base + (first_sum + c) * pixels;
+                var term = sum[c] * kept + weighted(score0, value(plane, at0), entry0);
+                if BLOCKS > 1u { term += weighted(score1, value(plane, at1), entry1); }
+                if BLOCKS > 2u { term += weighted(score2, value(plane, at2), entry2); }
+                sum[c] = term;
+                continuing { c += 1u; break if c >= sums; }
+            }
+        }
+    }
+
+    let nan = vec4<u32>(0x7fc00000u);
+    let empty = (total == vec4<f32>(0.0)) & !poisoned;
+    let written = vec4<u32>(first_query) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(queries);
+    let out_pixels = params.out_height * params.out_width;
+    let out = out_row * params.out_width + out_column;
+    {
+        var c = 0u;
+        loop {
+            let mean = select(sum[c] / total, vec4<f32>(0.0), empty);
+            let result = bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(mean), nan, poisoned));
+            let i = params.y_base + (first_sum + c) * out_pixels + out;
+            y[i.x] = Element(result.x);
+            if written.y { y[i.y] = Element(result.y); }
+            if written.z { y[i.z] = Element(result.z); }
+            if written.w { y[i.w] = Element(result.w); }
+            continuing { c += 1u; break if c >= sums; }
+        }
+    }
+    if params.with_log_sum_exp == 1u && chunk == 0u {
+        var bits = bitcast<vec4<u32>>(largest + log(total));
+        bits = select(select(bits, vec4<u32>(0xff800000u), empty), nan, poisoned);
+        let result = bitcast<vec4<f32>>(bits);
+        let i = params.log_sum_exp_base + group.z * out_pixels + out;
+        log_sum_exp[i.x] = result.x;
+        if written.y { log_sum_exp[i.y] = result.y; }
+        if written.z { log_sum_exp[i.z] = result.z; }
+        if written.w { log_sum_exp[i.w] = result.w; }
+    }
+}

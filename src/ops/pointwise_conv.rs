@@ -1,0 +1,243 @@
+//! Pointwise convolutions: 1x1 projections of every pixel's channels.
+
+use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::shaders::{self, Variant, params};
+use crate::{Cost, Dispatch, Element, Error, Nchw};
+
+const OP: &str = "pointwise_conv";
+/// Pixels of a workgroup.
+const PIXELS: u64 = 256;
+/// Outputs of one invocation.
+const OUTPUTS: u32 = 8;
+/// Outputs of one run.
+const MAX_STACK: u32 = 3;
+/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
+const MAX_ROUNDS: u32 = 1 << 15;
+
+params!(Params {
+    origin_x: u32,
+    origin_y: u32,
+    x_base: u32,
+    y0_base: u32,
+    y1_base: u32,
+    y2_base: u32,
+    pixels: u32,
+    inputs: u32,
+    outputs: u32,
+    groups: u32,
+    group_inputs: u32,
+    group_outputs: u32,
+    tiles: u32,
+});
+
+/// What a [`PointwiseConv`] computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PointwiseConvOptions {
+    /// Channels of `x`.
+    pub inputs: u32,
+    /// Channels of each output.
+    pub outputs: u32,
+    /// Groups of channels that don't see each other; 1 is dense. Divides inputs and outputs.
+    pub groups: u32,
+    /// Stacked matrices, each with an output tensor of its own: 1 to 3. Queries, keys and values are 3.
+    pub stack: u32,
+    /// Whether there is a bias.
+    pub bias: bool,
+}
+
+impl PointwiseConvOptions {
+    /// One dense matrix without bias.
+    #[must_use]
+    pub const fn new(inputs: u32, outputs: u32) -> Self {
+        Self { inputs, outputs, groups: 1, stack: 1, bias: false }
+    }
+
+    pub(crate) fn weights(&self) -> u64 {
+        // Of 34 bits and 32: it fits.
+        let rows = u64::from(self.stack) * u64::from(self.outputs);
+        rows.saturating_mul(u64::from(self.inputs / self.groups.max(1)))
+    }
+
+    fn biases(&self) -> u64 {
+        if self.bias { u64::from(self.stack) * u64::from(self.outputs) } else { 0 }
+    }
+
+    pub(crate) fn check(&self, op: &'static str) -> Result<(), Error> {
+        let refuse =
+            |parameter, given: String, needed: String| Err(Error::InvalidParameter { op, parameter, given, needed });
+        if !(1..=MAX_STACK).contains(&self.stack) {
+            return refuse("stack", self.stack.to_string(), format!("1 to {MAX_STACK}"));
+        }
+        for (parameter, channels) in [("inputs", self.inputs), ("outputs", self.outputs)] {
+            if channels == 0 {
+                return refuse(parameter, "0".into(), "at least 1".into());
+            }
+            if channels.checked_rem(self.groups) != Some(0) {
+                return refuse("groups", self.groups.to_string(), format!("a divisor of {parameter}, {channels}"));
+            }
+        }
+        let rounds = self.inputs / self.groups;
+        if rounds > MAX_ROUNDS {
+            let limit = "input channels of a group";
+            return Err(Error::LimitExceeded { op, limit, needed: rounds.into(), given: MAX_ROUNDS.into() });
+        }
+        Ok(())
+    }
+}
+
+/// Pointwise convolution `x [n, inputs, h, w] -> y [n, outputs, h, w]`, dense or grouped, for up to three stacked matrices in one
+/// dispatch: the projections to queries, keys and values of arXiv:1906.05909, Sec. 3.1, read `x` once.
+///
+/// Kernel `shaders/pointwise_conv.wgsl`; reference [`reference::pointwise_conv`](crate::reference::pointwise_conv).
+#[derive(Clone, Debug)]
+pub struct PointwiseConv {
+    op: &'static str,
+    options: PointwiseConvOptions,
+    element: Element,
+    inner: Element,
+    kernel: Kernel,
+}
+
+/// Tensors of a [`PointwiseConv`], of its element type; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct PointwiseConvBuffers<'a> {
+    /// In: `[n, inputs, h, w]`.
+    pub x: wgpu::BufferSlice<'a>,
+    /// In: `[stack, outputs, inputs/groups]`.
+    pub weights: wgpu::BufferSlice<'a>,
+    /// In, where the options have a bias: `[stack, outputs]`.
+    pub bias: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, outputs, h, w]` for each of the stack, the rest being absent.
+    pub y: [Option<wgpu::BufferSlice<'a>>; 3],
+}
+
+impl PointwiseConv {
+    /// Compiles the kernel for tensors of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] where the groups don't divide the channels, or for more than 3 stacked matrices;
+    /// [`Error::LimitExceeded`] beyond 32,768 input channels to a group; [`Error::MissingFeature`] for f16 on a device
+    /// without it.
+    pub fn new(device: &wgpu::Device, options: PointwiseConvOptions, element: Element) -> Result<Self, Error> {
+        Self::with_inner(OP, device, options, element, element)
+    }
+
+    /// As [`Self::new`], with outputs of type `inner` and errors in the name of `op`.
+    pub(crate) fn with_inner(
+        op: &'static str,
+        device: &wgpu::Device,
+        options: PointwiseConvOptions,
+        element: Element,
+        inner: Element,
+    ) -> Result<Self, Error> {
+        options.check(op)?;
+        let kernel = Kernel::new(
+            device,
+            &Build {
+                op,
+                shader: &shaders::POINTWISE_CONV,
+                variant: Variant { inner, ..Variant::new(element, 1) },
+                constants: &[("BIAS", f64::from(u8::from(options.bias)))],
+                workgroup: [64, 1, 1],
+                workgroup_bytes: 0,
+                storage: &[Access::Read, Access::Read, Access::Read, Access::Write, Access::Write, Access::Write],
+                texture: false,
+            },
+        )?;
+        Ok(Self { op, options, element, inner, kernel })
+    }
+
+    /// Checks the buffers against the shape of `x` and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidShape`] where `x` has other channels than the options; [`Error::InvalidParameter`] where the bias or an
+    /// output is missing or one too many; [`Error::LimitExceeded`] where one image exceeds a binding of the device; and what
+    /// every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping input.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        buffers: PointwiseConvBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let (op, options) = (self.op, &self.options);
+        pipeline::check_elements(op, "x", shape)?;
+        if shape.channels != options.inputs {
+            let needed = format!("{} channels", options.inputs);
+            return Err(Error::InvalidShape { op, binding: "x", given: shape.to_string(), needed });
+        }
+        pipeline::check_elements(op, "y", Nchw { channels: options.outputs, ..shape })?;
+        let said = |there: bool| if there { "there" } else { "absent" };
+        let mut expected = vec![("bias", options.bias, buffers.bias.is_some())];
+        for (stack, (name, y)) in (0..).zip(["y[0]", "y[1]", "y[2]"].into_iter().zip(buffers.y)) {
+            expected.push((name, stack < options.stack, y.is_some()));
+        }
+        if let Some(&(parameter, needed, given)) = expected.iter().find(|(_, needed, given)| needed != given) {
+            let needed = format!("it {}, as its options say", said(needed));
+            return Err(Error::InvalidParameter { op, parameter, given: said(given).into(), needed });
+        }
+        if shape.is_empty() {
+            return Ok(Dispatch::default());
+        }
+        let pixels = shape.size().pixels();
+        let (unit, out_unit) = (u64::from(options.inputs) * pixels, u64::from(options.outputs) * pixels);
+        let (bytes, inner) = (self.element.bytes(), self.inner.bytes());
+        let [y0, y1, y2] = buffers.y;
+        let tensors = [
+            Tensor::read("x", buffers.x, unit, bytes),
+            Tensor::read_whole("weights", buffers.weights, options.weights(), bytes),
+            Tensor::read_whole_if("bias", buffers.bias, options.biases(), bytes),
+            Tensor::write_if("y[0]", y0, out_unit, inner),
+            Tensor::write_if("y[1]", y1, out_unit, inner),
+            Tensor::write_if("y[2]", y2, out_unit, inner),
+        ];
+        pipeline::check(op, device, shape.batch, &tensors)?;
+        pipeline::to_u32(op, "elements of an image", unit.max(out_unit))?;
+        let group_outputs = options.outputs / options.groups;
+        let tiles = group_outputs.div_ceil(OUTPUTS);
+        let rows = u64::from(options.stack) * u64::from(options.groups) * u64::from(tiles);
+        let groups =
+            [pipeline::to_u32(op, "pixels", pixels.div_ceil(PIXELS))?, pipeline::to_u32(op, "tiles of outputs", rows)?];
+        let pixels = pipeline::to_u32(op, "pixels", pixels)?;
+        let steps = self.kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            x_base: bases[0],
+            y0_base: bases[3],
+            y1_base: bases[4],
+            y2_base: bases[5],
+            pixels,
+            inputs: options.inputs,
+            outputs: options.outputs,
+            groups: options.groups,
+            group_inputs: options.inputs / options.groups,
+            group_outputs,
+            tiles,
+        })?;
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run moves and computes: `x` and the weights read once, the outputs written once, a multiply-add for each
+    /// weight at each pixel. Parameters are weights and bias.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw) -> Cost {
+        self.options.cost(shape, self.element, self.inner)
+    }
+}
+
+impl PointwiseConvOptions {
+    /// As [`PointwiseConv::cost`], without a device.
+    pub(crate) fn cost(&self, shape: Nchw, element: Element, inner: Element) -> Cost {
+        let pixels = shape.plane().elements().unwrap_or(u64::MAX);
+        let parameters = self.weights().saturating_add(self.biases());
+        let outputs = pixels.saturating_mul(u64::from(self.stack) * u64::from(self.outputs));
+        let inputs = pixels.saturating_mul(self.inputs.into()).saturating_add(parameters);
+        let rounds = self.inputs / self.groups.max(1);
+        Cost {
+            bytes: inputs.saturating_mul(element.bytes()).saturating_add(outputs.saturating_mul(inner.bytes())),
+            flops: outputs.saturating_mul(2 * u64::from(rounds) + u64::from(self.bias)),
+            parameters,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The attention layer that stands in for a convolution: projections, then windowed attention.
+
+use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
+use super::window_attention::{RelativeTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions};
+use crate::pipeline::{self, Tensor};
+use crate::{Cost, Dispatch, Element, Error, Nchw};
+
+const OP: &str = "sasa_layer";
+
+/// What a [`SasaLayer`] computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SasaLayerOptions {
+    /// Channels of `x`.
+    pub inputs: u32,
+    /// Groups of channels that the projections keep apart; 1, as in the paper, is dense.
+    pub groups: u32,
+    /// The attention; its channels are those of the output.
+    pub attention: WindowAttentionOptions,
+}
+
+impl SasaLayerOptions {
+    /// The three projections, stacked.
+    #[must_use]
+    pub const fn projections(&self) -> PointwiseConvOptions {
+        PointwiseConvOptions {
+            inputs: self.inputs,
+            outputs: self.attention.channels(),
+            groups: self.groups,
+            stack: 3,
+            bias: false,
+        }
+    }
+}
+
+/// Stand-alone self-attention layer `x [n, inputs, h, w] -> y [n, heads*d, ho, wo]`: 1x1 projections to queries, keys and values,
+/// in one dispatch, and [`WindowAttention`] between them, in the same recording (Ramachandran et al. 2019, arXiv:1906.05909,
+/// Sec. 3.1). For the paper's downsampling blocks, [`WindowPool`](crate::WindowPool) with 2x2 averages follows.
+///
+/// Kernels `shaders/pointwise_conv.wgsl` and `shaders/window_attention.wgsl`; reference
+/// [`reference::sasa_layer`](crate::reference::sasa_layer).
+#[derive(Clone, Debug)]
+pub struct SasaLayer {
+    options: SasaLayerOptions,
+    element: Element,
+    projections: PointwiseConv,
+    attention: WindowAttention,
+}
+
+/// Tensors of a [`SasaLayer`], of its element type; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct SasaLayerBuffers<'a> {
+    /// In: `[n, inputs, h, w]`.
+    pub x: wgpu::BufferSlice<'a>,
+    /// In: `[3, heads*d, inputs/groups]`, the matrices of queries, keys and values.
+    pub projections: wgpu::BufferSlice<'a>,
+    /// In: the tables of the options' relative term.
+    pub tables: RelativeTables<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, heads*d, ho, wo]`.
+    pub y: wgpu::BufferSlice<'a>,
+}
+
+impl SasaLayer {
+    /// Compiles the kernels for tensors of type `element`. Between them there is f32, whatever the element type.
+    ///
+    /// # Errors
+    ///
+    /// As [`WindowAttention::new`] and [`PointwiseConv::new`].
+    pub fn new(device: &wgpu::Device, options: SasaLayerOptions, element: Element) -> Result<Self, Error> {
+        options.attention.check_options(OP)?;
+        let projections = PointwiseConv::with_inner(OP, device, options.projections(), element, Element::F32)?;
+        let attention = WindowAttention::with_inner(OP, device, options.attention, element, Element::F32)?;
+        Ok(Self { options, element, projections, attention })
+    }
+
+    /// Checks the buffers against the shape of `x` and binds them. Queries, keys and values are scratch of
+    /// `3 * n * heads*d * h * w` f32, kept by the dispatch.
+    ///
+    /// # Errors
+    ///
+    /// As [`WindowAttention::bind`] and [`PointwiseConv::bind`].
+    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: SasaLayerBuffers<'_>) -> Result<Dispatch, Error> {
+        pipeline::check_elements(OP, "x", shape)?;
+        self.options.check(shape)?;
+        let attention = &self.options.attention;
+        let projected = Nchw { channels: attention.channels(), ..shape };
+        pipeline::check_elements(OP, "y", projected)?;
+        if shape.is_empty() {
+            return Ok(Dispatch::default());
+        }
+        // Before the scratch is created, so that a caller's mistake comes before any call to wgpu.
+        let bytes = self.element.bytes();
+        let out = u64::from(projected.channels).saturating_mul(attention.output(shape.size()).pixels());
+        let tables = self.attention.tables(buffers.tables)?;
+        let mut tensors = vec![
+            Tensor::read("x", buffers.x, u64::from(shape.channels) * shape.size().pixels(), bytes),
+            Tensor::read_whole("projections", buffers.projections, self.options.projections().weights(), bytes),
+            Tensor::write("y", buffers.y, out, bytes),
+        ];
+        tensors.extend(tables);
+        pipeline::check(OP, device, shape.batch, &tensors)?;
+
+        let scratch = |label| {
+            let elements = projected.elements().unwrap_or(u64::MAX);
+            pipeline::scratch(OP, device, label, elements.saturating_mul(Element::F32.bytes()))
+        };
+        let (q, k, v) = (scratch("sasa_layer q")?, scratch("sasa_layer k")?, scratch("sasa_layer v")?);
+        let mut dispatch = self.projections.bind(
+            device,
+            shape,
+            PointwiseConvBuffers {
+                x: buffers.x,
+                weights: buffers.projections,
+                bias: None,
+                y: [Some(q.slice(..)), Some(k.slice(..)), Some(v.slice(..))],
+            },
+        )?;
+        dispatch.extend(self.attention.bind(
+            device,
+            projected,
+            WindowAttentionBuffers {
+                q: q.slice(..),
+                k: k.slice(..),
+                v: v.slice(..),
+                tables: buffers.tables,
+                y: buffers.y,
+                log_sum_exp: None,
+            },
+        )?);
+        Ok(dispatch)
+    }
+
+    /// What one run moves and computes: the sum over its kernels, queries, keys and values written and read in between.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw) -> Cost {
+        self.options.cost(shape, self.element)
+    }
+}
+
+impl SasaLayerOptions {
+    /// Checks the options and that they fit an `x` of this shape, as [`SasaLayer::new`] and [`SasaLayer::bind`] do: for a machine
+    /// without a device, since the reference takes them as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub fn check(&self, shape: Nchw) -> Result<(), Error> {
+        self.attention.check_options(OP)?;
+        self.projections().check(OP)?;
+        if shape.channels != self.inputs {
+            let needed = format!("{} channels", self.inputs);
+            return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
+        }
+        self.attention.check_shape(OP, Nchw { channels: self.attention.channels(), ..shape })
+    }
+
+    /// As [`SasaLayer::cost`], without a device.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw, element: Element) -> Cost {
+        let projected = Nchw { channels: self.attention.channels(), ..shape };
+        self.projections().cost(shape, element, Element::F32) + self.attention.cost(projected, element, Element::F32)
+    }
+}

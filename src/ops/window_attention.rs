@@ -1,0 +1,699 @@
+//! Windowed attention: every query attends to the keys around it.
+
+use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::shaders::{self, Variant, params};
+use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
+
+const OP: &str = "window_attention";
+/// Invocations of a workgroup on each axis.
+const GROUP: u32 = 8;
+/// Queries of one invocation, in a column.
+const QUERIES: u32 = 4;
+/// Lengths of the private array that the kernel is compiled for: the first that holds a head, or the last in several chunks.
+/// Longer ones take software drivers seconds to compile, and GPUs the room for other invocations.
+pub(crate) const LENGTHS: [u32; 3] = [8, 16, 32];
+const MAX_DEPTH: u32 = 128;
+/// The kernel's row terms, `ROWS` in WGSL.
+const MAX_ROWS: u32 = 31;
+/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
+const MAX_ROUNDS: u64 = 1 << 15;
+/// The kernels compute positions in 32-bit integers with a sign.
+const MAX_EXTENT: u64 = 1 << 30;
+
+params!(Params {
+    origin_x: u32,
+    origin_y: u32,
+    q_base: u32,
+    k_base: u32,
+    v_base: u32,
+    y_base: u32,
+    log_sum_exp_base: u32,
+    with_log_sum_exp: u32,
+    plane: u32,
+    heads: u32,
+    depth: u32,
+    height: i32,
+    width: i32,
+    out_height: u32,
+    out_width: u32,
+    window_height: i32,
+    window_width: i32,
+    dilation_height: i32,
+    dilation_width: i32,
+    stride_height: i32,
+    stride_width: i32,
+    classes: u32,
+    tiles: u32,
+    chunk_groups: u32,
+    border: u32,
+    whole_channel: u32,
+    scale: f32,
+    relative_scale: f32,
+});
+
+params!(WeightsParams {
+    origin: u32,
+    weights_base: u32,
+    queries_base: u32,
+    heads: u32,
+    depth: u32,
+    height: i32,
+    width: i32,
+    window_height: i32,
+    window_width: i32,
+    dilation_height: i32,
+    dilation_width: i32,
+    border: u32,
+    whole_channel: u32,
+    scale: f32,
+    relative_scale: f32,
+});
+
+/// What a window does at the border of the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Border {
+    /// Keys and values outside the image are zero vectors that take part in the softmax, as padding makes them.
+    Zero,
+    /// Keys outside the image are left out.
+    Mask,
+    /// The window moves to stay inside (NATTEN), among the pixels that its dilation reaches. Needs stride 1 and
+    /// `window * dilation` no larger than the image.
+    Shift,
+}
+
+impl Border {
+    const fn code(self) -> u32 {
+        match self {
+            Self::Zero => 0,
+            Self::Mask => 1,
+            Self::Shift => 2,
+        }
+    }
+}
+
+/// The term of a logit that depends on where the key is, seen from the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Relative {
+    /// There is none.
+    None,
+    /// `q . E`, E being a row embedding for the first half of each head's channels and a column embedding for the second, the
+    /// same for all heads (arXiv:1906.05909, Eq. 3). Needs an even depth.
+    PerHead,
+    /// `q . E` with a row embedding for the first half of all channels and a column embedding for the second: public
+    /// implementations of the same paper. Needs an even number of channels.
+    WholeChannel,
+    /// A bias for each head and offset in window steps.
+    Bias,
+}
+
+/// The tensors of a [`Relative`] term: buffers for the operator, slices of numbers for the reference. Entry 0 of a window is
+/// its first row or column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RelativeTables<T> {
+    /// Of [`Relative::None`].
+    None,
+    /// Of [`Relative::PerHead`] and [`Relative::WholeChannel`].
+    Factorised {
+        /// `[d/2, kh]`, or `[heads*d/2, kh]` for the whole channel.
+        row: T,
+        /// `[d/2, kw]`, or `[heads*d/2, kw]` for the whole channel.
+        column: T,
+    },
+    /// Of [`Relative::Bias`]: `[heads, 2kh-1, 2kw-1]`, its middle being the bias of the query's own pixel.
+    Bias(T),
+}
+
+/// What a [`WindowAttention`] computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowAttentionOptions {
+    /// Heads; channels `g*d .. (g+1)*d` belong to head `g`.
+    pub heads: u32,
+    /// Channels of a head, `d`: 1 to 128.
+    pub depth: u32,
+    /// Keys of a window, `kh` x `kw`, both odd.
+    pub window: Size,
+    /// Pixels from one key of a window to the next.
+    pub dilation: Size,
+    /// Pixels from one query to the next: query `(i, j)` is at pixel `(i * stride.height, j * stride.width)`.
+    pub stride: Size,
+    /// What happens where a window leaves the image.
+    pub border: Border,
+    /// The term for the relative position.
+    pub relative: Relative,
+    /// What the product of query and key is multiplied by: 1 in arXiv:1906.05909, `1/sqrt(d)` elsewhere.
+    pub scale: f32,
+    /// Whether `scale` multiplies the relative term as well.
+    pub scale_relative: bool,
+}
+
+impl WindowAttentionOptions {
+    /// Square windows of `k` x `k` keys as in arXiv:1906.05909: zero padding, row and column embeddings, scale 1.
+    #[must_use]
+    pub const fn new(heads: u32, depth: u32, k: u32) -> Self {
+        Self {
+            heads,
+            depth,
+            window: Size::new(k, k),
+            dilation: Size::new(1, 1),
+            stride: Size::new(1, 1),
+            border: Border::Zero,
+            relative: Relative::PerHead,
+            scale: 1.0,
+            scale_relative: true,
+        }
+    }
+
+    /// Extent of the output for an input of this extent: `ho x wo`, one for each query.
+    #[must_use]
+    pub const fn output(&self, input: Size) -> Size {
+        const fn queries(extent: u32, stride: u32) -> u32 {
+            if stride == 0 { 0 } else { extent.div_ceil(stride) }
+        }
+        Size::new(queries(input.height, self.stride.height), queries(input.width, self.stride.width))
+    }
+
+    /// Channels of queries, keys, values and output: `heads * d`.
+    #[must_use]
+    pub const fn channels(&self) -> u32 {
+        self.heads.saturating_mul(self.depth)
+    }
+
+    /// Elements of the relative term's tables: rows and columns, or the bias table alone.
+    fn tables(&self) -> [u64; 2] {
+        let half = match self.relative {
+            Relative::PerHead => self.depth / 2,
+            Relative::WholeChannel => self.channels() / 2,
+            Relative::None => 0,
+            Relative::Bias => {
+                let side = |k: u32| (2 * u64::from(k)).saturating_sub(1);
+                let entries = side(self.window.height).saturating_mul(side(self.window.width));
+                return [entries.saturating_mul(self.heads.into()), 0];
+            }
+        };
+        [self.window.height, self.window.width].map(|k| u64::from(half) * u64::from(k))
+    }
+
+    /// Checks the options, and that they fit queries, keys and values of this shape, as [`WindowAttention::new`] and
+    /// [`WindowAttention::bind`] do: for a machine without a device, since the reference takes them as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub fn check(&self, shape: Nchw) -> Result<(), Error> {
+        self.check_options(OP)?;
+        self.check_shape(OP, shape)
+    }
+
+    /// Everything that can be said without an image.
+    pub(crate) fn check_options(&self, op: &'static str) -> Result<(), Error> {
+        let refuse =
+            |parameter, given: String, needed: String| Err(Error::InvalidParameter { op, parameter, given, needed });
+        if self.heads == 0 {
+            return refuse("heads", "0".into(), "at least 1".into());
+        }
+        if self.depth == 0 || self.depth > MAX_DEPTH {
+            return refuse("depth", self.depth.to_string(), format!("1 to {MAX_DEPTH}"));
+        }
+        if self.heads.checked_mul(self.depth).is_none() {
+            return refuse(
+                "heads",
+                self.heads.to_string(),
+                format!("at most {} heads of depth {}", u32::MAX / self.depth, self.depth),
+            );
+        }
+        for (parameter, k) in [("window.height", self.window.height), ("window.width", self.window.width)] {
+            if k % 2 == 0 {
+                return refuse(parameter, k.to_string(), "an odd number".into());
+            }
+        }
+        for (parameter, value) in [
+            ("dilation.height", self.dilation.height),
+            ("dilation.width", self.dilation.width),
+            ("stride.height", self.stride.height),
+            ("stride.width", self.stride.width),
+        ] {
+            if value == 0 {
+                return refuse(parameter, "0".into(), "at least 1".into());
+            }
+        }
+        if self.border == Border::Shift && self.stride != Size::new(1, 1) {
+            return refuse("stride", self.stride.to_string(), "[1, 1] with Border::Shift".into());
+        }
+        match self.relative {
+            Relative::PerHead if self.depth % 2 == 1 => {
+                return refuse("depth", self.depth.to_string(), "an even number for Relative::PerHead".into());
+            }
+            Relative::WholeChannel if self.channels() % 2 == 1 => {
+                let given = format!("{} x {}", self.heads, self.depth);
+                return refuse("heads x depth", given, "an even number of channels for Relative::WholeChannel".into());
+            }
+            _ => {}
+        }
+        if matches!(self.relative, Relative::PerHead | Relative::WholeChannel) && self.window.height > MAX_ROWS {
+            return refuse(
+                "window.height",
+                self.window.height.to_string(),
+                format!("at most {MAX_ROWS} with a row table"),
+            );
+        }
+        pipeline::finite(op, "scale", self.scale)?;
+        let (rows, width) = (u64::from(self.rows()), u64::from(self.window.width));
+        let (depth, sums) = (u64::from(self.depth), u64::from(self.depth.min(self.length())));
+        // The largest extents leave `u64`, and are refused all the same.
+        let rounds = width
+            .saturating_mul(rows.div_ceil(u64::from(4 * self.blocks())) * (depth + sums + 1) + depth)
+            .saturating_add(u64::from(self.window.height) * depth);
+        if rounds > MAX_ROUNDS {
+            let limit = "loop rounds of one query (about kh/4 * kw * depth)";
+            return Err(Error::LimitExceeded { op, limit, needed: rounds, given: MAX_ROUNDS });
+        }
+        Ok(())
+    }
+
+    /// Everything that depends on the image too.
+    pub(crate) fn check_shape(&self, op: &'static str, shape: Nchw) -> Result<(), Error> {
+        if shape.channels != self.channels() {
+            return Err(Error::InvalidShape {
+                op,
+                binding: "q",
+                given: shape.to_string(),
+                needed: format!("{} channels: {} heads of depth {}", self.channels(), self.heads, self.depth),
+            });
+        }
+        for (parameter, window, dilation, extent) in [
+            ("window.height * dilation.height", self.window.height, self.dilation.height, shape.height),
+            ("window.width * dilation.width", self.window.width, self.dilation.width, shape.width),
+        ] {
+            let span = u64::from(window) * u64::from(dilation);
+            if self.border == Border::Shift && span > u64::from(extent) {
+                return Err(Error::InvalidParameter {
+                    op,
+                    parameter,
+                    given: span.to_string(),
+                    needed: format!("at most {extent}, the image's extent, with Border::Shift"),
+                });
+            }
+            let needed = u64::from(extent) + (u64::from(self.rows().max(window)) + 12) * u64::from(dilation);
+            if needed > MAX_EXTENT {
+                return Err(Error::LimitExceeded { op, limit: parameter, needed, given: MAX_EXTENT });
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows of keys from one query of an invocation to the next, in steps of the dilation; `None` where the windows have no row
+    /// in common, so that an invocation has one query alone.
+    fn step(&self) -> Option<u32> {
+        let step = self.stride.height / gcd(self.dilation.height, self.stride.height);
+        (step < self.window.height).then_some(step)
+    }
+
+    /// Distance of queries whose windows have rows of keys in common, in rows of the output.
+    fn classes(&self) -> u32 {
+        self.step().map_or(u32::MAX, |_| self.dilation.height / gcd(self.dilation.height, self.stride.height))
+    }
+
+    /// Rows of keys that the queries of one invocation look at, together.
+    fn rows(&self) -> u32 {
+        self.window.height.saturating_add((QUERIES - 1).saturating_mul(self.step().unwrap_or(0)))
+    }
+
+    /// The size of the kernel's blocks, in 4 keys: the fewest loads for these rows.
+    fn blocks(&self) -> u32 {
+        let rows = self.rows();
+        // A block costs a load for each of its keys, and a pass over the sums.
+        (1..=3).min_by_key(|blocks| u64::from(rows.div_ceil(4 * blocks)) * u64::from(8 * blocks + 3)).unwrap_or(1)
+    }
+
+    /// Channels that one invocation sums up.
+    fn length(&self) -> u32 {
+        LENGTHS.into_iter().find(|&length| length >= self.depth).unwrap_or(LENGTHS[LENGTHS.len() - 1])
+    }
+
+    /// See [`WindowAttention::cost`].
+    pub(crate) fn cost(&self, shape: Nchw, element: Element, inner: Element) -> Cost {
+        let out = self.output(shape.size()).pixels();
+        let queries = u64::from(shape.batch).saturating_mul(self.heads.into()).saturating_mul(out);
+        let entries = self.window.pixels();
+        let products = match self.relative {
+            Relative::PerHead | Relative::WholeChannel => 3,
+            Relative::None | Relative::Bias => 2,
+        };
+        let depth = u64::from(self.depth);
+        let [rows, columns] = self.tables();
+        let parameters = rows.saturating_add(columns);
+        let inputs =
+            2u64.saturating_mul(shape.elements().unwrap_or(u64::MAX)).saturating_add(queries.saturating_mul(depth));
+        Cost {
+            bytes: inputs.saturating_mul(inner.bytes()).saturating_add(
+                queries.saturating_mul(depth).saturating_add(parameters).saturating_mul(element.bytes()),
+            ),
+            flops: queries.saturating_mul(entries).saturating_mul(2 * products * depth),
+            parameters,
+        }
+    }
+}
+
+const fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Windowed attention `q, k, v [n, heads*d, h, w] -> y [n, heads*d, ho, wo]`: the softmax of a query's products with the keys of
+/// its window weights the values there (Stand-Alone Self-Attention, Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3).
+/// [`WindowAttentionOptions`] holds the formula's variants. No neighbourhood is ever unfolded: memory is inputs and outputs.
+///
+/// The windows are those of SASA and, with [`Border::Shift`], of NATTEN: one around each query. `HaloNet`'s attention is covered
+/// for blocks of one pixel; larger blocks share one window among their queries, and Swin's windows don't move with the query
+/// at all: neither is a stride of this operator, and neither is covered.
+///
+/// Kernels `shaders/window_attention.wgsl` and `shaders/window_weights.wgsl`; reference
+/// [`reference::window_attention`](crate::reference::window_attention).
+#[derive(Clone, Debug)]
+pub struct WindowAttention {
+    options: WindowAttentionOptions,
+    element: Element,
+    inner: Element,
+    kernel: Kernel,
+    weights: Kernel,
+}
+
+/// Tensors of a [`WindowAttention`]; each needs `BufferUsages::STORAGE`. `q`, `k`, `v`, the tables and `y` have the operator's
+/// element type.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowAttentionBuffers<'a> {
+    /// In: queries `[n, heads*d, h, w]`.
+    pub q: wgpu::BufferSlice<'a>,
+    /// In: keys `[n, heads*d, h, w]`.
+    pub k: wgpu::BufferSlice<'a>,
+    /// In: values `[n, heads*d, h, w]`.
+    pub v: wgpu::BufferSlice<'a>,
+    /// In: the tables of the options' relative term.
+    pub tables: RelativeTables<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, heads*d, ho, wo]`.
+    pub y: wgpu::BufferSlice<'a>,
+    /// Out, if wanted: `[n, heads, ho, wo]` f32, the logarithm of the sum of the exponentials of a query's logits. It is
+    /// -infinity for a query without keys.
+    pub log_sum_exp: Option<wgpu::BufferSlice<'a>>,
+}
+
+/// Tensors of [`WindowAttention::bind_weights`]; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowWeightsBuffers<'a> {
+    /// In: queries `[n, heads*d, h, w]`.
+    pub q: wgpu::BufferSlice<'a>,
+    /// In: keys `[n, heads*d, h, w]`.
+    pub k: wgpu::BufferSlice<'a>,
+    /// In: the tables of the options' relative term.
+    pub tables: RelativeTables<wgpu::BufferSlice<'a>>,
+    /// Out: `[queries, heads, kh*kw]` f32.
+    pub weights: wgpu::BufferSlice<'a>,
+}
+
+/// A query: an element of the output's planes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    /// Which image, below `n`.
+    pub image: u32,
+    /// Row of the output, below `ho`.
+    pub row: u32,
+    /// Column of the output, below `wo`.
+    pub column: u32,
+}
+
+impl WindowAttention {
+    /// Compiles the kernels for tensors of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for options without a meaning: even windows, a depth above 128 or, with row and column
+    /// tables, one that can't be halved, a stride with [`Border::Shift`], a scale that is not finite.
+    /// [`Error::LimitExceeded`] for windows of more keys than one invocation may loop over: 31 x 31 at depth 128 fits.
+    /// [`Error::MissingFeature`] for f16 on a device without it.
+    pub fn new(device: &wgpu::Device, options: WindowAttentionOptions, element: Element) -> Result<Self, Error> {
+        Self::with_inner(OP, device, options, element, element)
+    }
+
+    /// As [`Self::new`], with queries, keys and values of type `inner`: those of a layer are f32 even where its ends are not.
+    pub(crate) fn with_inner(
+        op: &'static str,
+        device: &wgpu::Device,
+        options: WindowAttentionOptions,
+        element: Element,
+        inner: Element,
+    ) -> Result<Self, Error> {
+        options.check_options(op)?;
+        let relative = match options.relative {
+            Relative::None => 0.0,
+            Relative::PerHead | Relative::WholeChannel => 1.0,
+            Relative::Bias => 2.0,
+        };
+        let length = options.length();
+        let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(options.blocks()))];
+        let kernel = Kernel::new(
+            device,
+            &Build {
+                op,
+                shader: &shaders::WINDOW_ATTENTION,
+                variant: Variant { inner, length, ..Variant::new(element, 1) },
+                constants: &constants,
+                workgroup: [GROUP, GROUP, 1],
+                workgroup_bytes: 0,
+                storage: &[
+                    Access::Read,
+                    Access::Read,
+                    Access::Read,
+                    Access::Read,
+                    Access::Read,
+                    Access::Write,
+                    Access::Write,
+                ],
+                texture: false,
+            },
+        )?;
+        let weights = Kernel::new(
+            device,
+            &Build {
+                op,
+                shader: &shaders::WINDOW_WEIGHTS,
+                variant: Variant { inner, ..Variant::new(element, 1) },
+                constants: &constants[..1],
+                workgroup: [64, 1, 1],
+                workgroup_bytes: 64 * 4,
+                storage: &[Access::Read, Access::Read, Access::Read, Access::Read, Access::Read, Access::Write],
+                texture: false,
+            },
+        )?;
+        Ok(Self { options, element, inner, kernel, weights })
+    }
+
+    /// The options it was compiled with.
+    #[must_use]
+    pub fn options(&self) -> &WindowAttentionOptions {
+        &self.options
+    }
+
+    /// The relative term's tables as they are bound.
+    pub(crate) fn tables<'a>(&self, tables: RelativeTables<wgpu::BufferSlice<'a>>) -> Result<[Tensor<'a>; 2], Error> {
+        let (names, slices) = match (self.options.relative, tables) {
+            (Relative::None, RelativeTables::None) => (["tables", "tables"], [None, None]),
+            (Relative::PerHead | Relative::WholeChannel, RelativeTables::Factorised { row, column }) => {
+                (["tables.row", "tables.column"], [Some(row), Some(column)])
+            }
+            (Relative::Bias, RelativeTables::Bias(bias)) => (["tables.bias", "tables"], [Some(bias), None]),
+            (relative, given) => {
+                let given = match given {
+                    RelativeTables::None => "RelativeTables::None",
+                    RelativeTables::Factorised { .. } => "RelativeTables::Factorised",
+                    RelativeTables::Bias(_) => "RelativeTables::Bias",
+                };
+                return Err(Error::InvalidParameter {
+                    op: OP,
+                    parameter: "tables",
+                    given: given.into(),
+                    needed: format!("those of Relative::{relative:?}"),
+                });
+            }
+        };
+        let [first, second] = self.options.tables();
+        let bytes = self.element.bytes();
+        Ok([
+            Tensor::read_whole_if(names[0], slices[0], first, bytes),
+            Tensor::read_whole_if(names[1], slices[1], second, bytes),
+        ])
+    }
+
+    /// Checks the buffers against the shape of `q`, `k` and `v`, and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidShape`] where the channels are not `heads * d`; [`Error::InvalidParameter`] for [`Border::Shift`] with
+    /// a window, times its dilation, larger than the image, and for tables of another relative term;
+    /// [`Error::LimitExceeded`] where one head of one image exceeds a binding of the device; and what every operator refuses
+    /// of its buffers: too small, wrong usage, misaligned, output overlapping input.
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        buffers: WindowAttentionBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let options = &self.options;
+        pipeline::check_elements(OP, "q", shape)?;
+        options.check_shape(OP, shape)?;
+        let [row, column] = self.tables(buffers.tables)?;
+        if shape.is_empty() {
+            return Ok(Dispatch::default());
+        }
+        let out = options.output(shape.size());
+        let depth = u64::from(options.depth);
+        let (unit, out_unit) = (depth * shape.size().pixels(), depth * out.pixels());
+        let bytes = self.inner.bytes();
+        let tensors = [
+            Tensor::read("q", buffers.q, unit, bytes),
+            Tensor::read("k", buffers.k, unit, bytes),
+            Tensor::read("v", buffers.v, unit, bytes),
+            row,
+            column,
+            Tensor::write("y", buffers.y, out_unit, self.element.bytes()),
+            Tensor::write_if("log_sum_exp", buffers.log_sum_exp, out.pixels(), Element::F32.bytes()),
+        ];
+        let planes = pipeline::to_u32(OP, "heads of a batch", u64::from(shape.batch) * u64::from(options.heads))?;
+        pipeline::check(OP, device, planes, &tensors)?;
+        pipeline::to_u32(OP, "elements of a head", unit)?;
+        let classes = options.classes().min(out.height);
+        let tiles = out.height.div_ceil(classes).div_ceil(QUERIES);
+        let rows = pipeline::to_u32(OP, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
+        let chunk_groups = rows.div_ceil(GROUP);
+        let chunks = options.depth.div_ceil(options.length());
+        let groups = pipeline::to_u32(OP, "rows of workgroups", u64::from(chunk_groups) * u64::from(chunks))?;
+        let groups = [out.width.div_ceil(GROUP), groups];
+        let steps = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            q_base: bases[0],
+            k_base: bases[1],
+            v_base: bases[2],
+            y_base: bases[5],
+            log_sum_exp_base: bases[6],
+            with_log_sum_exp: u32::from(buffers.log_sum_exp.is_some()),
+            plane: part.units.start,
+            heads: options.heads,
+            depth: options.depth,
+            height: signed(shape.height),
+            width: signed(shape.width),
+            out_height: out.height,
+            out_width: out.width,
+            window_height: signed(options.window.height),
+            window_width: signed(options.window.width),
+            dilation_height: signed(options.dilation.height),
+            dilation_width: signed(options.dilation.width),
+            stride_height: signed(options.stride.height),
+            stride_width: signed(options.stride.width),
+            classes,
+            tiles,
+            chunk_groups,
+            border: options.border.code(),
+            whole_channel: u32::from(options.relative == Relative::WholeChannel),
+            scale: options.scale,
+            relative_scale: self.relative_scale(),
+        })?;
+        Ok(Dispatch::new(steps))
+    }
+
+    /// Binds the computation of the attention weights of chosen queries, for looking at them: each row of `weights` sums to 1,
+    /// entry `a * kw + b` being the key of the window's row `a` and column `b`. Entries that take no part are 0; a query
+    /// without keys has zeros, one with a NaN or +infinite logit NaN.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::bind`]; [`Error::InvalidParameter`] for a query outside the output; [`Error::LimitExceeded`] where the
+    /// whole of `q` or `k` exceeds a binding of the device.
+    pub fn bind_weights(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        queries: &[Query],
+        buffers: WindowWeightsBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
+        let options = &self.options;
+        pipeline::check_elements(OP, "q", shape)?;
+        options.check_shape(OP, shape)?;
+        let [row, column] = self.tables(buffers.tables)?;
+        let out = options.output(shape.size());
+        for (parameter, given, end) in queries.iter().flat_map(|query| {
+            [
+                ("query.image", query.image, shape.batch),
+                ("query.row", query.row, out.height),
+                ("query.column", query.column, out.width),
+            ]
+        }) {
+            if given >= end {
+                let needed = format!("below {end}");
+                return Err(Error::InvalidParameter { op: OP, parameter, given: given.to_string(), needed });
+            }
+        }
+        if queries.is_empty() {
+            return Ok(Dispatch::default());
+        }
+        let elements = shape.elements().unwrap_or(u64::MAX);
+        let unit = u64::from(options.heads) * options.window.pixels();
+        let count = pipeline::to_u32(OP, "queries", queries.len() as u64)?;
+        let mut tensors = vec![
+            Tensor::read_whole("q", buffers.q, elements, self.inner.bytes()),
+            Tensor::read_whole("k", buffers.k, elements, self.inner.bytes()),
+            row,
+            column,
+            Tensor::write("weights", buffers.weights, unit, Element::F32.bytes()),
+        ];
+        pipeline::check(OP, device, count, &tensors)?;
+        pipeline::to_u32(OP, "elements of q", elements)?;
+        // Pixels are within `MAX_EXTENT`, so strides don't overflow.
+        let positions: Vec<[u32; 3]> = queries
+            .iter()
+            .map(|query| [query.image, query.row * options.stride.height, query.column * options.stride.width])
+            .collect();
+        let positions = pipeline::filled(
+            OP,
+            device,
+            "window_weights queries",
+            bytemuck::cast_slice(&positions),
+            wgpu::BufferUsages::STORAGE,
+        )?;
+        tensors.insert(4, Tensor::read("queries", positions.slice(..), 3, 4));
+        let groups = [options.heads, 1];
+        let steps = self.weights.bind(device, count, groups, &tensors, None, |part, bases| WeightsParams {
+            origin: part.origin[0],
+            weights_base: bases[5],
+            queries_base: bases[4],
+            heads: options.heads,
+            depth: options.depth,
+            height: signed(shape.height),
+            width: signed(shape.width),
+            window_height: signed(options.window.height),
+            window_width: signed(options.window.width),
+            dilation_height: signed(options.dilation.height),
+            dilation_width: signed(options.dilation.width),
+            border: options.border.code(),
+            whole_channel: u32::from(options.relative == Relative::WholeChannel),
+            scale: options.scale,
+            relative_scale: self.relative_scale(),
+        })?;
+        Ok(Dispatch::new(steps))
+    }
+
+    fn relative_scale(&self) -> f32 {
+        if self.options.scale_relative { self.options.scale } else { 1.0 }
+    }
+
+    /// What one run moves and computes, for `q`, `k` and `v` of this shape: the products of queries and keys, of weights and
+    /// values and, with row and column tables, of queries and embeddings, as a product of its own; not the softmax, which
+    /// the paper does not count either. Parameters are the tables.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw) -> Cost {
+        self.options.cost(shape, self.element, self.inner)
+    }
+}
+
+/// Below `MAX_EXTENT`, as checked.
+fn signed(value: u32) -> i32 {
+    value as i32
+}

@@ -1,0 +1,151 @@
+//! Pooling over windows side by side.
+
+use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::shaders::{self, Variant, params};
+use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
+
+const OP: &str = "window_pool";
+/// Outputs of a workgroup on each axis.
+const GROUP: u32 = 8;
+/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
+const MAX_ROUNDS: u64 = 1 << 15;
+
+params!(Params {
+    origin_x: u32,
+    origin_y: u32,
+    x_base: u32,
+    y_base: u32,
+    height: u32,
+    width: u32,
+    out_height: u32,
+    out_width: u32,
+    window_height: u32,
+    window_width: u32,
+});
+
+/// What a [`WindowPool`] takes over a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pooling {
+    /// The mean.
+    Average,
+    /// The maximum; NaN if any value is.
+    Maximum,
+}
+
+/// Pooling `x [n, c, h, w] -> y [n, c, floor(h / kh), floor(w / kw)]` over windows side by side; rows and columns that fill no
+/// window are left out. In arXiv:1906.05909 (Sec. 3.3), 2x2 averages follow the attention of a downsampling block and 4x4
+/// maxima the stem.
+///
+/// Kernel `shaders/window_pool.wgsl`; reference [`reference::window_pool`](crate::reference::window_pool).
+#[derive(Clone, Debug)]
+pub struct WindowPool {
+    window: Size,
+    element: Element,
+    kernel: Kernel,
+}
+
+/// Tensors of a [`WindowPool`], of its element type; each needs `BufferUsages::STORAGE`.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowPoolBuffers<'a> {
+    /// In: `[n, c, h, w]`.
+    pub x: wgpu::BufferSlice<'a>,
+    /// Out: `[n, c, floor(h / kh), floor(w / kw)]`.
+    pub y: wgpu::BufferSlice<'a>,
+}
+
+impl WindowPool {
+    /// Compiles the kernel for tensors of type `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for an empty window, [`Error::LimitExceeded`] for one of more than 32,768 pixels,
+    /// [`Error::MissingFeature`] for f16 on a device without it.
+    pub fn new(device: &wgpu::Device, pooling: Pooling, window: Size, element: Element) -> Result<Self, Error> {
+        if window.is_empty() {
+            let needed = "at least [1, 1]".into();
+            return Err(Error::InvalidParameter { op: OP, parameter: "window", given: window.to_string(), needed });
+        }
+        // The rows count as rounds too.
+        let rounds = window.pixels() + u64::from(window.height);
+        if rounds > MAX_ROUNDS {
+            return Err(Error::LimitExceeded {
+                op: OP,
+                limit: "pixels of a window",
+                needed: rounds,
+                given: MAX_ROUNDS,
+            });
+        }
+        let pooling = match pooling {
+            Pooling::Average => 0.0,
+            Pooling::Maximum => 1.0,
+        };
+        let kernel = Kernel::new(
+            device,
+            &Build {
+                op: OP,
+                shader: &shaders::WINDOW_POOL,
+                variant: Variant::new(element, 1),
+                constants: &[("POOLING", pooling)],
+                workgroup: [GROUP, GROUP, 1],
+                workgroup_bytes: 0,
+                storage: &[Access::Read, Access::Write],
+                texture: false,
+            },
+        )?;
+        Ok(Self { window, element, kernel })
+    }
+
+    /// Extent of the output for an input of this extent.
+    #[must_use]
+    pub fn output(&self, input: Size) -> Size {
+        Size::new(input.height / self.window.height, input.width / self.window.width)
+    }
+
+    /// Checks the buffers against the shape of `x` and binds them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`] where one plane exceeds a binding of the device, and what every operator refuses of its
+    /// buffers: too small, wrong usage, misaligned, output overlapping input.
+    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: WindowPoolBuffers<'_>) -> Result<Dispatch, Error> {
+        pipeline::check_elements(OP, "x", shape)?;
+        let out = self.output(shape.size());
+        if shape.is_empty() || out.is_empty() {
+            return Ok(Dispatch::default());
+        }
+        let tensors = [
+            Tensor::read("x", buffers.x, shape.size().pixels(), self.element.bytes()),
+            Tensor::write("y", buffers.y, out.pixels(), self.element.bytes()),
+        ];
+        let planes = pipeline::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
+        pipeline::check(OP, device, planes, &tensors)?;
+        pipeline::to_u32(OP, "pixels of a plane", shape.size().pixels())?;
+        let groups = [out.width.div_ceil(GROUP), out.height.div_ceil(GROUP)];
+        let steps = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
+            origin_x: part.origin[0],
+            origin_y: part.origin[1],
+            x_base: bases[0],
+            y_base: bases[1],
+            height: shape.height,
+            width: shape.width,
+            out_height: out.height,
+            out_width: out.width,
+            window_height: self.window.height,
+            window_width: self.window.width,
+        })?;
+        Ok(Dispatch::new(steps))
+    }
+
+    /// What one run moves and computes: the pixels of the windows read once, the outputs written once, one operation a pixel.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw) -> Cost {
+        let planes = u64::from(shape.batch).saturating_mul(shape.channels.into());
+        let outputs = planes.saturating_mul(self.output(shape.size()).pixels());
+        let pixels = outputs.saturating_mul(self.window.pixels());
+        Cost {
+            bytes: pixels.saturating_add(outputs).saturating_mul(self.element.bytes()),
+            flops: pixels,
+            parameters: 0,
+        }
+    }
+}

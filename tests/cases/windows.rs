@@ -1,0 +1,276 @@
+//! Cases of windowed attention, its layer and its stem.
+
+use visual_attention::host::Gpu;
+use visual_attention::{
+    Border, Nchw, Relative, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers,
+    SasaStemOptions, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, reference, wgpu,
+};
+
+use super::{Case, Outputs, Problem, Values, floats, run};
+
+/// An attribute that is one whole number for both axes, or a list of two.
+fn size(case: &Case, name: &str) -> Result<Size, Problem> {
+    let integer = |value: &serde_json::Value| value.as_u64().and_then(|value| u32::try_from(value).ok());
+    let both = match case.attrs[name].as_array().map(Vec::as_slice) {
+        Some([height, width]) => integer(height).zip(integer(width)),
+        Some(_) => None,
+        None => integer(&case.attrs[name]).map(|value| (value, value)),
+    };
+    let (height, width) = both.ok_or_else(|| case.unknown(name))?;
+    Ok(Size::new(height, width))
+}
+
+fn depth(case: &Case, channels: u32, heads: u32) -> Result<u32, Problem> {
+    match channels.checked_rem(heads) {
+        Some(0) => Ok(channels / heads),
+        _ => Err(Problem::Malformed(format!("attribute `heads` is {}, of {channels} channels", case.attrs["heads"]))),
+    }
+}
+
+fn options(case: &Case, channels: u32) -> Result<WindowAttentionOptions, Problem> {
+    let heads = case.integer("heads")?;
+    let relative = match case.text("rel")? {
+        "none" => Relative::None,
+        "per_head" => Relative::PerHead,
+        "whole_channel" => Relative::WholeChannel,
+        "rpb" => Relative::Bias,
+        _ => return Err(case.unknown("rel")),
+    };
+    Ok(WindowAttentionOptions {
+        heads,
+        depth: depth(case, channels, heads)?,
+        window: size(case, "kernel")?,
+        dilation: size(case, "dilation")?,
+        stride: size(case, "stride")?,
+        border: match case.text("border")? {
+            "zero" => Border::Zero,
+            "mask" => Border::Mask,
+            "shift" => Border::Shift,
+            _ => return Err(case.unknown("border")),
+        },
+        relative,
+        scale: case.number("scale")? as f32,
+        // The format multiplies embeddings, and leaves a bias table alone.
+        scale_relative: relative != Relative::Bias,
+    })
+}
+
+fn tables<'a>(case: &'a Case, options: &WindowAttentionOptions) -> Result<RelativeTables<&'a Values>, Problem> {
+    let factorised = |half: u32| -> Result<_, Problem> {
+        Ok(RelativeTables::Factorised {
+            row: case.shaped("rel_row", &[half, options.window.height])?,
+            column: case.shaped("rel_col", &[half, options.window.width])?,
+        })
+    };
+    let side = |k: u32| k.saturating_mul(2).saturating_sub(1);
+    match options.relative {
+        Relative::None => Ok(RelativeTables::None),
+        Relative::PerHead => factorised(options.depth / 2),
+        Relative::WholeChannel => factorised(options.channels() / 2),
+        Relative::Bias => {
+            let shape = [options.heads, side(options.window.height), side(options.window.width)];
+            Ok(RelativeTables::Bias(case.shaped("rpb", &shape)?))
+        }
+    }
+}
+
+/// The same tables in another form.
+fn map<A, B, E>(
+    tables: &RelativeTables<A>,
+    mut change: impl FnMut(&A) -> Result<B, E>,
+) -> Result<RelativeTables<B>, E> {
+    Ok(match tables {
+        RelativeTables::None => RelativeTables::None,
+        RelativeTables::Factorised { row, column } => {
+            RelativeTables::Factorised { row: change(row)?, column: change(column)? }
+        }
+        RelativeTables::Bias(bias) => RelativeTables::Bias(change(bias)?),
+    })
+}
+
+/// The same tables, borrowed.
+fn borrow<A, B: ?Sized>(tables: &RelativeTables<A>, as_ref: impl Fn(&A) -> &B) -> RelativeTables<&B> {
+    match tables {
+        RelativeTables::None => RelativeTables::None,
+        RelativeTables::Factorised { row, column } => {
+            RelativeTables::Factorised { row: as_ref(row), column: as_ref(column) }
+        }
+        RelativeTables::Bias(bias) => RelativeTables::Bias(as_ref(bias)),
+    }
+}
+
+/// The same tables as slices of whole buffers.
+fn slices(tables: &RelativeTables<wgpu::Buffer>) -> RelativeTables<wgpu::BufferSlice<'_>> {
+    match tables {
+        RelativeTables::None => RelativeTables::None,
+        RelativeTables::Factorised { row, column } => {
+            RelativeTables::Factorised { row: row.slice(..), column: column.slice(..) }
+        }
+        RelativeTables::Bias(bias) => RelativeTables::Bias(bias.slice(..)),
+    }
+}
+
+fn out_shape(options: &WindowAttentionOptions, shape: Nchw) -> (Nchw, usize) {
+    let out = options.output(shape.size());
+    let out = Nchw::new(shape.batch, options.channels(), out.height, out.width);
+    (out, out.elements().unwrap_or(0) as usize)
+}
+
+pub(super) fn window_attention(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+    let q = case.input("q")?;
+    let shape = q.nchw("q")?;
+    let axes = [shape.batch, shape.channels, shape.height, shape.width];
+    let (k, v) = (case.shaped("k", &axes)?, case.shaped("v", &axes)?);
+    let options = options(case, shape.channels)?;
+    let tables = tables(case, &options)?;
+    options.check(shape)?;
+    let (_, len) = out_shape(&options, shape);
+    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
+        let element = q.element();
+        let [q, k, v] = [q.upload(gpu)?, k.upload(gpu)?, v.upload(gpu)?];
+        let tables = map(&tables, |table| table.upload(gpu))?;
+        let y = gpu.buffer("y", len as u64 * element.bytes())?;
+        let operator = WindowAttention::new(&gpu.device, options, element)?;
+        let buffers = WindowAttentionBuffers {
+            q: q.slice(..),
+            k: k.slice(..),
+            v: v.slice(..),
+            tables: slices(&tables),
+            y: y.slice(..),
+            log_sum_exp: None,
+        };
+        run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
+        Ok(vec![("y", floats(gpu, &y, element, len)?)])
+    });
+    let on_gpu = on_gpu.transpose()?;
+    let wide = map(&tables, |table| Ok::<_, Problem>(table.wide()))?;
+    let wide = borrow(&wide, Vec::as_slice);
+    let result = reference::window_attention(shape, &options, &q.wide(), &k.wide(), &v.wide(), wide);
+    Ok((on_gpu, vec![("y", result.y), ("log_sum_exp", result.log_sum_exp)]))
+}
+
+/// Matrices one after another.
+fn stacked(matrices: &[&Values]) -> Values {
+    let numbers = matrices.iter().flat_map(|matrix| matrix.numbers.iter().copied()).collect();
+    Values { shape: Vec::new(), dtype: matrices[0].dtype, numbers }
+}
+
+pub(super) fn sasa_layer(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+    let x = case.input("x")?;
+    let shape = x.nchw("x")?;
+    let [outputs, group_inputs] = case.input("wq")?.axes("wq")?;
+    let groups = case.integer("proj_groups")?;
+    if groups.checked_mul(group_inputs) != Some(shape.channels) || outputs.checked_rem(groups) != Some(0) {
+        return Err(Problem::Malformed(format!(
+            "`in.wq` is [{outputs}, {group_inputs}], with proj_groups {groups} and {} channels of `in.x`",
+            shape.channels
+        )));
+    }
+    let matrix = |name| case.shaped(name, &[outputs, group_inputs]);
+    let projections = stacked(&[matrix("wq")?, matrix("wk")?, matrix("wv")?]);
+    let options = SasaLayerOptions { inputs: shape.channels, groups, attention: options(case, outputs)? };
+    let tables = tables(case, &options.attention)?;
+    options.check(shape)?;
+    let (_, len) = out_shape(&options.attention, shape);
+    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
+        let element = x.element();
+        let (x, projections) = (x.upload(gpu)?, projections.upload(gpu)?);
+        let tables = map(&tables, |table| table.upload(gpu))?;
+        let y = gpu.buffer("y", len as u64 * element.bytes())?;
+        let operator = SasaLayer::new(&gpu.device, options, element)?;
+        let buffers = SasaLayerBuffers {
+            x: x.slice(..),
+            projections: projections.slice(..),
+            tables: slices(&tables),
+            y: y.slice(..),
+        };
+        run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
+        Ok(vec![("y", floats(gpu, &y, element, len)?)])
+    });
+    let on_gpu = on_gpu.transpose()?;
+    let wide = map(&tables, |table| Ok::<_, Problem>(table.wide()))?;
+    let y = reference::sasa_layer(shape, &options, &x.wide(), &projections.wide(), borrow(&wide, Vec::as_slice));
+    Ok((on_gpu, vec![("y", y)]))
+}
+
+pub(super) fn sasa_stem(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+    let x = case.input("x")?;
+    let shape = x.nchw("x")?;
+    let [outputs, inputs] = case.input("wq")?.axes("wq")?;
+    let [embeddings, _] = case.input("emb_a")?.axes("emb_a")?;
+    let (heads, mixtures, window) = (case.integer("heads")?, case.integer("mixtures")?, size(case, "kernel")?);
+    if inputs != shape.channels || size(case, "stride")? != Size::new(1, 1) {
+        let reason = format!(
+            "{inputs} columns of `in.wq`, {} channels of `in.x`, stride {}",
+            shape.channels, case.attrs["stride"]
+        );
+        return Err(Problem::Malformed(reason));
+    }
+    let options = SasaStemOptions {
+        inputs,
+        heads,
+        depth: depth(case, outputs, heads)?,
+        window,
+        padding: size(case, "padding")?,
+        mixtures,
+        embeddings,
+        scale: case.number("scale")? as f32,
+    };
+    options.check()?;
+    let wk = case.shaped("wk", &[outputs, inputs])?;
+    let wv = case.shaped("wv", &[mixtures, outputs, inputs])?;
+    let projections = stacked(&[case.input("wq")?, wk, wv]);
+    let row = case.shaped("emb_a", &[embeddings, window.height])?;
+    let column = case.shaped("emb_b", &[embeddings, window.width])?;
+    let mix = case.shaped("emb_mix", &[mixtures, embeddings])?;
+    let out = Nchw { channels: outputs, ..shape };
+    let len = out.elements().unwrap_or(0) as usize;
+    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
+        let element = x.element();
+        let (x, projections) = (x.upload(gpu)?, projections.upload(gpu)?);
+        let (row, column, mix) = (row.upload(gpu)?, column.upload(gpu)?, mix.upload(gpu)?);
+        let y = gpu.buffer("y", len as u64 * element.bytes())?;
+        let operator = SasaStem::new(&gpu.device, options, element)?;
+        let buffers = SasaStemBuffers {
+            x: x.slice(..),
+            projections: projections.slice(..),
+            row: row.slice(..),
+            column: column.slice(..),
+            mix: mix.slice(..),
+            y: y.slice(..),
+        };
+        run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
+        Ok(vec![("y", floats(gpu, &y, element, len)?)])
+    });
+    let on_gpu = on_gpu.transpose()?;
+    let y =
+        reference::sasa_stem(shape, &options, &x.wide(), &projections.wide(), &row.wide(), &column.wide(), &mix.wide());
+    Ok((on_gpu, vec![("y", y)]))
+}
+
+/// Attributes that make no sense are reported, whatever they are; nothing panics.
+#[test]
+fn strange_attributes_are_reported() {
+    let directory = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"));
+    for name in [
+        "window_attention__mask_rel_h2_k7_small",
+        "window_attention__shift_rpb_h2_k3_dil2_natten",
+        "window_attention__zero_norel_k3_stride2",
+        "sasa_layer__liqi_h4_k3",
+        "sasa_stem__leader_k4",
+    ] {
+        let path = directory.join(format!("{name}.safetensors"));
+        let intact = Case::load(&path).unwrap();
+        let names: Vec<String> = intact.attrs.as_object().unwrap().keys().cloned().collect();
+        for attribute in &names {
+            for value in ["null", "0", "2", "-1", "1e300", "4294967295", "4294967296", "\"x\"", "[3]", "[3, 5]", "[]"] {
+                let mut case = Case::load(&path).unwrap();
+                case.attrs[attribute.as_str()] = serde_json::from_str(value).unwrap();
+                let same = case.attrs[attribute.as_str()] == intact.attrs[attribute.as_str()];
+                let outcome = case.check(None);
+                let passed = outcome.is_ok_and(|report| report.failures.is_empty());
+                assert!(!passed || same || attribute == "scale", "{name}: {attribute} = {value}");
+            }
+        }
+    }
+}

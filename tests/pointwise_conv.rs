@@ -1,0 +1,81 @@
+use visual_attention::{Element, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, reference};
+
+use crate::common::{self, Random, assert_within_gate, rounded, wide};
+
+#[test]
+fn matches_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let options = |inputs, outputs, groups, stack, bias| PointwiseConvOptions { inputs, outputs, groups, stack, bias };
+    let cases = [
+        (Nchw::new(1, 1, 1, 1), options(1, 1, 1, 1, false)),
+        (Nchw::new(2, 3, 7, 9), options(3, 5, 1, 1, true)),
+        (Nchw::new(1, 17, 16, 17), options(17, 9, 1, 3, false)),
+        (Nchw::new(3, 64, 13, 5), options(64, 48, 1, 3, true)),
+        (Nchw::new(1, 24, 15, 17), options(24, 40, 4, 2, true)),
+        (Nchw::new(1, 12, 8, 33), options(12, 12, 12, 3, false)),
+        (Nchw::new(1, 2048, 7, 7), options(2048, 16, 1, 1, true)),
+        (Nchw::new(1, 6, 23, 45), options(6, 64, 2, 1, false)),
+    ];
+    for element in gpu.elements() {
+        for (seed, (shape, options)) in (0..).zip(cases) {
+            let mut random = Random::new(seed);
+            let fan = f32::from((options.inputs / options.groups) as u16).sqrt();
+            let mut numbers = |len: u32, factor: f32| {
+                let numbers: Vec<f32> = random.normal(len as usize).iter().map(|number| number * factor).collect();
+                rounded(&numbers, element)
+            };
+            let x = numbers(shape.elements().unwrap() as u32, 1.0);
+            let weights = numbers(options.stack * options.outputs * options.inputs / options.groups, 1.0 / fan);
+            let bias = options.bias.then(|| numbers(options.stack * options.outputs, 1.0));
+            let out = Nchw { channels: options.outputs, ..shape }.elements().unwrap() as usize;
+            let operator = PointwiseConv::new(&gpu.device, options, element).unwrap();
+            let (x_buffer, weights_buffer) = (gpu.input(&x, element), gpu.input(&weights, element));
+            let bias_buffer = bias.as_ref().map(|bias| gpu.input(bias, element));
+            let y: Vec<_> = (0..options.stack).map(|_| gpu.output(out, element.bytes())).collect();
+            let buffers = PointwiseConvBuffers {
+                x: x_buffer.slice(..),
+                weights: weights_buffer.slice(..),
+                bias: bias_buffer.as_ref().map(|bias| bias.slice(..)),
+                y: [0, 1, 2].map(|stack: usize| y.get(stack).map(|y| y.slice())),
+            };
+            gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+            let wide_bias = bias.as_ref().map(|bias| wide(bias));
+            let exact = reference::pointwise_conv(shape, &options, &wide(&x), &wide(&weights), wide_bias.as_deref());
+            let baseline = reference::pointwise_conv(shape, &options, &x, &weights, bias.as_deref());
+            for (stack, y) in y.iter().enumerate() {
+                let what = format!("{element:?} {shape} {options:?} {stack}");
+                assert_within_gate(&gpu.floats(y, element), &exact[stack], &baseline[stack], element.into(), what);
+            }
+        }
+    }
+}
+
+#[test]
+fn refuses_what_has_no_meaning() {
+    let Some(gpu) = common::gpu() else { return };
+    let base = PointwiseConvOptions::new(6, 4);
+    let refused = |options: PointwiseConvOptions, words: &[&str]| {
+        let error = PointwiseConv::new(&gpu.device, options, Element::F32).map(|_| ()).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    refused(PointwiseConvOptions { groups: 3, ..base }, &["groups", "3", "a divisor of outputs, 4"]);
+    refused(PointwiseConvOptions { groups: 0, ..base }, &["groups", "0", "a divisor of inputs, 6"]);
+    refused(PointwiseConvOptions { stack: 4, ..base }, &["stack", "4", "1 to 3"]);
+    refused(PointwiseConvOptions { outputs: 0, ..base }, &["outputs", "0", "at least 1"]);
+    refused(PointwiseConvOptions { inputs: 40_000, ..base }, &["40000", "32768"]);
+
+    let operator = PointwiseConv::new(&gpu.device, base, Element::F32).unwrap();
+    let x = gpu.upload("x", &[0f32; 64]).unwrap();
+    let y = gpu.upload("y", &[0f32; 64]).unwrap();
+    let buffers =
+        PointwiseConvBuffers { x: x.slice(..), weights: x.slice(..), bias: None, y: [Some(y.slice(..)), None, None] };
+    let refused = |shape: Nchw, buffers: PointwiseConvBuffers<'_>, words: &[&str]| {
+        let error = operator.bind(&gpu.device, shape, buffers).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    let shape = Nchw::new(1, 6, 3, 3);
+    refused(Nchw::new(1, 5, 3, 3), buffers, &["[1, 5, 3, 3]", "6 channels"]);
+    refused(shape, PointwiseConvBuffers { bias: Some(x.slice(..)), ..buffers }, &["bias", "there", "absent"]);
+    refused(shape, PointwiseConvBuffers { y: [None; 3], ..buffers }, &["y[0]", "absent", "there"]);
+    refused(shape, PointwiseConvBuffers { weights: x.slice(..64), ..buffers }, &["weights", "64", "96"]);
+}

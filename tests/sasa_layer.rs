@@ -1,0 +1,126 @@
+use visual_attention::{
+    Border, Element, Nchw, Relative, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, Size,
+    WindowAttentionOptions, reference,
+};
+
+use crate::common::{self, Random, assert_within_gate_with_room, rounded, softmax_room, wide};
+
+#[test]
+fn matches_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let attention = WindowAttentionOptions::new(2, 4, 3);
+    let cases = [
+        (Nchw::new(1, 3, 5, 6), SasaLayerOptions { inputs: 3, groups: 1, attention }),
+        (
+            Nchw::new(2, 16, 9, 7),
+            SasaLayerOptions {
+                inputs: 16,
+                groups: 4,
+                attention: WindowAttentionOptions {
+                    relative: Relative::WholeChannel,
+                    stride: Size::new(2, 2),
+                    scale: 0.5,
+                    ..attention
+                },
+            },
+        ),
+        (
+            Nchw::new(1, 8, 12, 10),
+            SasaLayerOptions {
+                inputs: 8,
+                groups: 1,
+                attention: WindowAttentionOptions {
+                    relative: Relative::Bias,
+                    border: Border::Shift,
+                    scale_relative: false,
+                    ..WindowAttentionOptions::new(3, 5, 7)
+                },
+            },
+        ),
+    ];
+    for element in gpu.elements() {
+        for (seed, (shape, options)) in (0..).zip(cases) {
+            let mut random = Random::new(seed);
+            let mut numbers = |len: u32, factor: f32| {
+                let numbers: Vec<f32> = random.normal(len as usize).iter().map(|number| number * factor).collect();
+                rounded(&numbers, element)
+            };
+            let (channels, window) = (options.attention.channels(), options.attention.window);
+            let x = numbers(shape.elements().unwrap() as u32, 1.0);
+            let group_inputs = options.inputs / options.groups;
+            let projections = numbers(3 * channels * group_inputs, 0.8 / f32::from(group_inputs as u16).sqrt());
+            let half =
+                if options.attention.relative == Relative::PerHead { options.attention.depth } else { channels } / 2;
+            let (first, second) = match options.attention.relative {
+                Relative::Bias => (
+                    numbers(options.attention.heads * (2 * window.height - 1) * (2 * window.width - 1), 0.5),
+                    vec![0.0],
+                ),
+                _ => (numbers(half * window.height, 0.5), numbers(half * window.width, 0.5)),
+            };
+            let out = options.attention.output(shape.size()).pixels() as usize * shape.batch as usize;
+            let y = gpu.output(out * channels as usize, element.bytes());
+            let [x_buffer, projections_buffer, first_buffer, second_buffer] =
+                [&x, &projections, &first, &second].map(|values| gpu.input(values, element));
+            let operator = SasaLayer::new(&gpu.device, options, element).unwrap();
+            let tables = match options.attention.relative {
+                Relative::Bias => RelativeTables::Bias(first_buffer.slice(..)),
+                _ => RelativeTables::Factorised { row: first_buffer.slice(..), column: second_buffer.slice(..) },
+            };
+            let buffers = SasaLayerBuffers {
+                x: x_buffer.slice(..),
+                projections: projections_buffer.slice(..),
+                tables,
+                y: y.slice(),
+            };
+            gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+            let (wide_first, wide_second) = (wide(&first), wide(&second));
+            let is_bias = options.attention.relative == Relative::Bias;
+            let exact_tables = if is_bias {
+                RelativeTables::Bias(wide_first.as_slice())
+            } else {
+                RelativeTables::Factorised { row: wide_first.as_slice(), column: wide_second.as_slice() }
+            };
+            let tables = if is_bias {
+                RelativeTables::Bias(first.as_slice())
+            } else {
+                RelativeTables::Factorised { row: first.as_slice(), column: second.as_slice() }
+            };
+            let exact = reference::sasa_layer(shape, &options, &wide(&x), &wide(&projections), exact_tables);
+            let baseline = reference::sasa_layer(shape, &options, &x, &projections, tables);
+            // Values are up to about 4.
+            let room = softmax_room(window.pixels(), 4.0);
+            let what = format!("{element:?} {shape} {options:?}");
+            assert_within_gate_with_room(&gpu.floats(&y, element), &exact, &baseline, element.into(), room, what);
+        }
+    }
+}
+
+#[test]
+fn refuses_what_has_no_meaning() {
+    let Some(gpu) = common::gpu() else { return };
+    let attention = WindowAttentionOptions::new(2, 4, 3);
+    let base = SasaLayerOptions { inputs: 6, groups: 1, attention };
+    let refused = |options: SasaLayerOptions, words: &[&str]| {
+        let error = SasaLayer::new(&gpu.device, options, Element::F32).map(|_| ()).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    refused(SasaLayerOptions { groups: 4, ..base }, &["sasa_layer", "groups", "4", "6"]);
+    refused(
+        SasaLayerOptions { attention: WindowAttentionOptions { window: Size::new(2, 3), ..attention }, ..base },
+        &["sasa_layer", "window.height", "2", "odd"],
+    );
+    let operator = SasaLayer::new(&gpu.device, base, Element::F32).unwrap();
+    let x = gpu.upload("x", &[0f32; 256]).unwrap();
+    let y = gpu.upload("y", &[0f32; 256]).unwrap();
+    let tables = RelativeTables::Factorised { row: x.slice(..), column: x.slice(..) };
+    let buffers = SasaLayerBuffers { x: x.slice(..), projections: x.slice(..), tables, y: y.slice(..) };
+    let refused = |shape: Nchw, buffers: SasaLayerBuffers<'_>, words: &[&str]| {
+        let error = operator.bind(&gpu.device, shape, buffers).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    refused(Nchw::new(1, 7, 4, 4), buffers, &["[1, 7, 4, 4]", "6 channels"]);
+    let shape = Nchw::new(1, 6, 4, 4);
+    refused(shape, SasaLayerBuffers { projections: x.slice(..64), ..buffers }, &["projections", "64", "576"]);
+    refused(shape, SasaLayerBuffers { y: x.slice(..), ..buffers }, &["y", "overlaps"]);
+}

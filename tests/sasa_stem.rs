@@ -1,0 +1,93 @@
+use visual_attention::{Element, Nchw, SasaStem, SasaStemBuffers, SasaStemOptions, Size, reference};
+
+use crate::common::{self, Random, assert_within_gate_with_room, rounded, softmax_room, wide};
+
+const BASE: SasaStemOptions = SasaStemOptions {
+    inputs: 3,
+    heads: 2,
+    depth: 4,
+    window: Size::new(4, 4),
+    padding: Size::new(2, 2),
+    mixtures: 4,
+    embeddings: 6,
+    scale: 1.0,
+};
+
+#[test]
+fn matches_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let cases = [
+        (Nchw::new(1, 3, 9, 10), BASE),
+        (Nchw::new(2, 3, 1, 1), SasaStemOptions { heads: 1, depth: 19, ..BASE }),
+        (Nchw::new(1, 5, 7, 17), SasaStemOptions { inputs: 5, window: Size::new(3, 6), mixtures: 1, ..BASE }),
+        (
+            Nchw::new(2, 3, 12, 9),
+            SasaStemOptions { heads: 8, depth: 8, padding: Size::new(0, 5), embeddings: 1, scale: -0.4, ..BASE },
+        ),
+    ];
+    for element in gpu.elements() {
+        for (seed, (shape, options)) in (0..).zip(cases) {
+            let mut random = Random::new(seed);
+            let mut numbers = |len: u32, factor: f32| {
+                let numbers: Vec<f32> = random.normal(len as usize).iter().map(|number| number * factor).collect();
+                rounded(&numbers, element)
+            };
+            let x = numbers(shape.elements().unwrap() as u32, 1.0);
+            let projections = numbers((2 + options.mixtures) * options.channels() * options.inputs, 0.4);
+            let row = numbers(options.embeddings * options.window.height, 0.7);
+            let column = numbers(options.embeddings * options.window.width, 0.7);
+            let mix = numbers(options.mixtures * options.embeddings, 0.7);
+            let len = Nchw { channels: options.channels(), ..shape }.elements().unwrap() as usize;
+            let y = gpu.output(len, element.bytes());
+            let buffers = [&x, &projections, &row, &column, &mix].map(|values| gpu.input(values, element));
+            let operator = SasaStem::new(&gpu.device, options, element).unwrap();
+            let [x_buffer, projections_buffer, row_buffer, column_buffer, mix_buffer] = &buffers;
+            let buffers = SasaStemBuffers {
+                x: x_buffer.slice(..),
+                projections: projections_buffer.slice(..),
+                row: row_buffer.slice(..),
+                column: column_buffer.slice(..),
+                mix: mix_buffer.slice(..),
+                y: y.slice(),
+            };
+            gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+            let exact = reference::sasa_stem(
+                shape,
+                &options,
+                &wide(&x),
+                &wide(&projections),
+                &wide(&row),
+                &wide(&column),
+                &wide(&mix),
+            );
+            let baseline = reference::sasa_stem(shape, &options, &x, &projections, &row, &column, &mix);
+            // Two softmaxes, one inside the other, of values up to about 4.
+            let room = softmax_room(options.window.pixels(), 4.0) + softmax_room(options.mixtures.into(), 4.0);
+            let what = format!("{element:?} {shape} {options:?}");
+            assert_within_gate_with_room(&gpu.floats(&y, element), &exact, &baseline, element.into(), room, what);
+        }
+    }
+}
+
+#[test]
+fn refuses_what_has_no_meaning() {
+    let Some(gpu) = common::gpu() else { return };
+    let refused = |options: SasaStemOptions, words: &[&str]| {
+        let error = SasaStem::new(&gpu.device, options, Element::F32).map(|_| ()).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    refused(SasaStemOptions { mixtures: 0, ..BASE }, &["mixtures", "0", "at least 1"]);
+    refused(SasaStemOptions { scale: f32::NAN, ..BASE }, &["scale", "NaN", "finite"]);
+    refused(SasaStemOptions { window: Size::new(100, 100), ..BASE }, &["rounds", "32768"]);
+    let operator = SasaStem::new(&gpu.device, BASE, Element::F32).unwrap();
+    let x = gpu.upload("x", &[0f32; 256]).unwrap();
+    let y = gpu.upload("y", &[0f32; 256]).unwrap();
+    let whole = x.slice(..);
+    let buffers =
+        SasaStemBuffers { x: whole, projections: whole, row: whole, column: whole, mix: whole, y: y.slice(..) };
+    let error = operator.bind(&gpu.device, Nchw::new(1, 4, 3, 3), buffers).unwrap_err().to_string();
+    assert!(error.contains("[1, 4, 3, 3]") && error.contains("3 channels"), "{error}");
+    let buffers = SasaStemBuffers { mix: x.slice(..92), ..buffers };
+    let error = operator.bind(&gpu.device, Nchw::new(1, 3, 3, 3), buffers).unwrap_err().to_string();
+    assert!(error.contains("mix") && error.contains("92") && error.contains("96"), "{error}");
+}

@@ -1,0 +1,465 @@
+use visual_attention::host::Gpu;
+use visual_attention::{
+    Border, Element, Error, Nchw, Query, Relative, RelativeTables, Size, WindowAttention, WindowAttentionBuffers,
+    WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
+};
+
+use crate::common::{
+    self, Precision, Random, TestGpu, assert_within_gate_with_room, log_sum_exp_room, rounded, softmax_room, wide,
+};
+
+/// Inputs of one case, as they are once stored.
+struct Inputs {
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    /// Row and column tables, or the bias table and nothing.
+    tables: [Vec<f32>; 2],
+}
+
+struct Outputs {
+    y: Vec<f32>,
+    log_sum_exp: Vec<f32>,
+}
+
+/// Sizes of the tables, from their definition.
+fn table_sizes(options: &WindowAttentionOptions) -> [u32; 2] {
+    let (kh, kw) = (options.window.height, options.window.width);
+    match options.relative {
+        Relative::None => [0, 0],
+        Relative::PerHead => [options.depth / 2 * kh, options.depth / 2 * kw],
+        Relative::WholeChannel => [options.channels() / 2 * kh, options.channels() / 2 * kw],
+        Relative::Bias => [options.heads * (2 * kh - 1) * (2 * kw - 1), 0],
+    }
+}
+
+impl Inputs {
+    /// Logits deviate by about 1.5, so that the softmax is neither flat nor one-hot.
+    fn random(seed: u64, options: &WindowAttentionOptions, shape: Nchw, element: Element) -> Self {
+        let mut random = Random::new(seed);
+        let deviation = 1.2 / (f32::from(options.depth as u16).sqrt() * options.scale.abs().max(0.05)).sqrt();
+        let mut numbers = |len: u64, factor: f32| -> Vec<f32> {
+            let numbers: Vec<f32> = random.normal(len as usize).iter().map(|number| number * factor).collect();
+            rounded(&numbers, element)
+        };
+        let len = shape.elements().unwrap();
+        let (q, k, v) = (numbers(len, deviation), numbers(len, deviation), numbers(len, 1.0));
+        let tables = table_sizes(options).map(|size| numbers(size.into(), if size == 0 { 0.0 } else { 0.5 }));
+        Self { q, k, v, tables }
+    }
+
+    fn reference<T: num_traits::Float>(
+        &self,
+        options: &WindowAttentionOptions,
+        shape: Nchw,
+    ) -> reference::WindowAttentionResult<T> {
+        let cast = |values: &[f32]| -> Vec<T> { values.iter().map(|&value| T::from(value).unwrap()).collect() };
+        let [first, second] = [cast(&self.tables[0]), cast(&self.tables[1])];
+        let tables = tables(options.relative, first.as_slice(), second.as_slice());
+        reference::window_attention(shape, options, &cast(&self.q), &cast(&self.k), &cast(&self.v), tables)
+    }
+}
+
+fn tables<T>(relative: Relative, first: T, second: T) -> RelativeTables<T> {
+    match relative {
+        Relative::None => RelativeTables::None,
+        Relative::Bias => RelativeTables::Bias(first),
+        _ => RelativeTables::Factorised { row: first, column: second },
+    }
+}
+
+fn run(gpu: &TestGpu, operator: &WindowAttention, shape: Nchw, element: Element, inputs: &Inputs) -> Outputs {
+    let options = operator.options();
+    let [q, k, v, first, second] = [&inputs.q, &inputs.k, &inputs.v, &inputs.tables[0], &inputs.tables[1]]
+        .map(|values| gpu.input(values, element));
+    let out = options.output(shape.size()).pixels() as usize * shape.batch as usize;
+    let y = gpu.output(out * options.channels() as usize, element.bytes());
+    let log_sum_exp = gpu.output(out * options.heads as usize, 4);
+    let buffers = WindowAttentionBuffers {
+        q: q.slice(..),
+        k: k.slice(..),
+        v: v.slice(..),
+        tables: tables(options.relative, first.slice(..), second.slice(..)),
+        y: y.slice(),
+        log_sum_exp: Some(log_sum_exp.slice()),
+    };
+    gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+    Outputs { y: gpu.floats(&y, element), log_sum_exp: gpu.words(&log_sum_exp) }
+}
+
+/// Weights of chosen queries.
+fn weights(
+    gpu: &TestGpu,
+    operator: &WindowAttention,
+    shape: Nchw,
+    element: Element,
+    inputs: &Inputs,
+    queries: &[Query],
+) -> Vec<f32> {
+    let options = operator.options();
+    let [q, k, first, second] =
+        [&inputs.q, &inputs.k, &inputs.tables[0], &inputs.tables[1]].map(|values| gpu.input(values, element));
+    let len = queries.len() * options.heads as usize * options.window.pixels() as usize;
+    let weights = gpu.output(len, 4);
+    let buffers = WindowWeightsBuffers {
+        q: q.slice(..),
+        k: k.slice(..),
+        tables: tables(options.relative, first.slice(..), second.slice(..)),
+        weights: weights.slice(),
+    };
+    gpu.dispatch(&operator.bind_weights(&gpu.device, shape, queries, buffers).unwrap());
+    gpu.words(&weights)
+}
+
+fn check(gpu: &TestGpu, operator: &WindowAttention, shape: Nchw, element: Element, seed: u64) {
+    let options = operator.options();
+    let inputs = Inputs::random(seed, options, shape, element);
+    let exact = inputs.reference::<f64>(options, shape);
+    let baseline = inputs.reference::<f32>(options, shape);
+    let actual = run(gpu, operator, shape, element, &inputs);
+    let what = format!("seed {seed} {element:?} {shape} {options:?}");
+    let largest = inputs.v.iter().fold(0.0f64, |largest, &value| largest.max(f64::from(value).abs()));
+    let room = softmax_room(options.window.pixels(), largest);
+    assert_within_gate_with_room(&actual.y, &exact.y, &baseline.y, element.into(), room, format!("y of {what}"));
+    let (exact_lse, baseline_lse) = (&exact.log_sum_exp, &baseline.log_sum_exp);
+    let room = log_sum_exp_room(options.window.pixels());
+    let lse = format!("log_sum_exp of {what}");
+    assert_within_gate_with_room(&actual.log_sum_exp, exact_lse, baseline_lse, Precision::F32, room, lse);
+
+    let out = options.output(shape.size());
+    let mut random = Random::new(seed);
+    let queries: Vec<Query> = (0..3)
+        .map(|_| Query {
+            image: random.below(shape.batch),
+            row: random.below(out.height),
+            column: random.below(out.width),
+        })
+        .collect();
+    let actual = weights(gpu, operator, shape, element, &inputs, &queries);
+    let entries = options.window.pixels() as usize;
+    let at = |query: &Query, head: u32| {
+        let plane = query.image * options.heads + head;
+        ((plane * out.height + query.row) * out.width + query.column) as usize * entries
+    };
+    let chosen: Vec<usize> = queries
+        .iter()
+        .flat_map(|query| (0..options.heads).map(move |head| (query, head)))
+        .map(|(q, h)| at(q, h))
+        .collect();
+    let exact: Vec<f64> = chosen.iter().flat_map(|&first| exact.weights[first..first + entries].to_vec()).collect();
+    let baseline: Vec<f32> =
+        chosen.iter().flat_map(|&first| baseline.weights[first..first + entries].to_vec()).collect();
+    let room = softmax_room(options.window.pixels(), 1.0);
+    assert_within_gate_with_room(&actual, &exact, &baseline, Precision::F32, room, format!("weights of {what}"));
+    for row in actual.chunks(entries) {
+        let sum: f64 = wide(row).iter().sum();
+        assert!((sum - 1.0).abs() < 1e-5, "weights of {what}: they sum to {sum}");
+    }
+}
+
+/// Every parameter at random, together: 80 sets of options, 7 images each.
+#[test]
+fn random_cases_match_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let elements = gpu.elements();
+    for seed in 0..80u64 {
+        let mut random = Random::new(seed);
+        let relative = [Relative::None, Relative::PerHead, Relative::WholeChannel, Relative::Bias][seed as usize % 4];
+        let border = [Border::Zero, Border::Mask, Border::Shift][seed as usize / 4 % 3];
+        let odd = |random: &mut Random, below: u32| 2 * random.below(below) + 1;
+        let window = Size::new(odd(&mut random, 6), odd(&mut random, 6));
+        let dilation = Size::new(1 + random.below(3), 1 + random.below(3));
+        let stride = match border {
+            Border::Shift => Size::new(1, 1),
+            _ => Size::new(1 + random.below(3), 1 + random.below(3)),
+        };
+        let even = 2 * (1 + random.below(4));
+        let (heads, depth) = match relative {
+            Relative::PerHead => (1 + random.below(4), even),
+            Relative::WholeChannel => (even, 1 + random.below(7)),
+            // A longer array in a quarter of the cases.
+            _ => (1 + random.below(4), 1 + random.below(if seed % 16 == 3 { 21 } else { 8 })),
+        };
+        let options = WindowAttentionOptions {
+            heads,
+            depth,
+            window,
+            dilation,
+            stride,
+            border,
+            relative,
+            scale: [1.0, 0.353_553_4, -0.7, 0.11][random.below(4) as usize],
+            scale_relative: random.below(2) == 0,
+        };
+        let element = elements[usize::from(seed % 5 == 4) % elements.len()];
+        let operator = WindowAttention::new(&gpu.device, options, element).unwrap();
+        for image in 0..7 {
+            let mut extent = |window: u32, dilation: u32| match border {
+                Border::Shift => window * dilation + random.below(7),
+                _ => 1 + random.below(17),
+            };
+            let (height, width) = (extent(window.height, dilation.height), extent(window.width, dilation.width));
+            let shape = Nchw::new(1 + random.below(3), options.channels(), height, width);
+            check(gpu, &operator, shape, element, seed * 7 + image);
+        }
+    }
+}
+
+/// Depths around every length of private array and chunk, windows up to 31 and larger than the image, one head per channel.
+#[test]
+fn corners_match_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let base = WindowAttentionOptions::new(1, 8, 3);
+    let with = |heads, depth, k| WindowAttentionOptions::new(heads, depth, k);
+    let plain = |heads, depth, k| WindowAttentionOptions { relative: Relative::None, ..with(heads, depth, k) };
+    let cases = [
+        (Nchw::new(1, 2, 1, 1), with(1, 2, 7)),
+        (Nchw::new(2, 6, 3, 2), with(1, 6, 31)),
+        (Nchw::new(1, 8, 3, 5), WindowAttentionOptions { border: Border::Mask, ..with(1, 8, 31) }),
+        (Nchw::new(1, 16, 6, 7), WindowAttentionOptions { relative: Relative::WholeChannel, ..with(16, 1, 3) }),
+        (Nchw::new(1, 17, 5, 9), plain(17, 1, 5)),
+        (Nchw::new(1, 33, 9, 10), plain(1, 33, 3)),
+        (Nchw::new(1, 31, 9, 10), plain(1, 31, 5)),
+        (Nchw::new(1, 64, 9, 10), with(1, 64, 3)),
+        (Nchw::new(2, 128, 6, 5), with(1, 128, 3)),
+        (Nchw::new(1, 127, 6, 5), plain(1, 127, 3)),
+        (Nchw::new(1, 128, 4, 3), plain(1, 128, 31)),
+        (
+            Nchw::new(1, 8, 31, 40),
+            WindowAttentionOptions {
+                border: Border::Shift,
+                relative: Relative::Bias,
+                scale_relative: false,
+                ..with(2, 4, 31)
+            },
+        ),
+        (Nchw::new(1, 8, 1, 70), WindowAttentionOptions { window: Size::new(1, 15), ..base }),
+        (Nchw::new(1, 8, 70, 1), WindowAttentionOptions { window: Size::new(15, 1), ..base }),
+        (Nchw::new(1, 8, 40, 9), WindowAttentionOptions { stride: Size::new(7, 2), ..base }),
+        (Nchw::new(2, 8, 40, 9), WindowAttentionOptions { stride: Size::new(2, 9), ..base }),
+        (Nchw::new(1, 8, 40, 9), WindowAttentionOptions { stride: Size::new(1_000_000, u32::MAX), ..base }),
+        (Nchw::new(1, 8, 30, 9), WindowAttentionOptions { stride: Size::new(6, 1), dilation: Size::new(4, 2), ..base }),
+    ];
+    for (seed, (shape, options)) in (1000..).zip(cases) {
+        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        check(gpu, &operator, shape, Element::F32, seed);
+    }
+}
+
+#[test]
+fn a_window_of_one_returns_the_values() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(2, 12, 7, 9);
+    for border in [Border::Zero, Border::Mask, Border::Shift] {
+        let options = WindowAttentionOptions { border, ..WindowAttentionOptions::new(3, 4, 1) };
+        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        let inputs = Inputs::random(1, &options, shape, Element::F32);
+        let y = run(gpu, &operator, shape, Element::F32, &inputs).y;
+        let room = softmax_room(1, 4.0);
+        assert_within_gate_with_room(&y, &wide(&inputs.v), &inputs.v, Precision::F32, room, format!("{border:?}"));
+    }
+}
+
+/// A constant added to every logit of a head changes its log-sum-exp by as much, and nothing else.
+#[test]
+fn a_constant_added_to_all_logits_changes_nothing() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(1, 12, 9, 11);
+    let options = WindowAttentionOptions {
+        relative: Relative::Bias,
+        border: Border::Mask,
+        scale_relative: false,
+        ..WindowAttentionOptions::new(3, 4, 5)
+    };
+    let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+    let mut inputs = Inputs::random(2, &options, shape, Element::F32);
+    let before = run(gpu, &operator, shape, Element::F32, &inputs);
+    inputs.tables[0].iter_mut().for_each(|bias| *bias += 4.0);
+    let after = run(gpu, &operator, shape, Element::F32, &inputs);
+    for (a, b) in before.y.iter().zip(&after.y) {
+        assert!((a - b).abs() < 1e-5, "{a} and {b}");
+    }
+    for (a, b) in before.log_sum_exp.iter().zip(&after.log_sum_exp) {
+        assert!((a + 4.0 - b).abs() < 1e-5, "{a} and {b}");
+    }
+}
+
+/// Logits of 300 either way: the softmax is one-hot nearly everywhere, and never NaN.
+#[test]
+fn large_logits_are_stable() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(1, 8, 12, 13);
+    for border in [Border::Zero, Border::Mask, Border::Shift] {
+        let options = WindowAttentionOptions { border, ..WindowAttentionOptions::new(2, 4, 5) };
+        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        let mut inputs = Inputs::random(3, &options, shape, Element::F32);
+        // The tables' part would dwarf the keys otherwise.
+        for values in [&mut inputs.q, &mut inputs.k] {
+            values.iter_mut().for_each(|value| *value = value.signum() * 8.66);
+        }
+        let exact = inputs.reference::<f64>(&options, shape);
+        let largest = exact.log_sum_exp.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+        assert!(largest > 290.0, "{largest}");
+        let actual = run(gpu, &operator, shape, Element::F32, &inputs);
+        // A logit of 300 is rounded to 2^-15, which is the relative error of its weight.
+        for (a, e) in actual.y.iter().zip(&exact.y) {
+            assert!((f64::from(*a) - e).abs() < 2e-4, "{a}, expected {e}");
+        }
+    }
+}
+
+/// NaN and +infinity in a logit make the query NaN, and no other query; a query whose every logit is -infinity is zeros.
+#[test]
+fn special_logits_follow_the_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(1, 4, 11, 13);
+    let pixels = shape.size().pixels() as usize;
+    for border in [Border::Zero, Border::Mask, Border::Shift] {
+        for special in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for tensor in 0..3 {
+                let options = WindowAttentionOptions { border, ..WindowAttentionOptions::new(2, 2, 3) };
+                let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+                let mut inputs = Inputs::random(4, &options, shape, Element::F32);
+                let values = [&mut inputs.q, &mut inputs.k, &mut inputs.v];
+                for (index, values) in values.into_iter().enumerate() {
+                    if index == tensor {
+                        values[pixels + 5 * 13 + 6] = special;
+                    }
+                }
+                let exact = inputs.reference::<f64>(&options, shape);
+                let y = run(gpu, &operator, shape, Element::F32, &inputs).y;
+                for (index, (a, e)) in y.iter().zip(&exact.y).enumerate() {
+                    let close = (f64::from(*a) - e).abs() < 1e-5;
+                    let same = a.is_nan() && e.is_nan() || f64::from(*a) == *e || close;
+                    assert!(same, "{border:?} {special} in tensor {tensor}: element {index} is {a}, expected {e}");
+                }
+            }
+        }
+    }
+    let options = WindowAttentionOptions {
+        relative: Relative::Bias,
+        scale_relative: false,
+        ..WindowAttentionOptions::new(2, 2, 3)
+    };
+    let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+    let mut inputs = Inputs::random(5, &options, shape, Element::F32);
+    inputs.tables[0].fill(f32::NEG_INFINITY);
+    let outputs = run(gpu, &operator, shape, Element::F32, &inputs);
+    assert!(outputs.y.iter().all(|&value| value == 0.0));
+    assert!(outputs.log_sum_exp.iter().all(|&value| value == f32::NEG_INFINITY));
+    let queries = [Query { image: 0, row: 3, column: 4 }];
+    let rows = weights(gpu, &operator, shape, Element::F32, &inputs, &queries);
+    assert!(rows.iter().all(|&value| value == 0.0));
+}
+
+/// The same bits whether a batch fits one dispatch or not.
+#[test]
+fn a_split_changes_nothing() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let shape = Nchw::new(5, 18, 19, 23);
+    let options = WindowAttentionOptions { relative: Relative::Bias, ..WindowAttentionOptions::new(3, 6, 5) };
+    let inputs = Inputs::random(6, &options, shape, Element::F32);
+    let run = |limits: &wgpu::Limits| -> (Vec<u32>, usize) {
+        let gpu = Gpu::open_with(wgpu::Features::empty(), limits).unwrap();
+        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        let [q, k, v, bias] =
+            [&inputs.q, &inputs.k, &inputs.v, &inputs.tables[0]].map(|values| gpu.upload("input", values).unwrap());
+        let y = gpu.buffer("y", shape.elements().unwrap() * 4).unwrap();
+        let buffers = WindowAttentionBuffers {
+            q: q.slice(..),
+            k: k.slice(..),
+            v: v.slice(..),
+            tables: RelativeTables::Bias(bias.slice(..)),
+            y: y.slice(..),
+            log_sum_exp: None,
+        };
+        let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
+        gpu.run(|pass| dispatch.record(pass)).unwrap();
+        (gpu.read(y.slice(..)).unwrap(), dispatch.steps().len())
+    };
+    let (whole, one) = run(&wgpu::Limits::default());
+    let (parts, several) = run(&wgpu::Limits {
+        max_storage_buffer_binding_size: 32 << 10,
+        max_compute_workgroups_per_dimension: 2,
+        ..wgpu::Limits::default()
+    });
+    assert_eq!(one, 1);
+    assert!(several > 15, "{several}");
+    assert!(whole == parts);
+}
+
+#[test]
+fn refuses_what_has_no_meaning() {
+    let Some(gpu) = common::gpu() else { return };
+    let base = WindowAttentionOptions::new(2, 4, 3);
+    let refused = |options: WindowAttentionOptions, words: &[&str]| {
+        let error = WindowAttention::new(&gpu.device, options, Element::F32).map(|_| ()).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    refused(WindowAttentionOptions { window: Size::new(4, 3), ..base }, &["window.height", "4", "odd"]);
+    refused(WindowAttentionOptions { window: Size::new(3, 0), ..base }, &["window.width", "0", "odd"]);
+    refused(WindowAttentionOptions { depth: 5, ..base }, &["depth", "5", "even"]);
+    refused(WindowAttentionOptions { depth: 0, ..base }, &["depth", "0", "1 to 128"]);
+    refused(WindowAttentionOptions { depth: 129, ..base }, &["depth", "129", "1 to 128"]);
+    refused(WindowAttentionOptions { heads: 0, ..base }, &["heads", "0", "at least 1"]);
+    refused(
+        WindowAttentionOptions { heads: 3, depth: 3, relative: Relative::WholeChannel, ..base },
+        &["3 x 3", "even number of channels"],
+    );
+    refused(WindowAttentionOptions { scale: f32::NAN, ..base }, &["scale", "NaN", "finite"]);
+    refused(WindowAttentionOptions { scale: f32::INFINITY, ..base }, &["scale", "inf", "finite"]);
+    refused(WindowAttentionOptions { stride: Size::new(1, 0), ..base }, &["stride.width", "0", "at least 1"]);
+    refused(WindowAttentionOptions { dilation: Size::new(0, 1), ..base }, &["dilation.height", "0", "at least 1"]);
+    refused(
+        WindowAttentionOptions { border: Border::Shift, stride: Size::new(2, 1), ..base },
+        &["stride", "[2, 1]", "[1, 1]"],
+    );
+    refused(
+        WindowAttentionOptions { relative: Relative::None, window: Size::new(201, 201), depth: 64, ..base },
+        &["rounds", "32768"],
+    );
+    refused(
+        WindowAttentionOptions {
+            relative: Relative::Bias,
+            window: Size::new(u32::MAX, u32::MAX),
+            heads: 1 << 24,
+            ..base
+        },
+        &["rounds", "32768"],
+    );
+
+    let shift =
+        WindowAttentionOptions { border: Border::Shift, dilation: Size::new(3, 1), relative: Relative::None, ..base };
+    let buffer = gpu.upload("x", &[0f32; 1024]).unwrap();
+    let output = gpu.upload("y", &[0f32; 1024]).unwrap();
+    let bind = |options: WindowAttentionOptions, shape: Nchw, tables: RelativeTables<wgpu::BufferSlice<'_>>| -> Error {
+        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        let (q, y) = (buffer.slice(..), output.slice(..));
+        let buffers = WindowAttentionBuffers { q, k: q, v: q, tables, y, log_sum_exp: None };
+        operator.bind(&gpu.device, shape, buffers).unwrap_err()
+    };
+    let says = |error: Error, words: &[&str]| {
+        let error = error.to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    says(bind(shift, Nchw::new(1, 8, 8, 8), RelativeTables::None), &["9", "at most 8"]);
+    says(bind(shift, Nchw::new(1, 9, 9, 9), RelativeTables::None), &["[1, 9, 9, 9]", "8 channels: 2 heads of depth 4"]);
+    says(bind(base, Nchw::new(1, 8, 4, 4), RelativeTables::None), &["RelativeTables::None", "PerHead"]);
+    let small = buffer.slice(..20);
+    let whole = buffer.slice(..);
+    let tables = RelativeTables::Factorised { row: whole, column: small };
+    says(bind(base, Nchw::new(1, 8, 4, 4), tables), &["tables.column", "20", "24"]);
+    let bias = WindowAttentionOptions { relative: Relative::Bias, ..base };
+    says(bind(bias, Nchw::new(1, 8, 4, 4), RelativeTables::Bias(buffer.slice(..196))), &["tables.bias", "196", "200"]);
+
+    let operator = WindowAttention::new(&gpu.device, bias, Element::F32).unwrap();
+    let buffers =
+        WindowWeightsBuffers { q: whole, k: whole, tables: RelativeTables::Bias(whole), weights: output.slice(..) };
+    let outside = [Query { image: 0, row: 4, column: 0 }];
+    says(
+        operator.bind_weights(&gpu.device, Nchw::new(1, 8, 4, 4), &outside, buffers).unwrap_err(),
+        &["query.row", "4"],
+    );
+}
