@@ -7,6 +7,9 @@ pub(crate) fn bench(bench: &mut Bench) {
     for shape in [Nchw::new(1, 256, 56, 56), Nchw::new(1, 2048, 7, 7)] {
         let (elements, reduced) = (shape.elements().expect("small"), shape.channels / 16);
         let (values, weights, taps) = (noise(elements), noise(u64::from(shape.channels * reduced)), noise(98));
+        // Scaled as trained weights are, so that the gates are not all 0 or 1.
+        let weights: Vec<_> = weights.into_iter().map(|weight| weight / (shape.channels as f32).sqrt()).collect();
+        let taps: Vec<_> = taps.into_iter().map(|tap| tap / 7.0).collect();
         let upload = |values: &[f32]| bench.gpu.upload("tensor", values).expect("tensor");
         let (features, weight, conv) = (upload(&values), upload(&weights), upload(&taps));
         let output = bench.gpu.buffer("output", elements * 4).expect("output");

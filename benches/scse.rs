@@ -6,7 +6,7 @@ pub(crate) fn bench(bench: &mut Bench) {
     let (shape, reduced) = (Nchw::new(1, 64, 128, 128), 32);
     let elements = shape.elements().expect("small");
     let (values, weights) = (noise(elements), noise(u64::from(shape.channels * reduced)));
-    let spatial = noise(shape.channels.into());
+    let spatial: Vec<_> = noise(shape.channels.into()).into_iter().map(|weight| weight / 8.0).collect();
     let upload = |values: &[f32]| bench.gpu.upload("tensor", values).expect("tensor");
     let (features, weight, spatial_weight) = (upload(&values), upload(&weights), upload(&spatial));
     let output = bench.gpu.buffer("output", elements * 4).expect("output");

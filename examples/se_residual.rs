@@ -1,7 +1,5 @@
 //! The tail of an SE-ResNet block in somebody else's encoder: a convolution that is not this crate's writes the features, and
 //! in the same pass Squeeze-and-Excitation gates them, adds the identity and applies the `ReLU`, in place.
-//!
-//! `cargo run --example se_residual`
 
 use visual_attention::host::Gpu;
 use visual_attention::{Element, Error, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Step, wgpu};
@@ -57,7 +55,7 @@ fn main() -> Result<(), Error> {
         layout: None,
         module: &module,
         entry_point: None,
-        compilation_options: wgpu::PipelineCompilationOptions::default(),
+        compilation_options: Default::default(),
         cache: None,
     });
     let entries = [(0, &identity), (1, &features)];
@@ -74,7 +72,7 @@ fn main() -> Result<(), Error> {
     gpu.queue.submit([encoder.finish()]);
 
     let positive = gpu.read::<f32>(features.slice(..))?.into_iter().filter(|&y| y > 0.0).count();
-    let kernels = tail.steps().map(Step::label).collect::<Vec<_>>();
-    println!("{kernels:?} on {SHAPE}, {}: {positive} of {elements} outputs above 0", gpu.describe());
+    let kernels = tail.steps().map(Step::label).collect::<Vec<_>>().join(", ");
+    println!("{kernels} on {SHAPE}, {}: {positive} of {elements} outputs above 0", gpu.describe());
     Ok(())
 }
