@@ -25,7 +25,7 @@ const PANEL: u32 = 480;
 /// Shows which neighbours one pixel of a photograph attends to, for each head: queries and keys are the picture's own features
 /// (centre-surround differences, colour opponents, orientations), so a pixel attends to what looks like it.
 ///
-/// Writes attention_lens.png: the photograph once for each head, the window's weights as heat over it, the query as a white cross.
+/// Writes `attention_lens.png`: the photograph once for each head, the window's weights as heat over it, the query as a white cross.
 /// Without a GPU adapter the CPU reference draws it. Exits with 2 where an input can't be used.
 #[derive(Parser)]
 struct Arguments {
