@@ -183,7 +183,7 @@ fn on_cpu(features: &[f32], shape: Nchw, options: WindowAttentionOptions, query:
         .collect()
 }
 
-/// A panel for each head, side by side.
+/// A panel for each head.
 fn draw(picture: &Picture, shape: Nchw, query: Query, k: usize, weights: &[f32], at: [u32; 2]) -> RgbImage {
     let photograph = picture::from_planes(picture.height, picture.width, &picture.planes);
     let longer = picture.height.max(picture.width);
@@ -195,7 +195,10 @@ fn draw(picture: &Picture, shape: Nchw, query: Query, k: usize, weights: &[f32],
 
     let heads = weights.len() / (k * k);
     let gap = 8;
-    let mut sheet = RgbImage::from_pixel(heads as u32 * (width + gap) - gap, height, image::Rgb([255; 3]));
+    // Rows of four.
+    let (across, down) = (heads.min(4) as u32, heads.div_ceil(4) as u32);
+    let mut sheet =
+        RgbImage::from_pixel(across * (width + gap) - gap, down * (height + gap) - gap, image::Rgb([255; 3]));
     for (head, weights) in weights.chunks_exact(k * k).enumerate() {
         // The window's weights at their pixels, the strongest as 1.
         let strongest = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
@@ -220,7 +223,8 @@ fn draw(picture: &Picture, shape: Nchw, query: Query, k: usize, weights: &[f32],
         let bytes: Vec<u8> = overlay.iter().map(|value| (value * 255.0 + 0.5) as u8).collect();
         let mut drawn = picture::from_rgba(height, width, &bytes);
         cross(&mut drawn, [at[0], at[1]].map(|at| side(at + 1) - 1), Size::new(height, width));
-        imageops::replace(&mut sheet, &drawn, i64::from(head as u32 * (width + gap)), 0);
+        let (column, row) = (head as u32 % 4, head as u32 / 4);
+        imageops::replace(&mut sheet, &drawn, i64::from(column * (width + gap)), i64::from(row * (height + gap)));
     }
     sheet
 }
