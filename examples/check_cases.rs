@@ -81,24 +81,30 @@ fn check(gpu: Option<&Gpu>, file: &Path, allow_unsupported: bool) -> Verdict {
     let (case, report) = match report {
         Ok(checked) => checked,
         Err(problem @ Problem::Unsupported(_)) if allow_unsupported => {
-            println!("skip {name}: {problem}");
+            println!("{}", one_line(format!("skip {name}: {problem}")));
             return Verdict::Skipped;
         }
         Err(problem) => {
-            println!("FAIL {name}: {problem}");
+            println!("{}", one_line(format!("FAIL {name}: {problem}")));
             return Verdict::Failed;
         }
     };
     let verdict = if report.failures.is_empty() { "ok  " } else { "FAIL" };
     let on_gpu = report.gpu.map_or("not run".into(), |error| format!("{error:.2e}"));
-    println!(
+    let line = format!(
         "{verdict} {name}: {} gpu {on_gpu} reference {:.2e} gate {:.1e} gradients unchecked {} {}",
         case.op, report.reference, report.gate, report.gradients, case.attrs
     );
+    println!("{}", one_line(line));
     for failure in &report.failures {
         println!("       {failure}");
     }
     if report.failures.is_empty() { Verdict::Passed } else { Verdict::Failed }
+}
+
+/// Whatever a file or a driver says, it can't look like another case's verdict.
+fn one_line(text: String) -> String {
+    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The files that the paths name, those of a folder in order.

@@ -7,6 +7,9 @@ use crate::{Nchw, Statistic};
 /// `features [n, c, h, w]`; returns `[n, h, w]`. Maxima propagate NaN.
 #[must_use]
 pub fn attention_map<T: Float>(shape: Nchw, statistic: Statistic, features: &[T]) -> Vec<T> {
+    if shape.is_empty() {
+        return Vec::new();
+    }
     let (channels, pixels) = (shape.channels as usize, shape.size().pixels() as usize);
     let count = real::<T>(channels as f64);
     let mut map = Vec::with_capacity(shape.batch as usize * pixels);

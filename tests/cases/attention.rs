@@ -83,6 +83,9 @@ pub(super) fn attended_region(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<
     if features.is_empty() || images.is_empty() || features.batch != images.batch {
         return Err(Problem::Malformed(format!("`in.x` is {features}, `in.image` {images}")));
     }
+    if case.attrs["image_size"] != serde_json::json!([images.height, images.width]) {
+        return Err(case.unknown("image_size"));
+    }
     let options = AttendedRegionOptions {
         statistic: statistic(case)?,
         normalization: Normalization::MinMax,

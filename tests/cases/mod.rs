@@ -15,6 +15,9 @@ use safetensors::{Dtype, SafeTensors};
 use visual_attention::host::Gpu;
 use visual_attention::{Dispatch, Element, Error, Nchw, Nhw, wgpu};
 
+/// Outputs that are not floats.
+const INTEGER_OUTPUTS: [&str; 3] = ["bbox", "component", "mask"];
+
 /// Why a case could not be run, as opposed to being run and found wrong.
 #[derive(Debug)]
 pub(crate) enum Problem {
@@ -173,9 +176,27 @@ impl Case {
         Problem::Malformed(format!("attribute `{name}` is {}", self.attrs[name]))
     }
 
+    /// What holds for the inputs of every operator.
+    fn check_inputs(&self) -> Result<(), Problem> {
+        let inputs = || self.tensors.iter().filter(|(name, _)| name.starts_with("in."));
+        if let Some((name, values)) = inputs().find(|(_, values)| values.shape.contains(&0)) {
+            return Err(Problem::Malformed(format!("`{name}` is {:?}, needs at least one element", values.shape)));
+        }
+        // An operator has one element type; only the attended region has another one for its images.
+        let floats = || inputs().filter(|(_, values)| matches!(values.dtype, Dtype::F16 | Dtype::F32));
+        let half = self.needs_f16();
+        if let Some((name, values)) = floats().find(|(_, values)| (values.dtype == Dtype::F16) != half)
+            && self.op != "attended_region"
+        {
+            return Err(Problem::Malformed(format!("`{name}` is {:?}, other inputs are not", values.dtype)));
+        }
+        Ok(())
+    }
+
     /// Runs the case and compares.
     pub(crate) fn check(&self, gpu: Option<&Gpu>) -> Result<Report, Problem> {
         let run = operator(&self.op).ok_or_else(|| Problem::Unsupported(self.op.clone()))?;
+        self.check_inputs()?;
         let (on_gpu, reference) = run(gpu, self)?;
         let expected: Vec<_> =
             self.tensors.iter().filter_map(|(name, values)| Some((name.strip_prefix("out.")?, values))).collect();
@@ -195,7 +216,12 @@ impl Case {
             gradients: self.tensors.keys().filter(|name| name.starts_with("grad.")).count(),
         };
         for (name, expected) in expected {
-            let mut gate = Gate::new(&self.op, name, expected, half);
+            let integer = matches!(expected.dtype, Dtype::U8 | Dtype::I32);
+            if integer != INTEGER_OUTPUTS.contains(&name) {
+                let needed = if integer { "floats" } else { "u8 or i32" };
+                return Err(Problem::Malformed(format!("`out.{name}` is {:?}, needs {needed}", expected.dtype)));
+            }
+            let mut gate = Gate::new(name, expected, half);
             if large_logits {
                 gate.absolute = gate.absolute.max(gate.absolute / 4e-6 * 1e-5);
             }
@@ -302,15 +328,15 @@ struct Gate {
 }
 
 impl Gate {
-    fn new(op: &str, output: &str, expected: &Values, half: bool) -> Self {
+    fn new(output: &str, expected: &Values, half: bool) -> Self {
         if matches!(expected.dtype, Dtype::U8 | Dtype::I32) {
             return Self { absolute: 0.0, relative: 0.0 };
         }
         let largest = expected.numbers.iter().fold(1.0f64, |largest, &value| largest.max(f64::from(value).abs()));
         // A crop multiplies the rounding of its coordinates by the contrast of the picture.
         let share = if output == "crop" { 1e-5 } else { 4e-6 };
-        // Maps are f32 whatever the features are; every other output has the type of its input.
-        let relative = if half && op != "attention_map" { 2.0f64.powi(-11) } else { 0.0 };
+        // Maps and gates are f32 whatever the features are.
+        let relative = if half && matches!(output, "y" | "crop") { 2.0f64.powi(-11) } else { 0.0 };
         Self { absolute: share * largest, relative }
     }
 
