@@ -76,7 +76,8 @@ fn stem_attention(
                 let key = select(0.0, f32(projected[first_key + c * pixels + address]), inside);
                 dot += f32(projected[first_query + c * pixels + pixel]) * key;
             }
-            let score = params.scale * dot;
+            // A key outside is zero for any query, and a value outside for any mixture, infinite ones and NaN included.
+            let score = params.scale * select(0.0, dot, inside);
             let bits = bitcast<u32>(score);
             poisoned = poisoned || (bits & 0x7fffffffu) > 0x7f800000u || bits == 0x7f800000u;
             let before = largest;
@@ -91,7 +92,7 @@ fn stem_attention(
                     let i = first_value + (m * channels + c) * pixels + address;
                     value += mixture[m * entries + entry] * select(0.0, f32(projected[i]), inside);
                 }
-                sum[c] = sum[c] * kept + weight * value;
+                sum[c] = sum[c] * kept + weight * select(0.0, value, inside);
             }
         }
     }

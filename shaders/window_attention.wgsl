@@ -126,7 +126,8 @@ var<private> row_terms: array<vec4<f32>, ROWS>;
 
 // The logit of one key for each query, NONE where it takes no part.
 fn logit(dot: vec4<f32>, column_term: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> vec4<f32> {
-    var score = params.scale * dot;
+    // A key outside is zero for any query, infinite ones included.
+    var score = params.scale * select(vec4<f32>(0.0), dot, inside);
     if RELATIVE == 1u {
         let e = clamp(entry, vec4<i32>(0), vec4<i32>(params.window_height - 1));
         let row_term = vec4<f32>(row_terms[e.x].x, row_terms[e.y].y, row_terms[e.z].z, row_terms[e.w].w);

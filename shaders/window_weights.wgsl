@@ -105,7 +105,8 @@ fn window_weights(
             let bias_row = head * u32(2 * params.window_height - 1) + u32(i32(a) + down.offset);
             relative = f32(row_table[bias_row * u32(2 * params.window_width - 1) + u32(i32(b) + across.offset)]);
         }
-        var score = params.scale * dot;
+        // A key outside is zero for any query, infinite ones included.
+        var score = params.scale * select(0.0, dot, inside);
         if RELATIVE != 0u {
             score += params.relative_scale * relative;
         }

@@ -1,12 +1,14 @@
 //! What the tests share: the device, inputs, outputs that can't pass unwritten, and the gates.
 
+pub(crate) mod catalogue;
 mod gate;
 mod gpu;
 mod random;
+pub(crate) mod rig;
 
 pub(crate) use gate::{
-    Precision, assert_exact, assert_within_gate, assert_within_gate_of_exp, assert_within_gate_with_room, check_exact,
-    check_gate, check_gate_with_room, log_sum_exp_room, softmax_room,
+    EXP_ROOM, Precision, assert_exact, assert_within_gate, assert_within_gate_of_exp, assert_within_gate_with_room,
+    check_exact, check_gate, check_gate_with_room, log_sum_exp_room, softmax_room,
 };
 pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with, rounded};
 pub(crate) use random::Random;

@@ -1,0 +1,279 @@
+//! Every operator on numbers that break kernels, against its reference; and every operator many times, for one bit pattern.
+
+use visual_attention::{Element, Nchw, wgpu};
+
+use crate::common::catalogue::{Contents, Entry, Kind, catalogue};
+use crate::common::rig::{Rig, decoded, read, stored};
+use crate::common::{self, Precision, TestGpu, wide};
+
+/// Small enough that a number can stand in every place.
+const SMALL: Nchw = Nchw::new(2, 4, 3, 4);
+const NAN: f32 = f32::NAN;
+/// The largest of the huge numbers that sums can hold many of: f16's largest.
+const HUGE: f64 = 65504.0;
+/// Repeats of each operator.
+const RUNS: usize = 100;
+
+/// One tensor of an operator with special numbers in it.
+struct Case {
+    what: String,
+    input: usize,
+    numbers: Vec<f32>,
+    /// Whether sums of it overflow or not by the order of their terms.
+    overflows: bool,
+    /// The same with its huge numbers off by a few units in the last place: how much a result may owe to rounding.
+    nudged: Option<Vec<f32>>,
+}
+
+impl Case {
+    fn new(what: String, input: usize, numbers: Vec<f32>) -> Self {
+        let huge = |number: f32| number.is_finite() && number.abs() > 1e4;
+        let nudge = |(index, &number): (usize, &f32)| {
+            let by = if index % 3 == 1 { -4.0 } else { 4.0 } * f32::EPSILON;
+            if huge(number) { number * (1.0 - 8.0 * f32::EPSILON + by) } else { number }
+        };
+        let nudged =
+            numbers.iter().any(|&number| huge(number)).then(|| numbers.iter().enumerate().map(nudge).collect());
+        let overflows = numbers.iter().filter(|number| number.is_finite() && number.abs() > 1e38).count() > 1;
+        Self { what, input, numbers, overflows, nudged }
+    }
+}
+
+/// What is put into each tensor in turn.
+fn cases(entry: &Entry) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (input, tensor) in entry.inputs.iter().enumerate() {
+        let Contents::Floats(element, ordinary) = &tensor.contents else { continue };
+        let name = tensor.name;
+        let mut single = |value: f32, at: usize| {
+            let mut numbers = ordinary.clone();
+            numbers[at] = value;
+            cases.push(Case::new(format!("{value:e} at {at} of {name}"), input, numbers));
+        };
+        // Every place in f32; a third of them, all lanes among them, in f16.
+        let step = if *element == Element::F16 { 7 } else { 1 };
+        for at in (0..ordinary.len()).step_by(step) {
+            single(if at % 2 == 0 { NAN } else { -NAN }, at);
+        }
+        let tiny = if *element == Element::F16 { 5.960_464_5e-8 } else { 1e-40 };
+        let mut values = vec![f32::INFINITY, f32::NEG_INFINITY, -0.0, 0.0, tiny, -tiny, 65504.0, -65504.0];
+        let largest = if *element == Element::F16 { 65504.0 } else { 3e38 };
+        if *element == Element::F32 {
+            values.extend([3e38, -3e38]);
+        }
+        for &value in &values {
+            for at in [0, ordinary.len() / 2, ordinary.len() - 1] {
+                single(value, at);
+            }
+        }
+        let mut all = |what: &str, number: &dyn Fn(usize) -> f32| {
+            cases.push(Case::new(format!("{what} in {name}"), input, (0..ordinary.len()).map(number).collect()));
+        };
+        for value in [0.0, 0.25, -1.5, NAN, f32::INFINITY, f32::NEG_INFINITY, 65504.0, -65504.0] {
+            all(&format!("nothing but {value:e}"), &|_| value);
+        }
+        for value in [65504.0, largest] {
+            all(&format!("{value:e} and -{value:e} in turn"), &|index| if index % 2 == 0 { value } else { -value });
+        }
+        all("infinities of both signs in turn", &|index| {
+            if index % 2 == 0 { f32::INFINITY } else { f32::NEG_INFINITY }
+        });
+        all("NaN in every other place", &|index| if index % 2 == 0 { NAN } else { ordinary[index] });
+    }
+    // Mean and maximum go through the second layer as one sum, so that an infinite weight meets no hidden zero alone: the gate
+    // saturates where the formula, read to the letter, has 0 * infinity.
+    if entry.name.starts_with("squeeze_excite MeanAndMax") || entry.name.starts_with("cbam") {
+        cases.retain(|case| {
+            entry.inputs[case.input].name != "expand_weight" || case.numbers.iter().all(|number| !number.is_infinite())
+        });
+    }
+    // A driver may compute the sum of two gated terms as one product of the gates' sum, which has no 0 * infinity.
+    if entry.name.starts_with("scse Add") {
+        cases.retain(|case| {
+            entry.inputs[case.input].name != "features" || case.numbers.iter().all(|number| !number.is_infinite())
+        });
+    }
+    cases
+}
+
+/// Whether two numbers are both NaN, the same infinity, or both finite.
+fn same_class(a: f64, b: f64) -> bool {
+    (a.is_nan() && b.is_nan()) || (a.is_finite() && b.is_finite()) || a == b
+}
+
+/// What is wrong with one output. `baseline` and `exact` are the reference in f32 and in f64, `nudged` the latter for inputs
+/// that are a few units in the last place away.
+fn wrong(actual: &[f64], kind: Kind, baseline: &[f32], exact: &[f64], nudged: Option<&[f64]>) -> Option<String> {
+    assert_eq!((actual.len(), baseline.len()), (exact.len(), exact.len()));
+    let precision = match kind {
+        Kind::Exact(element) | Kind::Near(element) => Precision::from(element),
+        Kind::Words | Kind::Colors => Precision::F32,
+    };
+    let expected: Vec<(f64, f64)> =
+        baseline.iter().zip(exact).map(|(&p, &r)| (precision.round(f64::from(p)), precision.round(r))).collect();
+    // The gate, from numbers of ordinary size: a huge one would make it blind.
+    let mut gate = 0.0f64;
+    let mut size = 1.0f64;
+    for (&(p, _), &r) in expected.iter().zip(exact).filter(|((p, r), _)| p.is_finite() && r.abs() < 64.0) {
+        let rounding = precision.round(precision.round(r + 0.3) - 0.3) - r;
+        gate = gate.max(2.0 * (p - r).abs() + 2.0 * rounding.abs());
+        size = size.max(r.abs());
+    }
+    gate = gate.max(common::EXP_ROOM * size);
+    let unit = if precision == Precision::F16 { 2.0f64.powi(-10) } else { 2.0f64.powi(-21) };
+    for (index, (&y, &(p, r))) in actual.iter().zip(&expected).enumerate() {
+        let near = |kind: Kind| match kind {
+            // A driver may take subnormal numbers for zeros.
+            Kind::Exact(_) => y == p || (y == 0.0 && p.abs() < f64::from(f32::MIN_POSITIVE)),
+            Kind::Words => y == p,
+            Kind::Colors => {
+                let byte = |value: f64| if value.is_nan() { 0.0 } else { 255.0 * value.clamp(0.0, 1.0) };
+                (y - byte(p)).abs() <= 0.5 + 2e-4 || (y - byte(r)).abs() <= 0.5 + 2e-4
+            }
+            Kind::Near(_) => {
+                let moved = nudged.map_or(0.0, |nudged| (nudged[index] - exact[index]).abs());
+                // Where a huge number reaches, its share of the error of a softmax over nine entries.
+                let reached = if moved > 0.0 { 2.0 * (p - r).abs() + common::softmax_room(9, HUGE) } else { 0.0 };
+                !moved.is_finite() || (y - r).abs() <= gate + unit * r.abs() + 2.0 * moved + reached
+            }
+        };
+        let right = match kind {
+            Kind::Colors => near(kind),
+            // The formula overflows in f32 or in f16 and not in f64, or only just: either answer is right.
+            _ if !same_class(p, r) => same_class(y, p) || same_class(y, r),
+            _ if !p.is_finite() => same_class(y, p),
+            _ => near(kind),
+        };
+        if !right {
+            return Some(format!("element {index} is {y:e}, expected {p:e} (in f64 {r:e}), gate {gate:e}"));
+        }
+    }
+    None
+}
+
+/// Runs every case of an entry; how many there were.
+fn sweep(gpu: &TestGpu, entry: &Entry, failures: &mut Vec<String>) -> usize {
+    let cases = cases(entry);
+    let rig = Rig::new(&gpu.device, entry).unwrap();
+    let archive = rig.archive(&gpu.device, cases.len().max(1));
+    let bytes = |input: usize, numbers: &[f32]| {
+        let Contents::Floats(element, _) = &entry.inputs[input].contents else { unreachable!("words are not swept") };
+        stored(&Contents::Floats(*element, numbers.to_vec()))
+    };
+    for (run, case) in cases.iter().enumerate() {
+        gpu.queue.write_buffer(&rig.inputs[case.input], 0, &bytes(case.input, &case.numbers));
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        rig.record(&mut encoder, &archive, run);
+        gpu.queue.submit([encoder.finish()]);
+        gpu.queue.write_buffer(&rig.inputs[case.input], 0, &stored(&entry.inputs[case.input].contents));
+    }
+    let ordinary: Vec<Vec<f32>> = entry
+        .inputs
+        .iter()
+        .map(|input| match &input.contents {
+            Contents::Floats(_, numbers) => numbers.clone(),
+            Contents::Words(_) => Vec::new(),
+        })
+        .collect();
+    let archive = read(&gpu.device, &gpu.queue, &archive);
+    for (case, run) in cases.iter().zip(archive.chunks_exact(rig.stride() as usize)) {
+        let with = |numbers: &[f32]| {
+            let Contents::Floats(element, _) = &entry.inputs[case.input].contents else { unreachable!() };
+            let mut inputs = ordinary.clone();
+            inputs[case.input] = common::rounded(numbers, *element);
+            inputs
+        };
+        let inputs = with(&case.numbers);
+        let widened = |inputs: &[Vec<f32>]| inputs.iter().map(|numbers| wide(numbers)).collect::<Vec<_>>();
+        let (baseline, exact) = ((entry.baseline)(&inputs), (entry.exact)(&widened(&inputs)));
+        let nudged = case.nudged.as_ref().map(|numbers| {
+            let mut inputs = ordinary.clone();
+            inputs[case.input].clone_from(numbers);
+            (entry.exact)(&widened(&inputs))
+        });
+        let what = format!("{}, {}", entry.name, case.what);
+        for (index, output) in rig.outputs(run, &what).into_iter().enumerate() {
+            let (name, _, kind) = entry.outputs[index];
+            if case.overflows && matches!(kind, Kind::Near(_)) {
+                continue;
+            }
+            let nudged = nudged.as_ref().map(|outputs| outputs[index].as_slice());
+            if let Some(reason) = wrong(&decoded(output, kind), kind, &baseline[index], &exact[index], nudged) {
+                failures.push(format!("{what}: {name}: {reason}"));
+            }
+        }
+    }
+    cases.len()
+}
+
+#[test]
+fn special_numbers_in_every_tensor_of_every_operator() {
+    let Some(gpu) = common::gpu() else { return };
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for element in gpu.elements() {
+        for entry in catalogue(element, SMALL, 1) {
+            count += sweep(gpu, &entry, &mut failures);
+        }
+    }
+    eprintln!("{count} cases");
+    let shown = failures.iter().take(40).fold(String::new(), |text, failure| text + "\n" + failure);
+    assert!(failures.is_empty(), "{} of {count} cases are wrong:{shown}", failures.len());
+}
+
+/// One submission of many runs of each operator; every result is kept and compared.
+#[test]
+fn repeated_runs_give_the_same_bits() {
+    let Some(gpu) = common::gpu() else { return };
+    for element in gpu.elements() {
+        for entry in catalogue(element, Nchw::new(2, 4, 9, 11), 2) {
+            let rig = Rig::new(&gpu.device, &entry).unwrap();
+            let archive = rig.archive(&gpu.device, RUNS);
+            let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            (0..RUNS).for_each(|run| rig.record(&mut encoder, &archive, run));
+            gpu.queue.submit([encoder.finish()]);
+            let archive = read(&gpu.device, &gpu.queue, &archive);
+            let mut runs = archive.chunks_exact(rig.stride() as usize);
+            let first = runs.next().unwrap();
+            rig.outputs(first, &entry.name);
+            for (run, bits) in runs.enumerate() {
+                assert!(bits == first, "{}: run {} differs from the first", entry.name, run + 1);
+            }
+        }
+    }
+}
+
+/// The same bits under limits that divide every operator's work, but for that of a few weights or vectors.
+#[test]
+fn results_are_the_same_however_the_work_is_divided() {
+    let Some(gpu) = common::gpu() else { return };
+    let limits = wgpu::Limits {
+        max_storage_buffer_binding_size: 16 << 10,
+        max_compute_workgroups_per_dimension: 2,
+        ..wgpu::Limits::default()
+    };
+    let Some(small) = common::gpu_with(&limits) else { return };
+    for element in [Element::F32] {
+        for entry in catalogue(element, Nchw::new(5, 4, 29, 31), 3) {
+            // These need whole images.
+            if entry.name.starts_with("window_weights") || entry.name.starts_with("sasa_stem") {
+                continue;
+            }
+            let run = |gpu: &TestGpu| {
+                let rig = Rig::new(&gpu.device, &entry).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+                let archive = rig.archive(&gpu.device, 1);
+                let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                rig.record(&mut encoder, &archive, 0);
+                gpu.queue.submit([encoder.finish()]);
+                (read(&gpu.device, &gpu.queue, &archive), rig.dispatch.steps().len())
+            };
+            let ((whole, steps), (divided, more)) = (run(gpu), run(&small));
+            assert!(whole == divided, "{}: {steps} steps and {more} give different bits", entry.name);
+            assert!(
+                entry.name.starts_with("dense") || more > steps,
+                "{}: {more} steps, nothing was divided",
+                entry.name
+            );
+        }
+    }
+}
