@@ -288,6 +288,7 @@ impl Kernel {
     /// Compiles for `device`, after checking the limits and features that wgpu would not.
     pub(crate) fn new(device: &wgpu::Device, build: &Build<'_>) -> Result<Self, Error> {
         let Build { op, shader, variant, constants, workgroup, workgroup_bytes, storage, texture } = *build;
+        debug_assert!(shader.lists(variant, constants), "{} {variant:?} {constants:?}: not in the table", shader.name);
         if variant.element == crate::Element::F16 && !device.features().contains(wgpu::Features::SHADER_F16) {
             return Err(Error::MissingFeature { op, feature: "SHADER_F16" });
         }

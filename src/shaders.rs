@@ -15,6 +15,8 @@ pub struct Shader {
     pub wgsl: &'static str,
     /// The variants that operators compile.
     pub variants: &'static [Variant],
+    /// What operators set overrides to, every combination of the groups in each variant: see [`Shader::constants`].
+    pub overrides: &'static [Overrides],
     /// The host's view of the kernel's `Params`.
     pub params: &'static [Member],
 }
@@ -32,6 +34,15 @@ pub struct Variant {
     pub inner: Element,
     /// Length of the private arrays of one invocation, which overrides can't set; 0 where there are none.
     pub length: u32,
+}
+
+/// Overrides of a kernel that go together, and the values that operators set them to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overrides {
+    /// Names in WGSL.
+    pub names: &'static [&'static str],
+    /// A value for each name, as often as operators differ.
+    pub values: &'static [&'static [f64]],
 }
 
 /// A member of a kernel's `Params`, as the host lays it out.
@@ -63,6 +74,27 @@ impl Variant {
 }
 
 impl Shader {
+    /// The values of all overrides, for each pipeline that operators compile of a variant.
+    #[must_use]
+    pub fn constants(&self) -> Vec<Vec<(&'static str, f64)>> {
+        self.overrides.iter().fold(vec![Vec::new()], |builds, group| {
+            let values = |build: &Vec<_>| {
+                let build = build.clone();
+                group.values.iter().map(move |values| {
+                    let set = group.names.iter().copied().zip(values.iter().copied());
+                    build.iter().copied().chain(set).collect()
+                })
+            };
+            builds.iter().flat_map(values).collect()
+        })
+    }
+
+    /// Whether the table has this pipeline.
+    pub(crate) fn lists(&self, variant: Variant, constants: &[(&'static str, f64)]) -> bool {
+        let same = |build: &Vec<_>| build.len() == constants.len() && build.iter().all(|set| constants.contains(set));
+        self.variants.contains(&variant) && self.constants().iter().any(same)
+    }
+
     /// The complete WGSL module of a variant.
     #[must_use]
     pub fn source(&self, variant: Variant) -> String {
@@ -178,7 +210,7 @@ macro_rules! params {
 pub(crate) use params;
 
 macro_rules! shader {
-    ($name:literal, $variants:expr, $params:ty $(, $shared:literal)*) => {
+    ($name:literal, $variants:expr, $overrides:expr, $params:ty $(, $shared:literal)*) => {
         Shader {
             name: $name,
             wgsl: concat!(
@@ -186,6 +218,7 @@ macro_rules! shader {
                 $(include_str!(concat!("../shaders/shared/", $shared, ".wgsl")),)*
             ),
             variants: $variants,
+            overrides: $overrides,
             params: <$params>::MEMBERS,
         }
     };
@@ -210,10 +243,45 @@ const LENGTHS: &[Variant] = &{
     variants
 };
 
+const fn group(names: &'static [&'static str], values: &'static [&'static [f64]]) -> Overrides {
+    Overrides { names, values }
+}
+
+const NO_OR_YES: &[&[f64]] = &[&[0.0], &[1.0]];
+const SIX_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0], &[3.0], &[4.0], &[5.0]];
+const THREE_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0]];
+const PIXELS_BY_CHANNELS: Overrides = group(&["PIXELS", "CHANNELS"], &[&[64.0, 1.0], &[8.0, 32.0]]);
+const PIXELS_BY_PLANES: Overrides = group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0]]);
+
+const ATTENTION_MAPS: &[Overrides] = &[PIXELS_BY_CHANNELS, group(&["STATISTIC"], SIX_CODES)];
+const BIAS: &[Overrides] = &[group(&["BIAS"], NO_OR_YES)];
+const CONNECTIVITY: &[Overrides] = &[group(&["CONNECTIVITY"], &[&[4.0], &[8.0]])];
+const CROPS: &[Overrides] = &[group(&["END"], NO_OR_YES), group(&["ALIGN_CORNERS"], NO_OR_YES)];
+const GROUP_OF_64: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[64.0]])];
+const GROUP_OF_256: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[256.0]])];
+const LAYERS: &[Overrides] = &[group(&["INPUTS", "ROWS"], &[&[32.0, 8.0]]), group(&["ACTIVATION"], SIX_CODES)];
+const NORMALIZATIONS: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[64.0]]), group(&["BY_MAXIMUM"], NO_OR_YES)];
+const POOLINGS: &[Overrides] = &[group(&["POOLING"], NO_OR_YES)];
+const POOLS: &[Overrides] = &[PIXELS_BY_PLANES, group(&["STATISTIC"], THREE_CODES)];
+const RELATIVE: &[Overrides] = &[group(&["RELATIVE"], THREE_CODES)];
+const RULES: &[Overrides] = &[group(&["RULE"], THREE_CODES)];
+/// Gates of one number for each channel come with every activation and form, those of pixels with the ones that their
+/// operators have.
+#[rustfmt::skip]
+const SCALES: &[Overrides] = &[PIXELS_BY_PLANES, group(&["GATE", "FORM", "COMBINE"], &[
+    &[0.0, 0.0, 0.0], &[1.0, 0.0, 0.0], &[2.0, 0.0, 0.0], &[3.0, 0.0, 0.0], &[4.0, 0.0, 0.0], &[5.0, 0.0, 0.0],
+    &[0.0, 1.0, 0.0], &[1.0, 1.0, 0.0], &[2.0, 1.0, 0.0], &[3.0, 1.0, 0.0], &[4.0, 1.0, 0.0], &[5.0, 1.0, 0.0],
+    &[0.0, 2.0, 0.0], &[1.0, 2.0, 0.0], &[2.0, 2.0, 0.0], &[3.0, 2.0, 0.0], &[4.0, 2.0, 0.0], &[5.0, 2.0, 0.0],
+    &[0.0, 0.0, 1.0], &[0.0, 0.0, 2.0], &[3.0, 0.0, 3.0], &[3.0, 0.0, 4.0],
+])];
+const SQUEEZES: &[Overrides] = &[PIXELS_BY_CHANNELS, group(&["PROJECTION"], NO_OR_YES)];
+const WINDOWS: &[Overrides] = &[RELATIVE[0], group(&["BLOCKS"], &[&[1.0], &[2.0], &[3.0]])];
+
 /// [`AttendedRegion`](crate::AttendedRegion), from the map to the mask's bits.
 pub const ATTENDED_REGION_RUNS: Shader = shader!(
     "attended_region_runs",
     PLAIN,
+    RULES,
     ops::attended_region::RunsParams,
     "component_runs",
     "thresholded",
@@ -222,90 +290,123 @@ pub const ATTENDED_REGION_RUNS: Shader = shader!(
     "exceeds"
 );
 /// [`AttentionMap`](crate::AttentionMap).
-pub const ATTENTION_MAP: Shader = shader!("attention_map", VECTORS, ops::attention_map::Params, "ordered");
+pub const ATTENTION_MAP: Shader =
+    shader!("attention_map", VECTORS, ATTENTION_MAPS, ops::attention_map::Params, "ordered");
 /// [`BoundingBox`](crate::BoundingBox), second pass.
-pub const BOUNDING_BOX: Shader = shader!("bounding_box", PLAIN, ops::bounding_box::Params);
+pub const BOUNDING_BOX: Shader = shader!("bounding_box", PLAIN, &[], ops::bounding_box::Params);
 /// [`BoundingBox`](crate::BoundingBox), first pass.
-pub const BOUNDING_BOX_SHARE: Shader = shader!("bounding_box_share", PLAIN, ops::bounding_box::ShareParams);
+pub const BOUNDING_BOX_SHARE: Shader =
+    shader!("bounding_box_share", PLAIN, GROUP_OF_64, ops::bounding_box::ShareParams);
 /// [`ChannelScale`](crate::ChannelScale), and the second layer of [`SqueezeExcite`](crate::SqueezeExcite) with it.
 pub const CHANNEL_SCALE: Shader =
-    shader!("channel_scale", VECTORS, ops::channel_scale::Params, "activation", "ordered");
+    shader!("channel_scale", VECTORS, SCALES, ops::channel_scale::Params, "activation", "ordered");
 /// [`CropResize`](crate::CropResize).
-pub const CROP_RESIZE: Shader = shader!("crop_resize", ELEMENTS, ops::crop_resize::Params, "bilinear");
+pub const CROP_RESIZE: Shader = shader!("crop_resize", ELEMENTS, CROPS, ops::crop_resize::Params, "bilinear");
 /// [`Dense`](crate::Dense).
-pub const DENSE: Shader = shader!("dense", VECTORS, ops::dense::Params, "activation", "batch_norm", "ordered");
+pub const DENSE: Shader = shader!("dense", VECTORS, LAYERS, ops::dense::Params, "activation", "batch_norm", "ordered");
 /// [`GlobalPool`](crate::GlobalPool).
-pub const GLOBAL_POOL: Shader = shader!("global_pool", VECTORS, ops::global_pool::Params, "ordered");
+pub const GLOBAL_POOL: Shader = shader!("global_pool", VECTORS, POOLS, ops::global_pool::Params, "ordered");
 /// [`HeatOverlay`](crate::HeatOverlay) into a buffer.
 pub const HEAT_OVERLAY: Shader =
-    shader!("heat_overlay", ELEMENTS, ops::heat_overlay::Params, "heat", "sampled_map", "bilinear");
+    shader!("heat_overlay", ELEMENTS, &[], ops::heat_overlay::Params, "heat", "sampled_map", "bilinear");
 /// [`HeatOverlay`](crate::HeatOverlay) into a texture.
 pub const HEAT_OVERLAY_TEXTURE: Shader =
-    shader!("heat_overlay_texture", ELEMENTS, ops::heat_overlay::TextureParams, "heat", "sampled_map", "bilinear");
+    shader!("heat_overlay_texture", ELEMENTS, &[], ops::heat_overlay::TextureParams, "heat", "sampled_map", "bilinear");
 /// [`LargestComponent`](crate::LargestComponent), step 4.
-pub const LARGEST_COMPONENT_COUNT: Shader =
-    shader!("largest_component_count", PLAIN, ops::largest_component::TileParams, "component_tile", "component_union");
+pub const LARGEST_COMPONENT_COUNT: Shader = shader!(
+    "largest_component_count",
+    PLAIN,
+    &[],
+    ops::largest_component::TileParams,
+    "component_tile",
+    "component_union"
+);
 /// [`LargestComponent`](crate::LargestComponent), step 7, if asked for.
 pub const LARGEST_COMPONENT_EXPAND: Shader =
-    shader!("largest_component_expand", PLAIN, ops::largest_component::ExpandParams);
+    shader!("largest_component_expand", PLAIN, &[], ops::largest_component::ExpandParams);
 /// [`LargestComponent`](crate::LargestComponent), between steps 5 and 6, if asked for.
 pub const LARGEST_COMPONENT_LABELS: Shader = shader!(
     "largest_component_labels",
     PLAIN,
+    CONNECTIVITY,
     ops::largest_component::LabelsParams,
     "component_tile",
     "component_flood"
 );
 /// [`LargestComponent`](crate::LargestComponent), step 3.
-pub const LARGEST_COMPONENT_MERGE: Shader =
-    shader!("largest_component_merge", PLAIN, ops::largest_component::TileParams, "component_tile", "component_union");
+pub const LARGEST_COMPONENT_MERGE: Shader = shader!(
+    "largest_component_merge",
+    PLAIN,
+    CONNECTIVITY,
+    ops::largest_component::TileParams,
+    "component_tile",
+    "component_union"
+);
 /// [`LargestComponent`](crate::LargestComponent), step 5.
 pub const LARGEST_COMPONENT_PICK: Shader =
-    shader!("largest_component_pick", PLAIN, ops::largest_component::PickParams, "component_tile");
+    shader!("largest_component_pick", PLAIN, GROUP_OF_256, ops::largest_component::PickParams, "component_tile");
 /// [`LargestComponent`](crate::LargestComponent), step 1.
 pub const LARGEST_COMPONENT_RUNS: Shader =
-    shader!("largest_component_runs", PLAIN, ops::largest_component::RunsParams, "component_runs");
+    shader!("largest_component_runs", PLAIN, &[], ops::largest_component::RunsParams, "component_runs");
 /// [`LargestComponent`](crate::LargestComponent), step 6.
 pub const LARGEST_COMPONENT_SELECT: Shader = shader!(
     "largest_component_select",
     PLAIN,
+    CONNECTIVITY,
     ops::largest_component::SelectParams,
     "component_tile",
     "component_flood"
 );
 /// [`LargestComponent`](crate::LargestComponent), step 2.
-pub const LARGEST_COMPONENT_TILES: Shader =
-    shader!("largest_component_tiles", PLAIN, ops::largest_component::TileParams, "component_tile", "component_flood");
+pub const LARGEST_COMPONENT_TILES: Shader = shader!(
+    "largest_component_tiles",
+    PLAIN,
+    CONNECTIVITY,
+    ops::largest_component::TileParams,
+    "component_tile",
+    "component_flood"
+);
 /// [`Normalize`](crate::Normalize), second pass.
-pub const NORMALIZE: Shader = shader!("normalize", PLAIN, ops::normalize::Params, "ordered");
+pub const NORMALIZE: Shader = shader!("normalize", PLAIN, NORMALIZATIONS, ops::normalize::Params, "ordered");
 /// [`Normalize`](crate::Normalize), first pass.
-pub const NORMALIZE_RANGE: Shader = shader!("normalize_range", PLAIN, ops::normalize::RangeParams, "ordered");
+pub const NORMALIZE_RANGE: Shader =
+    shader!("normalize_range", PLAIN, GROUP_OF_256, ops::normalize::RangeParams, "ordered");
 /// [`Resize`](crate::Resize).
-pub const RESIZE: Shader = shader!("resize", ELEMENTS, ops::resize::Params, "bilinear");
+pub const RESIZE: Shader = shader!("resize", ELEMENTS, &[], ops::resize::Params, "bilinear");
 /// The convolution of [`SpatialGate`](crate::SpatialGate).
-pub const SPATIAL_CONV: Shader = shader!("spatial_conv", ELEMENTS, ops::cbam::ConvParams, "activation", "batch_norm");
+pub const SPATIAL_CONV: Shader =
+    shader!("spatial_conv", ELEMENTS, &[], ops::cbam::ConvParams, "activation", "batch_norm");
 /// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).
-pub const SPATIAL_SQUEEZE: Shader = shader!("spatial_squeeze", VECTORS, ops::cbam::SqueezeParams, "ordered");
+pub const SPATIAL_SQUEEZE: Shader = shader!("spatial_squeeze", VECTORS, SQUEEZES, ops::cbam::SqueezeParams, "ordered");
 /// [`Threshold`](crate::Threshold).
 pub const THRESHOLD: Shader =
-    shader!("threshold", PLAIN, ops::threshold::Params, "thresholded", "sampled_map", "bilinear", "exceeds");
+    shader!("threshold", PLAIN, RULES, ops::threshold::Params, "thresholded", "sampled_map", "bilinear", "exceeds");
 /// [`Threshold`](crate::Threshold) by Otsu's method, histogram.
-pub const THRESHOLD_HISTOGRAM: Shader =
-    shader!("threshold_histogram", PLAIN, ops::threshold::HistogramParams, "sampled_map", "bilinear", "exceeds");
+pub const THRESHOLD_HISTOGRAM: Shader = shader!(
+    "threshold_histogram",
+    PLAIN,
+    GROUP_OF_256,
+    ops::threshold::HistogramParams,
+    "sampled_map",
+    "bilinear",
+    "exceeds"
+);
 /// [`Threshold`](crate::Threshold) by Otsu's method, level.
-pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, ops::threshold::OtsuParams);
+pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, &[], ops::threshold::OtsuParams);
 /// [`PointwiseConv`](crate::PointwiseConv).
-pub const POINTWISE_CONV: Shader = shader!("pointwise_conv", INNER, ops::pointwise_conv::Params);
+pub const POINTWISE_CONV: Shader = shader!("pointwise_conv", INNER, BIAS, ops::pointwise_conv::Params);
 /// [`SasaStem`](crate::SasaStem).
-pub const STEM_ATTENTION: Shader = shader!("stem_attention", STEM, ops::sasa_stem::Params);
+pub const STEM_ATTENTION: Shader = shader!("stem_attention", STEM, &[], ops::sasa_stem::Params);
 /// [`SasaStem`](crate::SasaStem), the mixture of its values.
-pub const STEM_MIXTURE: Shader = shader!("stem_mixture", ELEMENTS, ops::sasa_stem::MixtureParams);
+pub const STEM_MIXTURE: Shader = shader!("stem_mixture", ELEMENTS, &[], ops::sasa_stem::MixtureParams);
 /// [`WindowAttention`](crate::WindowAttention).
-pub const WINDOW_ATTENTION: Shader = shader!("window_attention", LENGTHS, ops::window_attention::Params, "window");
+pub const WINDOW_ATTENTION: Shader =
+    shader!("window_attention", LENGTHS, WINDOWS, ops::window_attention::Params, "window");
 /// [`WindowPool`](crate::WindowPool).
-pub const WINDOW_POOL: Shader = shader!("window_pool", ELEMENTS, ops::window_pool::Params, "ordered");
+pub const WINDOW_POOL: Shader = shader!("window_pool", ELEMENTS, POOLINGS, ops::window_pool::Params, "ordered");
 /// [`WindowAttention`](crate::WindowAttention), the weights of chosen queries.
-pub const WINDOW_WEIGHTS: Shader = shader!("window_weights", INNER, ops::window_attention::WeightsParams, "window");
+pub const WINDOW_WEIGHTS: Shader =
+    shader!("window_weights", INNER, RELATIVE, ops::window_attention::WeightsParams, "window");
 
 /// Every kernel, by name.
 pub const ALL: &[Shader] = &[
@@ -405,6 +506,19 @@ mod tests {
         for (shader, _, module) in modules() {
             let names: Vec<_> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
             assert_eq!(names, [shader.name]);
+        }
+    }
+
+    #[test]
+    fn every_override_has_values() {
+        for (shader, _, module) in modules() {
+            let mut wgsl: Vec<_> = module.overrides.iter().filter_map(|(_, item)| item.name.as_deref()).collect();
+            wgsl.sort_unstable();
+            for constants in shader.constants() {
+                let mut names: Vec<_> = constants.iter().map(|&(name, _)| name).collect();
+                names.sort_unstable();
+                assert_eq!(names, wgsl, "{}", shader.name);
+            }
         }
     }
 

@@ -59,3 +59,6 @@ say "examples"
 out="$(mktemp -d)"
 trap 'rm -rf "$out"' EXIT
 cargo run --quiet --example check_cases -- tests/golden | tail -n 1
+
+say "machine code"
+cargo run --quiet --example isa_report -- --check benches/isa.tsv --if-present
