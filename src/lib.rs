@@ -29,7 +29,7 @@
 //! # How an operator is used
 //!
 //! `new` compiles for a device, once. `bind` takes shapes and buffer slices, checks everything, and gives a [`Dispatch`].
-//! [`Dispatch::record`] records it into a compute pass of yours: it can't fail, allocates nothing and can be repeated. An operator
+//! [`Dispatch::record`] records it into a compute pass of yours: it can't fail, allocates nothing of its own and can be repeated. An operator
 //! never submits, polls, maps or reads back, creates no device and installs no callback; only [`host`] does.
 //!
 //! Buffers are named fields of type [`wgpu::BufferSlice`], so arguments can't be swapped and sub-allocation works. All tensors are

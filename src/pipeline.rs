@@ -6,7 +6,8 @@ use crate::plan::{self, Part};
 use crate::shaders::{Shader, Variant};
 use crate::{Error, Nchw, Nhw, Size};
 
-const MAX_ROUNDS: u64 = 1 << 15;
+/// What one invocation may loop over, all its loops together: some software drivers silently end loops after 65,535 rounds.
+pub(crate) const MAX_ROUNDS: u64 = (1 << 15) - 1;
 
 /// How a kernel uses a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,8 +188,7 @@ pub(crate) fn to_u32(op: &'static str, quantity: &'static str, value: u64) -> Re
     })
 }
 
-/// Refuses nested loops that one invocation would run too often: some software drivers silently end loops after 65,535 rounds,
-/// counted over all loops of an invocation.
+/// Refuses nested loops that one invocation would run too often: see [`MAX_ROUNDS`].
 pub(crate) fn check_rounds(op: &'static str, rounds: [u32; 2]) -> Result<(), Error> {
     let needed = u64::from(rounds[0]) * u64::from(rounds[1]);
     if needed <= MAX_ROUNDS {

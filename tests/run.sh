@@ -56,8 +56,6 @@ say "tests"
 VISUAL_ATTENTION_REQUIRE_GPU=1 cargo test --quiet
 
 say "examples"
-out="$(mktemp -d)"
-trap 'rm -rf "$out"' EXIT
 cargo run --quiet --example check_cases -- tests/golden | tail -n 1
 
 say "machine code"

@@ -418,7 +418,7 @@ fn refuses_what_has_no_meaning() {
     );
     refused(
         WindowAttentionOptions { relative: Relative::None, window: Size::new(201, 201), depth: 64, ..base },
-        &["rounds", "32768"],
+        &["rounds", "32767"],
     );
     refused(
         WindowAttentionOptions {
@@ -427,7 +427,7 @@ fn refuses_what_has_no_meaning() {
             heads: 1 << 24,
             ..base
         },
-        &["rounds", "32768"],
+        &["rounds", "32767"],
     );
 
     let shift =

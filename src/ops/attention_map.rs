@@ -103,7 +103,7 @@ impl AttentionMap {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32,768 channels (2^20 where
+    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32,767 channels (32 times as many where
     /// an image has fewer than 4096 pixels) or where one image exceeds
     /// a binding of the device, and what every operator refuses of its buffers: too small, wrong usage, misaligned, output
     /// overlapping input.

@@ -1,9 +1,9 @@
 //! CBAM: the spatial gate, and the channel and spatial gates in sequence.
 
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
-use super::global_pool::{MAX_ROUNDS, PlaneGrid, squeezable};
+use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
-use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Step, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{
     Activation, BatchNorm, Cost, Dispatch, Element, Error, Form, Nchw, Squeeze, SqueezeExcite, SqueezeExciteOptions,

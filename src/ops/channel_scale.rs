@@ -1,8 +1,8 @@
 //! Scaling of channels by gates, in the forms that blocks need.
 
 use super::dense::Activation;
-use super::global_pool::{MAX_ROUNDS, PlaneGrid, WORKGROUPS};
-use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use super::global_pool::{PlaneGrid, WORKGROUPS};
+use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Step, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
 

@@ -1,7 +1,6 @@
 //! Fully connected layers on pooled vectors.
 
-use super::global_pool::MAX_ROUNDS;
-use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Step, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error};
 

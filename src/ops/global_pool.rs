@@ -1,6 +1,6 @@
 //! Global pooling: one number for each plane.
 
-use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Step, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
 
@@ -13,8 +13,6 @@ pub(crate) const WORKGROUPS: [[u32; 2]; 2] = [[256, 1], [16, 16]];
 const CHUNK: u64 = 256 * 64;
 /// Parts of a plane, at most: one invocation adds them up.
 const MAX_PARTS: u64 = 64;
-/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
-pub(crate) const MAX_ROUNDS: u64 = (1 << 15) - 1;
 
 params!(Params {
     origin_x: u32,

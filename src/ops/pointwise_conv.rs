@@ -1,6 +1,6 @@
 //! Pointwise convolutions: 1x1 projections of every pixel's channels.
 
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
 
@@ -11,8 +11,6 @@ const PIXELS: u64 = 256;
 const OUTPUTS: u32 = 8;
 /// Outputs of one run.
 const MAX_STACK: u32 = 3;
-/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
-const MAX_ROUNDS: u32 = 1 << 15;
 
 params!(Params {
     origin_x: u32,
@@ -76,10 +74,10 @@ impl PointwiseConvOptions {
                 return refuse("groups", self.groups.to_string(), format!("a divisor of {parameter}, {channels}"));
             }
         }
-        let rounds = self.inputs / self.groups;
+        let rounds = u64::from(self.inputs / self.groups);
         if rounds > MAX_ROUNDS {
             let limit = "input channels of a group";
-            return Err(Error::LimitExceeded { op, limit, needed: rounds.into(), given: MAX_ROUNDS.into() });
+            return Err(Error::LimitExceeded { op, limit, needed: rounds, given: MAX_ROUNDS });
         }
         Ok(())
     }
@@ -117,7 +115,7 @@ impl PointwiseConv {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] where the groups don't divide the channels, or for more than 3 stacked matrices;
-    /// [`Error::LimitExceeded`] beyond 32,768 input channels to a group; [`Error::MissingFeature`] for f16 on a device
+    /// [`Error::LimitExceeded`] beyond 32,767 input channels to a group; [`Error::MissingFeature`] for f16 on a device
     /// without it.
     pub fn new(device: &wgpu::Device, options: PointwiseConvOptions, element: Element) -> Result<Self, Error> {
         Self::with_inner(OP, device, options, element, element)

@@ -1,7 +1,7 @@
 //! The attention stem: values mixed by their position in the window.
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
@@ -10,8 +10,6 @@ const OP: &str = "sasa_stem";
 const GROUP: u32 = 8;
 /// Channels of one invocation, `CHUNK` in WGSL.
 const CHUNK: u32 = 8;
-/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
-const MAX_ROUNDS: u64 = 1 << 15;
 /// The kernels compute positions in 32-bit integers with a sign.
 const MAX_EXTENT: u64 = 1 << 30;
 

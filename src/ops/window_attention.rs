@@ -1,6 +1,6 @@
 //! Windowed attention: every query attends to the keys around it.
 
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
@@ -15,8 +15,6 @@ pub(crate) const LENGTHS: [u32; 3] = [8, 16, 32];
 const MAX_DEPTH: u32 = 128;
 /// The kernel's row terms, `ROWS` in WGSL.
 const MAX_ROWS: u32 = 31;
-/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
-const MAX_ROUNDS: u64 = 1 << 15;
 /// The kernels compute positions in 32-bit integers with a sign.
 const MAX_EXTENT: u64 = 1 << 30;
 

@@ -1,14 +1,12 @@
 //! Pooling over windows side by side.
 
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
 const OP: &str = "window_pool";
 /// Outputs of a workgroup on each axis.
 const GROUP: u32 = 8;
-/// What one invocation may loop over: some software drivers silently end loops after 65,535 rounds.
-const MAX_ROUNDS: u64 = 1 << 15;
 
 params!(Params {
     origin_x: u32,
@@ -58,7 +56,7 @@ impl WindowPool {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for an empty window, [`Error::LimitExceeded`] for one of more than 32,768 pixels,
+    /// [`Error::InvalidParameter`] for an empty window, [`Error::LimitExceeded`] for one of more than 32,767 pixels,
     /// [`Error::MissingFeature`] for f16 on a device without it.
     pub fn new(device: &wgpu::Device, pooling: Pooling, window: Size, element: Element) -> Result<Self, Error> {
         if window.is_empty() {
