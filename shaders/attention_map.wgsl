@@ -74,7 +74,16 @@ fn attention_map(
     var total = Bits(0u);
     if inside {
         let first = params.features_base + image * params.channels * params.pixels + pixel;
-        for (var c = local.y; c < params.channels; c += CHANNELS) {
+        let step = CHANNELS * params.pixels;
+        var c = local.y;
+        // Four loads in flight, then their terms in order.
+        for (; c + 3u * CHANNELS < params.channels; c += 4u * CHANNELS) {
+            let at = first + c * params.pixels;
+            let loads = array<Element, 4>(features[at], features[at + step], features[at + 2u * step], features[at + 3u * step]);
+            total = accumulate(accumulate(total, Real(loads[0])), Real(loads[1]));
+            total = accumulate(accumulate(total, Real(loads[2])), Real(loads[3]));
+        }
+        for (; c < params.channels; c += CHANNELS) {
             total = accumulate(total, Real(features[first + c * params.pixels]));
         }
     }

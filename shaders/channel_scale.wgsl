@@ -13,6 +13,7 @@
 // Numerics  the gate's sum in f32, each invocation over strided terms and then a tree; products in f32, NaN propagates
 // Needs     f16 variants: SHADER_F16
 
+// Fewer than 16 sum up the gate in each of them, without a barrier.
 override PIXELS: u32 = 256u;
 override PLANES: u32 = 1u;
 // The gate's activation.
@@ -90,7 +91,8 @@ fn channel_scale(
 
     var sum = 0.0;
     if inside {
-        for (var j = local.x; j < params.terms; j += PIXELS) {
+        let alone = PIXELS < 16u;
+        for (var j = select(local.x, 0u, alone); j < params.terms; j += select(PIXELS, 1u, alone)) {
             let at = c * params.hidden_step + j;
             if at >= params.reach && at - params.reach < params.width {
                 let value = hidden[params.hidden_base + image_bound * params.width + at - params.reach];
@@ -98,20 +100,23 @@ fn channel_scale(
             }
         }
     }
-    let slot = local.y * PIXELS + local.x;
-    wg_sum[slot] = sum;
-    workgroupBarrier();
-    for (var stride = PIXELS / 2u; stride > 0u; stride /= 2u) {
-        if local.x < stride {
-            wg_sum[slot] += wg_sum[slot + stride];
-        }
+    var channel_gate = sum;
+    if PIXELS >= 16u {
+        let slot = local.y * PIXELS + local.x;
+        wg_sum[slot] = sum;
         workgroupBarrier();
+        for (var stride = PIXELS / 2u; stride > 0u; stride /= 2u) {
+            if local.x < stride {
+                wg_sum[slot] += wg_sum[slot + stride];
+            }
+            workgroupBarrier();
+        }
+        channel_gate = wg_sum[local.y * PIXELS];
     }
     if !inside {
         return;
     }
 
-    var channel_gate = wg_sum[local.y * PIXELS];
     if COMBINE != 1u {
         if params.terms == 0u {
             channel_gate = hidden[params.hidden_base + image_bound * params.channels + c];
@@ -139,7 +144,9 @@ fn channel_scale(
         var result = scaled(value, channel_gate, params.spatial_base + image_bound * params.pixels + pixel);
         if FORM == 1u {
             result += Real(identity[params.identity_base + first + pixel]);
-            result = select(result, Real(0.0), result < Real(0.0));
+            // By its bits, as in shared/activation.wgsl.
+            let is_nan = (bitcast<Bits>(result) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
+            result = select(max(result, Real(0.0)), result, is_nan);
         } else if FORM == 2u {
             result += value;
         }

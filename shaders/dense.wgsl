@@ -118,7 +118,9 @@ fn dense(
     }
     let slot = local.y * INPUTS + local.x;
     wg_sum[slot] = vec2(lane_sum(sum), lane_sum(second_sum));
-    workgroupBarrier();
+    if INPUTS > 1u {
+        workgroupBarrier();
+    }
     for (var stride = INPUTS / 2u; stride > 0u; stride /= 2u) {
         if local.x < stride {
             wg_sum[slot] += wg_sum[slot + stride];

@@ -37,6 +37,22 @@ struct Params {
 var<workgroup> wg_sum: array<f32, PIXELS * PLANES>;
 var<workgroup> wg_maximum: array<u32, PIXELS * PLANES>;
 
+struct Partial {
+    sum: Real,
+    top: Bits,
+}
+
+var<private> partial: Partial;
+
+fn add(value: Real) {
+    if STATISTIC != 1u {
+        partial.sum += value;
+    }
+    if STATISTIC != 0u {
+        partial.top = max(partial.top, ordered(value));
+    }
+}
+
 @compute @workgroup_size(PIXELS, PLANES)
 fn global_pool(
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -47,26 +63,33 @@ fn global_pool(
     let part = params.origin_y + group.y;
     let inside = plane_of_unit < params.planes;
 
-    var sum = Real(0.0);
-    var top = Bits(0u);
+    partial = Partial(Real(0.0), Bits(0u));
     if inside {
         let first = params.features_base + plane * params.pixels;
         let start = part * params.chunk;
         let end = start + min(params.chunk, params.pixels - start);
-        for (var pixel = start + local.x; pixel < end; pixel += PIXELS) {
-            let value = Real(features[first + pixel]);
-            if STATISTIC != 1u {
-                sum += value;
-            }
-            if STATISTIC != 0u {
-                top = max(top, ordered(value));
-            }
+        var pixel = start + local.x;
+        // Four loads in flight, then their terms in order.
+        for (; pixel + 3u * PIXELS < end; pixel += 4u * PIXELS) {
+            let at = first + pixel;
+            let loads = array<Element, 4>(
+                features[at], features[at + PIXELS], features[at + 2u * PIXELS], features[at + 3u * PIXELS],
+            );
+            add(Real(loads[0]));
+            add(Real(loads[1]));
+            add(Real(loads[2]));
+            add(Real(loads[3]));
+        }
+        for (; pixel < end; pixel += PIXELS) {
+            add(Real(features[first + pixel]));
         }
     }
     let slot = local.y * PIXELS + local.x;
-    wg_sum[slot] = lane_sum(sum);
-    wg_maximum[slot] = lane_max(top);
-    workgroupBarrier();
+    wg_sum[slot] = lane_sum(partial.sum);
+    wg_maximum[slot] = lane_max(partial.top);
+    if PIXELS > 1u {
+        workgroupBarrier();
+    }
     for (var stride = PIXELS / 2u; stride > 0u; stride /= 2u) {
         if local.x < stride {
             wg_sum[slot] += wg_sum[slot + stride];

@@ -14,6 +14,7 @@ struct Params {
     pictures_base: u32,
     overlay_base: u32,
     opacity: f32,
+    picture_share: f32,
     height: u32,
     width: u32,
     row_multiplier: u32,

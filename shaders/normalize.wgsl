@@ -7,7 +7,7 @@
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B
 // Host      src/ops/normalize.rs        Reference  src/reference/normalize.rs
 // Shapes    map [n, h, w], ranges [n, shares, 2]
-// Grid      x: ceil(h*w / WORKGROUP_SIZE), z: n; one invocation for each pixel
+// Grid      x: ceil(h*w / each / WORKGROUP_SIZE), z: n; one invocation for `each` pixels, WORKGROUP_SIZE apart
 // Numerics  one subtraction, one division
 // Needs     no device feature
 
@@ -20,6 +20,7 @@ struct Params {
     map_base: u32,
     pixels: u32,
     shares: u32,
+    each: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,14 +29,11 @@ struct Params {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn normalize(
-    @builtin(global_invocation_id) global: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
 ) {
-    let pixel = params.origin * WORKGROUP_SIZE + global.x;
-    if pixel >= params.pixels {
-        return;
-    }
-    // At most 16 shares: cheaper to reduce here than to launch another pass.
-    let range = params.ranges_base + global.z * params.shares * 2u;
+    // Cheaper to reduce here, once for several pixels, than to launch another pass.
+    let range = params.ranges_base + group.z * params.shares * 2u;
     var low_key = 0xffffffffu;
     var high_key = 0u;
     for (var share = 0u; share < params.shares; share += 1u) {
@@ -45,16 +43,23 @@ fn normalize(
     let low = from_ordered(low_key);
     let high = from_ordered(high_key);
 
-    let index = params.map_base + global.z * params.pixels + pixel;
-    var value = map[index];
-    if high_key == 0xffffffffu {
-        value = high;
-    } else if low == high || (BY_MAXIMUM && high <= 0.0) {
-        value = 0.0;
-    } else if BY_MAXIMUM {
-        value = value / high;
-    } else {
-        value = (value - low) / (high - low);
+    let first = params.map_base + group.z * params.pixels;
+    let start = (params.origin + group.x) * params.each * WORKGROUP_SIZE + local.x;
+    for (var k = 0u; k < params.each; k += 1u) {
+        let pixel = start + k * WORKGROUP_SIZE;
+        if pixel >= params.pixels {
+            break;
+        }
+        var value = map[first + pixel];
+        if high_key == 0xffffffffu {
+            value = high;
+        } else if low == high || (BY_MAXIMUM && high <= 0.0) {
+            value = 0.0;
+        } else if BY_MAXIMUM {
+            value = value / high;
+        } else {
+            value = (value - low) / (high - low);
+        }
+        map[first + pixel] = value;
     }
-    map[index] = value;
 }

@@ -1,12 +1,13 @@
-// Smallest and largest value of a map, first of two passes: each workgroup reduces one share of an image.
+// Smallest and largest value of a map, first of two passes: a workgroup, or an invocation alone, reduces one share of an image.
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B (the map is normalised before it is thresholded)
 // Host      src/ops/normalize.rs        Reference  src/reference/normalize.rs
 // Shapes    map [n, h, w] -> ranges [n, shares, 2]: keys of shared/ordered.wgsl, smallest and largest
-// Grid      x: shares, z: n
+// Grid      x: shares, or shares / WORKGROUP_SIZE without a barrier, z: n
 // Numerics  exact; a NaN is the largest
 // Needs     no device feature
 
+// Fewer than 16 have a share each, without a barrier.
 override WORKGROUP_SIZE: u32 = 256u;
 
 struct Params {
@@ -30,29 +31,36 @@ fn normalize_range(
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
     let lane = local.x;
-    let share = params.origin + group.x;
+    let alone = WORKGROUP_SIZE < 16u;
+    let share = (params.origin + group.x) * select(1u, WORKGROUP_SIZE, alone) + select(0u, lane, alone);
+    // Neighbours read neighbours, whether they share or not.
+    let start = share * select(WORKGROUP_SIZE, 1u, alone) + select(lane, 0u, alone);
     let first = params.map_base + group.z * params.pixels;
 
     var low = 0xffffffffu;
     var high = 0u;
-    for (var pixel = share * WORKGROUP_SIZE + lane; pixel < params.pixels; pixel += params.shares * WORKGROUP_SIZE) {
+    for (var pixel = start; pixel < params.pixels; pixel += params.shares * select(WORKGROUP_SIZE, 1u, alone)) {
         let key = ordered(map[first + pixel]);
         low = min(low, key);
         high = max(high, key);
     }
-    wg_low[lane] = low;
-    wg_high[lane] = high;
-    workgroupBarrier();
-    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
-        if lane < stride {
-            wg_low[lane] = min(wg_low[lane], wg_low[lane + stride]);
-            wg_high[lane] = max(wg_high[lane], wg_high[lane + stride]);
-        }
+    if WORKGROUP_SIZE >= 16u {
+        wg_low[lane] = low;
+        wg_high[lane] = high;
         workgroupBarrier();
+        for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
+            if lane < stride {
+                wg_low[lane] = min(wg_low[lane], wg_low[lane + stride]);
+                wg_high[lane] = max(wg_high[lane], wg_high[lane + stride]);
+            }
+            workgroupBarrier();
+        }
+        low = wg_low[0];
+        high = wg_high[0];
     }
-    if lane == 0u {
+    if share < params.shares && (alone || lane == 0u) {
         let range = params.ranges_base + (group.z * params.shares + share) * 2u;
-        ranges[range] = wg_low[0];
-        ranges[range + 1u] = wg_high[0];
+        ranges[range] = low;
+        ranges[range + 1u] = high;
     }
 }

@@ -37,6 +37,24 @@ struct Params {
 var<workgroup> wg_sum: array<Real, PIXELS * CHANNELS>;
 var<workgroup> wg_maximum: array<Bits, PIXELS * CHANNELS>;
 
+struct Partial {
+    sum: Real,
+    top: Bits,
+}
+
+var<private> partial: Partial;
+
+fn add(feature: Real, c: u32, first_gate: u32) {
+    var value = feature;
+    if PROJECTION != 0u {
+        value *= f32(weight[c]);
+    } else if params.has_gate != 0u {
+        value *= gate[first_gate + c];
+    }
+    partial.sum += value;
+    partial.top = max(partial.top, ordered(value));
+}
+
 @compute @workgroup_size(PIXELS, CHANNELS)
 fn spatial_squeeze(
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -46,25 +64,31 @@ fn spatial_squeeze(
     let image = group.z;
     let inside = pixel < params.pixels;
 
-    var sum = Real(0.0);
-    var top = Bits(0u);
+    partial = Partial(Real(0.0), Bits(0u));
     if inside {
         let first = params.features_base + image * params.channels * params.pixels + pixel;
-        for (var c = local.y; c < params.channels; c += CHANNELS) {
-            var value = Real(features[first + c * params.pixels]);
-            if PROJECTION != 0u {
-                value *= f32(weight[c]);
-            } else if params.has_gate != 0u {
-                value *= gate[params.gate_base + image * params.channels + c];
-            }
-            sum += value;
-            top = max(top, ordered(value));
+        let step = CHANNELS * params.pixels;
+        let first_gate = params.gate_base + image * params.channels;
+        var c = local.y;
+        // Four loads in flight, then their terms in order.
+        for (; c + 3u * CHANNELS < params.channels; c += 4u * CHANNELS) {
+            let at = first + c * params.pixels;
+            let loads = array<Element, 4>(features[at], features[at + step], features[at + 2u * step], features[at + 3u * step]);
+            add(Real(loads[0]), c, first_gate);
+            add(Real(loads[1]), c + CHANNELS, first_gate);
+            add(Real(loads[2]), c + 2u * CHANNELS, first_gate);
+            add(Real(loads[3]), c + 3u * CHANNELS, first_gate);
+        }
+        for (; c < params.channels; c += CHANNELS) {
+            add(Real(features[first + c * params.pixels]), c, first_gate);
         }
     }
     let slot = local.y * PIXELS + local.x;
-    wg_sum[slot] = sum;
-    wg_maximum[slot] = top;
-    workgroupBarrier();
+    wg_sum[slot] = partial.sum;
+    wg_maximum[slot] = partial.top;
+    if CHANNELS > 1u {
+        workgroupBarrier();
+    }
     for (var stride = CHANNELS / 2u; stride > 0u; stride /= 2u) {
         if local.y < stride {
             wg_sum[slot] += wg_sum[slot + stride * PIXELS];

@@ -6,7 +6,8 @@
 // Host      src/ops/sasa_stem.rs        Reference  src/reference/sasa_stem.rs
 // Shapes    projected [n, 2+m, g*d, h, w] (q, k, then the values), mixture [m, kh, kw] f32 -> y [n, g*d, h, w]
 // Grid      x: ceil(w / 8), y: ceil(h / 8) for each chunk of 8 channels of each head, z: n; one invocation for a query's chunk
-// Numerics  online softmax in f32; a NaN or +infinite logit gives NaN; keys outside the image are zeros that take part
+// Numerics  online softmax in f32; a NaN or +infinite logit gives NaN, nothing but -infinite ones zeros; keys outside
+//           the image are zeros that take part
 // Needs     f16 variants: SHADER_F16
 
 struct Params {
@@ -98,7 +99,8 @@ fn stem_attention(
     }
     let out = params.y_base + (group.z * channels + head * params.depth + chunk) * pixels + pixel;
     for (var c = 0u; c < sums; c += 1u) {
-        let result = bitcast<f32>(select(bitcast<u32>(sum[c] / total), 0x7fc00000u, poisoned));
+        let mean = select(sum[c] / total, 0.0, total == 0.0);
+        let result = bitcast<f32>(select(bitcast<u32>(mean), 0x7fc00000u, poisoned));
         y[out + c * pixels] = Element(result);
     }
 }

@@ -15,7 +15,9 @@
 // On software adapters and on GPUs alike the time goes into loads. The four queries of an invocation are in one column, as
 // many rows apart as it takes to look at the same rows of keys (stride and dilation decide), so a block of 4 * BLOCKS keys in
 // a column is loaded once for all four, and lanes side by side read pixels side by side. Vectors hold the four queries.
-// Longer sums than LENGTH cost more in private memory than it costs to compute the logits again for every chunk of channels.
+// Longer sums than LENGTH cost more in private memory than it costs to compute the logits again for every chunk of channels: a GPU
+// keeps 16 of them in registers, as long as the loops over them have a constant count. Row terms belong to the rows of a block, so
+// rows are the outer loop, and they stay in registers too.
 
 // 0 none, 1 row and column tables, 2 bias table: `Relative` in the host.
 override RELATIVE: u32 = 0u;
@@ -67,8 +69,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> y: array<Element>;
 @group(0) @binding(7) var<storage, read_write> log_sum_exp: array<f32>;
 
-// The longest window that the row table may have.
-const ROWS = 31u;
 // The lowest number: a key that is left out. Its weight is set to zero whatever `exp` makes of it.
 const NONE = -3.4028234e38;
 
@@ -85,14 +85,15 @@ fn keys(first: i32, column: i32) -> Keys {
     return Keys(vec4<u32>(near * params.width + clamp(column, 0, params.width - 1)), inside);
 }
 
+// Outside the image they read a pixel at its border, and logits and weights see to it that it counts as zero.
 fn key(plane: u32, at: Keys) -> vec4<f32> {
     let i = at.address + plane;
-    return select(vec4<f32>(0.0), vec4<f32>(f32(k[i.x]), f32(k[i.y]), f32(k[i.z]), f32(k[i.w])), at.inside);
+    return vec4<f32>(f32(k[i.x]), f32(k[i.y]), f32(k[i.z]), f32(k[i.w]));
 }
 
 fn value(plane: u32, at: Keys) -> vec4<f32> {
     let i = at.address + plane;
-    return select(vec4<f32>(0.0), vec4<f32>(f32(v[i.x]), f32(v[i.y]), f32(v[i.z]), f32(v[i.w])), at.inside);
+    return vec4<f32>(f32(v[i.x]), f32(v[i.y]), f32(v[i.z]), f32(v[i.w]));
 }
 
 fn query(at: vec4<u32>) -> vec4<f32> {
@@ -104,16 +105,50 @@ fn products(channel: vec4<f32>, at: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(channel * at.x, channel * at.y, channel * at.z, channel * at.w);
 }
 
+// The row table's share of the logits of four keys, for the queries at these addresses.
+fn row_terms(queries: vec4<u32>, entry: vec4<i32>, by_row: u32, first_row: u32) -> mat4x4<f32> {
+    let kh = u32(params.window_height);
+    let last = vec4<i32>(params.window_height - 1);
+    let e0 = vec4<u32>(clamp(entry, vec4<i32>(0), last));
+    let e1 = vec4<u32>(clamp(entry + 1, vec4<i32>(0), last));
+    let e2 = vec4<u32>(clamp(entry + 2, vec4<i32>(0), last));
+    let e3 = vec4<u32>(clamp(entry + 3, vec4<i32>(0), last));
+    let pixels = u32(params.height * params.width);
+    var terms = mat4x4<f32>();
+    for (var c = 0u; c < by_row; c += 1u) {
+        let channel = query(queries + c * pixels);
+        let row = (first_row + c) * kh;
+        terms += mat4x4<f32>(
+            channel * embedding(row + e0), channel * embedding(row + e1),
+            channel * embedding(row + e2), channel * embedding(row + e3),
+        );
+    }
+    return terms;
+}
+
+fn embedding(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(f32(row_table[at.x]), f32(row_table[at.y]), f32(row_table[at.z]), f32(row_table[at.w]));
+}
+
 // Whether a row of keys belongs to the window of each query; `entry` is its number there.
 fn used(entry: vec4<i32>) -> vec4<bool> {
     return vec4<u32>(entry) < vec4<u32>(u32(params.window_height));
 }
 
-// A value outside a query's window must not reach it, not even as 0 * NaN.
-fn weighted(weight: mat4x4<f32>, at: vec4<f32>, entry: vec4<i32>) -> vec4<f32> {
+// A value outside a query's window must not reach it, not even as 0 * NaN. Where every number is finite the product of matrix
+// and vector is the same, and cheaper.
+fn weighted(weight: mat4x4<f32>, at: vec4<f32>, entry: vec4<i32>, inside: vec4<bool>) -> vec4<f32> {
     let none = vec4<f32>(0.0);
-    return select(none, weight[0] * at.x, used(entry)) + select(none, weight[1] * at.y, used(entry + 1))
-        + select(none, weight[2] * at.z, used(entry + 2)) + select(none, weight[3] * at.w, used(entry + 3));
+    return select(none, weight[0] * at.x, used(entry) & vec4<bool>(inside.x))
+        + select(none, weight[1] * at.y, used(entry + 1) & vec4<bool>(inside.y))
+        + select(none, weight[2] * at.z, used(entry + 2) & vec4<bool>(inside.z))
+        + select(none, weight[3] * at.w, used(entry + 3) & vec4<bool>(inside.w));
+}
+
+// Weights of values: those outside the image are zero.
+fn within(weight: mat4x4<f32>, inside: vec4<bool>) -> mat4x4<f32> {
+    let kept = select(vec4<f32>(0.0), vec4<f32>(1.0), inside);
+    return mat4x4<f32>(weight[0] * kept.x, weight[1] * kept.y, weight[2] * kept.z, weight[3] * kept.w);
 }
 
 fn not_finite(logit: vec4<f32>) -> vec4<bool> {
@@ -121,23 +156,24 @@ fn not_finite(logit: vec4<f32>) -> vec4<bool> {
     return ((bits & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u)) | (bits == vec4<u32>(0x7f800000u));
 }
 
+// Infinite or NaN.
+fn not_a_number(term: vec4<f32>) -> vec4<bool> {
+    let exponent = vec4<u32>(0x7f800000u);
+    return (bitcast<vec4<u32>>(term) & exponent) == exponent;
+}
+
 var<private> poisoned: vec4<bool>;
-var<private> row_terms: array<vec4<f32>, ROWS>;
 
 // The logit of one key for each query, NONE where it takes no part.
-fn logit(dot: vec4<f32>, column_term: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> vec4<f32> {
+fn logit(dot: vec4<f32>, relative_term: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> vec4<f32> {
     // A key outside is zero for any query, infinite ones included.
     var score = params.scale * select(vec4<f32>(0.0), dot, inside);
     if RELATIVE == 1u {
-        let e = clamp(entry, vec4<i32>(0), vec4<i32>(params.window_height - 1));
-        let row_term = vec4<f32>(row_terms[e.x].x, row_terms[e.y].y, row_terms[e.z].z, row_terms[e.w].w);
-        score += params.relative_scale * (row_term + column_term);
+        score += params.relative_scale * relative_term;
     }
     if RELATIVE == 2u {
         let a = clamp(entry, vec4<i32>(0), vec4<i32>(params.window_height - 1));
-        let e = vec4<u32>(bias + a * (2 * params.window_width - 1));
-        score += params.relative_scale
-            * vec4<f32>(f32(row_table[e.x]), f32(row_table[e.y]), f32(row_table[e.z]), f32(row_table[e.w]));
+        score += params.relative_scale * embedding(vec4<u32>(bias + a * (2 * params.window_width - 1)));
     }
     let part = used(entry) & vec4<bool>(params.border != 1u || inside);
     let bad = part & not_finite(score);
@@ -146,11 +182,13 @@ fn logit(dot: vec4<f32>, column_term: vec4<f32>, bias: vec4<i32>, entry: vec4<i3
 }
 
 fn logits(
-    dots: mat4x4<f32>, column_term: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: vec4<bool>,
+    dots: mat4x4<f32>, rows: mat4x4<f32>, column: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: vec4<bool>,
 ) -> mat4x4<f32> {
     return mat4x4<f32>(
-        logit(dots[0], column_term, bias, entry, inside.x), logit(dots[1], column_term, bias, entry + 1, inside.y),
-        logit(dots[2], column_term, bias, entry + 2, inside.z), logit(dots[3], column_term, bias, entry + 3, inside.w),
+        logit(dots[0], rows[0] + column, bias, entry, inside.x),
+        logit(dots[1], rows[1] + column, bias, entry + 1, inside.y),
+        logit(dots[2], rows[2] + column, bias, entry + 2, inside.z),
+        logit(dots[3], rows[3] + column, bias, entry + 3, inside.w),
     );
 }
 
@@ -213,15 +251,6 @@ fn window_attention(
     let half = select(params.depth, params.heads * params.depth, params.whole_channel == 1u) / 2u;
     let first_row = select(0u, head * params.depth, params.whole_channel == 1u);
     let by_row = min(max(half, first_row) - first_row, params.depth);
-    if RELATIVE == 1u {
-        for (var a = 0u; a < u32(params.window_height); a += 1u) {
-            var term = vec4<f32>(0.0);
-            for (var c = 0u; c < by_row; c += 1u) {
-                term += query(query_address + c * pixels) * f32(row_table[(first_row + c) * u32(params.window_height) + a]);
-            }
-            row_terms[a] = term;
-        }
-    }
     // The bias of entry (a, b) is at `bias + a * (2kw - 1) + b`.
     let bias_rows = i32(head) * (2 * params.window_height - 1) + vec4<i32>(axis_x.offset, axis_y.offset, axis_z.offset, axis_w.offset);
     let bias_first = bias_rows * (2 * params.window_width - 1) + across.offset;
@@ -230,19 +259,27 @@ fn window_attention(
     var total = vec4<f32>(0.0);
     poisoned = vec4<bool>(false);
 
-    for (var b = 0; b < params.window_width; b += 1) {
-        let key_column = across.first + b * params.dilation_width;
-        var column_term = vec4<f32>(0.0);
+    for (var e = 0; e < rows; e += i32(4u * BLOCKS)) {
+        let entry0 = e - start;
+        let entry1 = entry0 + 4;
+        let entry2 = entry0 + 8;
+        let first = axis_x.first + e * params.dilation_height;
+        var rows0 = mat4x4<f32>();
+        var rows1 = mat4x4<f32>();
+        var rows2 = mat4x4<f32>();
         if RELATIVE == 1u {
-            for (var c = by_row; c < params.depth; c += 1u) {
-                column_term += query(query_address + c * pixels) * f32(column_table[(first_row + c - half) * u32(params.window_width) + u32(b)]);
-            }
+            rows0 = row_terms(query_address, entry0, by_row, first_row);
+            if BLOCKS > 1u { rows1 = row_terms(query_address, entry1, by_row, first_row); }
+            if BLOCKS > 2u { rows2 = row_terms(query_address, entry2, by_row, first_row); }
         }
-        for (var e = 0; e < rows; e += i32(4u * BLOCKS)) {
-            let entry0 = e - start;
-            let entry1 = entry0 + 4;
-            let entry2 = entry0 + 8;
-            let first = axis_x.first + e * params.dilation_height;
+        for (var b = 0; b < params.window_width; b += 1) {
+            let key_column = across.first + b * params.dilation_width;
+            var column_term = vec4<f32>(0.0);
+            if RELATIVE == 1u {
+                for (var c = by_row; c < params.depth; c += 1u) {
+                    column_term += query(query_address + c * pixels) * f32(column_table[(first_row + c - half) * u32(params.window_width) + u32(b)]);
+                }
+            }
             let at0 = keys(first, key_column);
             let at1 = keys(first + 4 * params.dilation_height, key_column);
             let at2 = keys(first + 8 * params.dilation_height, key_column);
@@ -261,36 +298,49 @@ fn window_attention(
 
             let bias = bias_first + b;
             let before = largest;
-            score0 = logits(score0, column_term, bias, entry0, at0.inside);
+            score0 = logits(score0, rows0, column_term, bias, entry0, at0.inside);
             largest = max(largest, largest_of(score0));
             if BLOCKS > 1u {
-                score1 = logits(score1, column_term, bias, entry1, at1.inside);
+                score1 = logits(score1, rows1, column_term, bias, entry1, at1.inside);
                 largest = max(largest, largest_of(score1));
             }
             if BLOCKS > 2u {
-                score2 = logits(score2, column_term, bias, entry2, at2.inside);
+                score2 = logits(score2, rows2, column_term, bias, entry2, at2.inside);
                 largest = max(largest, largest_of(score2));
             }
             let kept = exp(before - largest);
             score0 = weights(score0, largest);
             total = total * kept + score0[0] + score0[1] + score0[2] + score0[3];
+            score0 = within(score0, at0.inside);
             if BLOCKS > 1u {
                 score1 = weights(score1, largest);
                 total += score1[0] + score1[1] + score1[2] + score1[3];
+                score1 = within(score1, at1.inside);
             }
             if BLOCKS > 2u {
                 score2 = weights(score2, largest);
                 total += score2[0] + score2[1] + score2[2] + score2[3];
+                score2 = within(score2, at2.inside);
             }
 
             c = 0u;
             loop {
-                let plane = params.v_base + (first_sum + c) * pixels;
-                var term = sum[c] * kept + weighted(score0, value(plane, at0), entry0);
-                if BLOCKS > 1u { term += weighted(score1, value(plane, at1), entry1); }
-                if BLOCKS > 2u { term += weighted(score2, value(plane, at2), entry2); }
-                sum[c] = term;
-                continuing { c += 1u; break if c >= sums; }
+                if c < sums {
+                    let plane = params.v_base + (first_sum + c) * pixels;
+                    let value0 = value(plane, at0);
+                    var value1 = vec4<f32>();
+                    var value2 = vec4<f32>();
+                    var term = sum[c] * kept + score0 * value0;
+                    if BLOCKS > 1u { value1 = value(plane, at1); term += score1 * value1; }
+                    if BLOCKS > 2u { value2 = value(plane, at2); term += score2 * value2; }
+                    if any(not_a_number(term)) {
+                        term = sum[c] * kept + weighted(score0, value0, entry0, at0.inside);
+                        if BLOCKS > 1u { term += weighted(score1, value1, entry1, at1.inside); }
+                        if BLOCKS > 2u { term += weighted(score2, value2, entry2, at2.inside); }
+                    }
+                    sum[c] = term;
+                }
+                continuing { c += 1u; break if c >= LENGTH; }
             }
         }
     }
@@ -303,14 +353,16 @@ fn window_attention(
     {
         var c = 0u;
         loop {
-            let mean = select(sum[c] / total, vec4<f32>(0.0), empty);
-            let result = bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(mean), nan, poisoned));
-            let i = params.y_base + (first_sum + c) * out_pixels + out;
-            y[i.x] = Element(result.x);
-            if written.y { y[i.y] = Element(result.y); }
-            if written.z { y[i.z] = Element(result.z); }
-            if written.w { y[i.w] = Element(result.w); }
-            continuing { c += 1u; break if c >= sums; }
+            if c < sums {
+                let mean = select(sum[c] / total, vec4<f32>(0.0), empty);
+                let result = bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(mean), nan, poisoned));
+                let i = params.y_base + (first_sum + c) * out_pixels + out;
+                y[i.x] = Element(result.x);
+                if written.y { y[i.y] = Element(result.y); }
+                if written.z { y[i.z] = Element(result.z); }
+                if written.w { y[i.w] = Element(result.w); }
+            }
+            continuing { c += 1u; break if c >= LENGTH; }
         }
     }
     if params.with_log_sum_exp == 1u && chunk == 0u {

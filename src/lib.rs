@@ -96,7 +96,7 @@ pub use ops::window_attention::{
     WindowWeightsBuffers,
 };
 pub use ops::window_pool::{Pooling, WindowPool, WindowPoolBuffers};
-pub use pipeline::{Dispatch, Step};
+pub use pipeline::{Compiler, Dispatch, Step};
 pub use resample::Sampling;
 pub use shape::{Nchw, Nhw, Size};
 pub use wgpu;

@@ -6,8 +6,7 @@ use crate::plan::{self, Part};
 use crate::shaders::{Shader, Variant};
 use crate::{Error, Nchw, Nhw, Size};
 
-/// What one invocation may loop over, all its loops together: some software drivers silently end loops after 65,535 rounds.
-pub(crate) const MAX_ROUNDS: u64 = (1 << 15) - 1;
+pub(crate) use crate::plan::MAX_ROUNDS;
 
 /// How a kernel uses a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,14 +154,15 @@ pub(crate) fn check(op: &'static str, device: &wgpu::Device, units: u32, tensors
     Ok(())
 }
 
-/// Refuses a tensor whose byte count leaves `u64`, before any arithmetic is done with it.
+/// Refuses a tensor whose byte count leaves `u64`, or that of one image of it where it has none, before any arithmetic is done
+/// with it.
 pub(crate) fn check_elements(op: &'static str, binding: &'static str, shape: Nchw) -> Result<(), Error> {
-    check_count(op, binding, shape.elements(), &shape)
+    check_count(op, binding, Nchw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
 }
 
 /// As [`check_elements`], for a tensor without channels.
 pub(crate) fn check_plane(op: &'static str, binding: &'static str, shape: Nhw) -> Result<(), Error> {
-    check_count(op, binding, shape.elements(), &shape)
+    check_count(op, binding, Nhw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
 }
 
 fn check_count(
@@ -188,9 +188,13 @@ pub(crate) fn to_u32(op: &'static str, quantity: &'static str, value: u64) -> Re
     })
 }
 
-/// Refuses nested loops that one invocation would run too often: see [`MAX_ROUNDS`].
-pub(crate) fn check_rounds(op: &'static str, rounds: [u32; 2]) -> Result<(), Error> {
-    let needed = u64::from(rounds[0]) * u64::from(rounds[1]);
+/// Rounds of an outer loop and of the one in it: what counts is both.
+pub(crate) fn nested(outer: u32, inner: u32) -> u64 {
+    u64::from(outer) * (1 + u64::from(inner))
+}
+
+/// Refuses loops that one invocation would run too often: see [`MAX_ROUNDS`].
+pub(crate) fn check_rounds(op: &'static str, needed: u64) -> Result<(), Error> {
     if needed <= MAX_ROUNDS {
         return Ok(());
     }
@@ -244,6 +248,32 @@ pub(crate) fn in_place(input: wgpu::BufferSlice<'_>, output: wgpu::BufferSlice<'
     input.buffer() == output.buffer() && input.offset() == output.offset()
 }
 
+/// What operators are compiled with: the caller's device, and a pipeline cache where the caller keeps one. Every `new` takes
+/// a `&wgpu::Device` as well as this.
+///
+/// A cache spares the driver's compiler on later starts, on the backends that have one (`Features::PIPELINE_CACHE`). It must
+/// be of the same device; loading and storing its data is the caller's.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiler<'a> {
+    pub(crate) device: &'a wgpu::Device,
+    cache: Option<&'a wgpu::PipelineCache>,
+    pub(crate) software: bool,
+}
+
+impl<'a> Compiler<'a> {
+    /// Compiles into `cache` and from it.
+    #[must_use]
+    pub fn with_cache(self, cache: &'a wgpu::PipelineCache) -> Self {
+        Self { cache: Some(cache), ..self }
+    }
+}
+
+impl<'a> From<&'a wgpu::Device> for Compiler<'a> {
+    fn from(device: &'a wgpu::Device) -> Self {
+        Self { device, cache: None, software: device.adapter_info().device_type == wgpu::DeviceType::Cpu }
+    }
+}
+
 /// What a kernel is compiled for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Build<'a> {
@@ -272,6 +302,7 @@ pub(crate) struct Kernel {
     constants: Vec<(&'static str, f64)>,
     storage: Vec<Access>,
     texture: bool,
+    cache: Option<wgpu::PipelineCache>,
     separate: Program,
     /// WebGPU refuses one buffer as input and output of a dispatch, in different ranges too, unless both are read-write.
     /// Compiled at the first `bind` that has such slices.
@@ -286,7 +317,8 @@ struct Program {
 
 impl Kernel {
     /// Compiles for `device`, after checking the limits and features that wgpu would not.
-    pub(crate) fn new(device: &wgpu::Device, build: &Build<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(compiler: Compiler<'_>, build: &Build<'_>) -> Result<Self, Error> {
+        let Compiler { device, cache, .. } = compiler;
         let Build { op, shader, variant, constants, workgroup, workgroup_bytes, storage, texture } = *build;
         debug_assert!(shader.lists(variant, constants), "{} {variant:?} {constants:?}: not in the table", shader.name);
         if variant.element == crate::Element::F16 && !device.features().contains(wgpu::Features::SHADER_F16) {
@@ -318,7 +350,8 @@ impl Kernel {
             constants: constants.to_vec(),
             storage: storage.to_vec(),
             texture,
-            separate: Program::new(device, build, false),
+            cache: cache.cloned(),
+            separate: Program::new(device, build, cache, false),
             shared: std::sync::Arc::default(),
         };
         // A kernel that only writes has nothing to make read-write.
@@ -343,7 +376,7 @@ impl Kernel {
                 storage: &self.storage,
                 texture: self.texture,
             };
-            Program::new(device, &build, true)
+            Program::new(device, &build, self.cache.as_ref(), true)
         })
     }
 
@@ -451,7 +484,7 @@ impl Kernel {
 }
 
 impl Program {
-    fn new(device: &wgpu::Device, build: &Build<'_>, shared: bool) -> Self {
+    fn new(device: &wgpu::Device, build: &Build<'_>, cache: Option<&wgpu::PipelineCache>, shared: bool) -> Self {
         let label = Some(build.shader.name);
         let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
         let mut types = vec![buffer(wgpu::BufferBindingType::Uniform)];
@@ -482,10 +515,8 @@ impl Program {
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
-        let mut source = build.shader.source(build.variant);
-        if shared {
-            source = source.replace("var<storage, read>", "var<storage, read_write>");
-        }
+        let shader = build.shader;
+        let source = if shared { shader.shared_source(build.variant) } else { shader.source(build.variant) };
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
             source: wgpu::ShaderSource::Wgsl(source.into()),
@@ -496,7 +527,7 @@ impl Program {
             module: &module,
             entry_point: Some(build.shader.name),
             compilation_options: wgpu::PipelineCompilationOptions { constants: build.constants, ..Default::default() },
-            cache: None,
+            cache,
         });
         Self { pipeline, layout }
     }

@@ -1,4 +1,4 @@
-//! How work is divided into dispatches: pure arithmetic, no GPU.
+//! How work is divided into dispatches and which variant of a kernel does it: pure arithmetic, no GPU.
 //!
 //! A kernel's grid is `x` by `y` workgroups for each *unit*, on `z`: an image, or one plane of it. Units are the outermost axis
 //! of every tensor that is divided, so a range of units is a range of bytes, and no reduction is ever divided: results do not
@@ -6,6 +6,9 @@
 //! may start only at aligned offsets, `bases` to their element index.
 
 use std::ops::Range;
+
+/// What one invocation may loop over, all its loops together: some software drivers silently end loops after 65,535 rounds.
+pub(crate) const MAX_ROUNDS: u64 = (1 << 15) - 1;
 
 /// Dispatches of one kernel for one `bind`; more than this is a mistake of the caller rather than work to be done.
 const MAX_PARTS: usize = 1 << 16;
@@ -87,8 +90,8 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     };
     let count = [(work.units, step), (work.groups[0], axis), (work.groups[1], axis)]
         .map(|(count, step)| u64::from(count.div_ceil(step.max(1))))
-        .iter()
-        .product::<u64>();
+        .into_iter()
+        .fold(1, u64::saturating_mul);
     if count > MAX_PARTS as u64 {
         return Err(Exceeded { limit: "dispatches of one kernel", needed: count, given: MAX_PARTS as u64 });
     }
@@ -107,6 +110,148 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     Ok(parts)
 }
 
+/// How a workgroup is made up: invocations that share one reduction, and reductions side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Team {
+    pub(crate) sharing: u32,
+    pub(crate) across: u32,
+}
+
+const fn team(sharing: u32, across: u32) -> Team {
+    Team { sharing, across }
+}
+
+// On a GPU invocations must be many and neighbours read neighbours, so a workgroup shares a reduction wherever there are few. On
+// a software adapter a barrier costs more than what it shares, and a core is kept busy by one workgroup at a time: there each
+// invocation works alone, but for reductions that exceed `MAX_ROUNDS`.
+
+/// Teams that reduce planes to a number.
+pub(crate) const fn plane_teams(software: bool) -> &'static [Team] {
+    if software { const { &[team(1, 8), team(256, 1)] } } else { const { &[team(16, 16), team(256, 1)] } }
+}
+
+/// Teams that scale planes by a gate. Those of fewer than 16 invocations sum up the gate in each of them.
+pub(crate) const fn scale_teams(software: bool) -> &'static [Team] {
+    if software { const { &[team(8, 8), team(256, 1), team(1, 8)] } } else { const { &[team(16, 16), team(256, 1)] } }
+}
+
+/// Which of [`plane_teams`], for so many loads in each plane.
+pub(crate) const fn plane_team(software: bool, loads: u64) -> usize {
+    let few = if software { 1 << 20 } else { 255 };
+    (loads > few) as usize
+}
+
+/// Which of [`scale_teams`], for so many loads in each plane, none where only the gate is wanted, and terms of its gate.
+pub(crate) const fn scale_team(software: bool, loads: u64, terms: u64) -> usize {
+    match software {
+        true if terms > MAX_ROUNDS / 2 => 1,
+        true if loads == 0 => 2,
+        true => 0,
+        false => (loads > 255) as usize,
+    }
+}
+
+/// Whether a gate of so many terms is summed up by a dispatch of its own, before the planes are scaled: where every invocation
+/// that scales would otherwise run over all terms.
+pub(crate) const fn gate_apart(software: bool, terms: u64) -> bool {
+    software && terms > 8
+}
+
+/// Teams that reduce the channels of each pixel.
+pub(crate) const CHANNEL_TEAMS: &[Team] = &[team(1, 64), team(32, 8)];
+
+/// Which of [`CHANNEL_TEAMS`], for so many loads in each channel and so many channels.
+pub(crate) const fn channel_team(software: bool, loads: u64, channels: u32) -> usize {
+    (channels as u64 > MAX_ROUNDS || !software && loads < 4096) as usize
+}
+
+/// Teams that multiply by a matrix, row by row.
+pub(crate) const fn layer_teams(software: bool) -> &'static [Team] {
+    if software { const { &[team(1, 8), team(32, 8)] } } else { const { &[team(32, 8)] } }
+}
+
+/// Which of [`layer_teams`], for rows of so many loads.
+pub(crate) const fn layer_team(software: bool, loads: u64) -> usize {
+    (software && loads > MAX_ROUNDS) as usize
+}
+
+/// Invocations of a workgroup that searches shares of a map for its range; see [`ranges`].
+pub(crate) const fn range_group(software: bool) -> u32 {
+    if software { 8 } else { 256 }
+}
+
+/// How a map is searched for its range, and then brought to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ranges {
+    /// Parts of the map that are searched apart: whoever brings it to its range reads the ranges of all.
+    pub(crate) shares: u32,
+    /// Invocations for each share.
+    pub(crate) sharing: u32,
+    /// Shares of a workgroup.
+    pub(crate) across: u32,
+    /// Pixels of each invocation that brings the map to its range.
+    pub(crate) each: u32,
+}
+
+/// For a map of so many pixels.
+pub(crate) fn ranges(software: bool, pixels: u32) -> Ranges {
+    let group = range_group(software);
+    if software {
+        // More than 64 only where a share would exceed `MAX_ROUNDS`.
+        let shares = (pixels / 1024).clamp(1, 64).max(pixels.div_ceil(MAX_ROUNDS as u32));
+        return Ranges { shares, sharing: 1, across: group, each: (pixels / 1024).clamp(1, 64) };
+    }
+    Ranges {
+        shares: pixels.div_ceil(4096).clamp(1, 16),
+        sharing: group,
+        across: 1,
+        // Enough workgroups for any GPU first, then more pixels for each invocation.
+        each: (pixels / 16_384).clamp(1, 16),
+    }
+}
+
+/// Lengths of the private array that window attention is compiled for: the first that holds a head, or the last in several
+/// chunks, the logits being computed for each. GPUs keep up to 16 sums of four queries in registers; a longer array, which takes
+/// software drivers seconds to compile, would lie in memory.
+pub(crate) const WINDOW_LENGTHS: [u32; 3] = [8, 16, 32];
+
+/// How window attention goes about the windows of four queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WindowTile {
+    /// Channels that one invocation sums up.
+    pub(crate) length: u32,
+    /// Keys of a block, in 4.
+    pub(crate) blocks: u32,
+    /// Loop rounds of one invocation.
+    pub(crate) rounds: u64,
+}
+
+/// For heads of `depth` channels, four queries that look at `rows` rows of `width` keys together, and `tables` of rows and columns.
+pub(crate) fn window_tile(software: bool, depth: u32, rows: u32, width: u32, tables: bool) -> WindowTile {
+    let lengths = if software { &WINDOW_LENGTHS[..] } else { &WINDOW_LENGTHS[..2] };
+    let length = lengths.iter().copied().find(|&length| length >= depth).unwrap_or(lengths[lengths.len() - 1]);
+    let passes = |blocks: u32| u64::from(rows.div_ceil(4 * blocks));
+    let of = |blocks: u32| {
+        let products = u64::from(depth) * if tables { 2 } else { 1 };
+        // The largest extents leave `u64`, and are refused all the same.
+        let rounds = passes(blocks).saturating_mul(u64::from(width)).saturating_mul(products + u64::from(length) + 1);
+        WindowTile { length, blocks, rounds }
+    };
+    // A block costs a load for each of its keys, and a pass over the sums.
+    let fewest_loads =
+        |most: u32| (1..=most).min_by_key(|&blocks| passes(blocks) * u64::from(8 * blocks + 3)).unwrap_or(1);
+    // On a GPU larger blocks cost the registers that other invocations need.
+    let most = if software {
+        3
+    } else if length > 8 || tables {
+        1
+    } else {
+        2
+    };
+    let tile = of(fewest_loads(most));
+    if tile.rounds <= MAX_ROUNDS { tile } else { of(3) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +262,89 @@ mod tests {
             max_storage_buffer_binding_size: binding,
             max_compute_workgroups_per_dimension: groups,
             ..wgpu::Limits::default()
+        }
+    }
+
+    /// Loads, channels or terms at which a choice may change, and beyond.
+    const SIZES: [u64; 12] = [0, 1, 8, 9, 255, 256, 4095, 4096, MAX_ROUNDS, MAX_ROUNDS + 1, 1 << 20, 1 << 24];
+
+    #[test]
+    fn software_adapters_work_without_barriers() {
+        for size in SIZES.into_iter().filter(|&size| size <= MAX_ROUNDS / 2) {
+            assert_eq!(plane_teams(true)[plane_team(true, size)].sharing, 1);
+            assert!(scale_teams(true)[scale_team(true, size, size)].sharing < 16);
+            assert_eq!(CHANNEL_TEAMS[channel_team(true, size, size as u32)].sharing, 1);
+            assert_eq!(layer_teams(true)[layer_team(true, size)].sharing, 1);
+        }
+    }
+
+    #[test]
+    fn what_an_invocation_could_not_do_alone_is_shared() {
+        for software in [false, true] {
+            assert_eq!(plane_teams(software)[plane_team(software, (1 << 20) + 1)].sharing, 256);
+            assert_eq!(CHANNEL_TEAMS[channel_team(software, 1 << 20, MAX_ROUNDS as u32 + 1)].sharing, 32);
+            assert_eq!(layer_teams(software)[layer_team(software, MAX_ROUNDS + 1)].sharing, 32);
+            assert!(scale_teams(software)[scale_team(software, 1 << 20, MAX_ROUNDS)].sharing >= 16);
+        }
+    }
+
+    #[test]
+    fn gpus_share_reductions_where_there_are_few() {
+        assert_eq!(plane_teams(false)[plane_team(false, 255)], team(16, 16));
+        assert_eq!(plane_teams(false)[plane_team(false, 256)], team(256, 1));
+        assert_eq!(scale_teams(false)[scale_team(false, 255, 16)], team(16, 16));
+        assert_eq!(scale_teams(false)[scale_team(false, 256, 16)], team(256, 1));
+        assert_eq!(CHANNEL_TEAMS[channel_team(false, 4095, 1)], team(32, 8));
+        assert_eq!(CHANNEL_TEAMS[channel_team(false, 4096, 1)], team(1, 64));
+        assert!(SIZES.iter().all(|&terms| !gate_apart(false, terms)));
+        assert!(gate_apart(true, 9) && !gate_apart(true, 8));
+    }
+
+    #[test]
+    fn a_map_is_divided_into_shares_that_an_invocation_can_search() {
+        for software in [false, true] {
+            for pixels in [1, 7, 49, 1023, 1024, 4097, 12_544, 1 << 20, 1 << 24, 100_000_000] {
+                let Ranges { shares, sharing, across, each } = ranges(software, pixels);
+                assert!(u64::from(pixels.div_ceil(shares * sharing)) <= MAX_ROUNDS, "{pixels}");
+                assert!(u64::from(shares + each) <= MAX_ROUNDS, "{pixels}");
+                assert_eq!(sharing * across, range_group(software));
+                assert!(each == 1 || pixels >= 1024 * each, "{pixels}");
+            }
+        }
+    }
+
+    #[test]
+    fn windows_stay_in_registers_on_a_gpu_and_take_few_loads_on_a_software_adapter() {
+        let tile = |software, depth, k, tables| window_tile(software, depth, k + 3, k, tables);
+        assert_eq!(tile(false, 8, 3, false), WindowTile { length: 8, blocks: 2, rounds: 3 * 17 });
+        assert_eq!(tile(false, 8, 7, false), WindowTile { length: 8, blocks: 1, rounds: 3 * 7 * 17 });
+        assert_eq!(tile(false, 8, 7, true), WindowTile { length: 8, blocks: 1, rounds: 3 * 7 * 25 });
+        assert_eq!(tile(false, 64, 7, false), WindowTile { length: 16, blocks: 1, rounds: 3 * 7 * 81 });
+        assert_eq!(tile(true, 64, 7, false), WindowTile { length: 32, blocks: 3, rounds: 7 * 97 });
+        // The largest window of the deepest head, whatever the adapter prefers.
+        for software in [false, true] {
+            for tables in [false, true] {
+                assert!(tile(software, 128, 31, tables).rounds <= MAX_ROUNDS);
+            }
+            assert!(tile(software, 128, 63, false).rounds > MAX_ROUNDS);
+            assert!(window_tile(software, 128, u32::MAX, u32::MAX, true).rounds > MAX_ROUNDS);
+        }
+    }
+
+    #[test]
+    fn every_choice_is_a_team_that_there_is_and_that_fits_a_workgroup() {
+        for software in [false, true] {
+            for teams in [plane_teams(software), scale_teams(software), CHANNEL_TEAMS, layer_teams(software)] {
+                assert!(teams.iter().all(|team| (1..=256).contains(&(team.sharing * team.across))), "{teams:?}");
+            }
+            for a in SIZES {
+                assert!(plane_team(software, a) < plane_teams(software).len());
+                assert!(layer_team(software, a) < layer_teams(software).len());
+                for b in SIZES {
+                    assert!(scale_team(software, a, b) < scale_teams(software).len());
+                    assert!(channel_team(software, a, b as u32) < CHANNEL_TEAMS.len());
+                }
+            }
         }
     }
 
@@ -153,6 +381,9 @@ mod tests {
     fn absurd_counts_are_refused() {
         let work = Work { units: u32::MAX, groups: [u32::MAX, u32::MAX], unit_bytes: &[1 << 20], whole_bytes: &[] };
         assert_eq!(parts(&work, &wgpu::Limits::default()).map_err(|e| e.limit), Err("dispatches of one kernel"));
+        // More than 64 bits of them.
+        let work = Work { unit_bytes: &[], ..work };
+        assert_eq!(parts(&work, &limits(4096, 7)).map_err(|e| e.needed), Err(u64::MAX));
     }
 
     proptest! {
@@ -186,5 +417,55 @@ mod tests {
             }
             prop_assert!(seen.iter().all(|&count| count == 1));
         }
+
+        /// Counts up to the ends of 32 and 64 bits: covered once, in order, or refused; never wrapped.
+        #[test]
+        fn any_count_is_divided_or_refused(
+            (units, x, y) in (count(), count(), count()),
+            unit_bytes in prop::collection::vec(1u64..=u64::MAX, 0..4), shifts in prop::collection::vec(0u32..64, 4),
+            binding in 12u32..63, axis in prop::sample::select(vec![7u32, 65_535, u32::MAX]),
+            alignment in prop::sample::select(vec![32u32, 256]),
+        ) {
+            // As `bind` gives them: all products fit `u64`, with what they are rounded up by.
+            let fits = |bytes: &u64| bytes.checked_mul(units.into()).is_some_and(|all| all < u64::MAX - 256);
+            let unit_bytes: Vec<u64> =
+                unit_bytes.iter().zip(shifts).map(|(bytes, shift)| bytes >> shift).filter(|&b| b > 0 && fits(&b)).collect();
+            let limits = wgpu::Limits { min_storage_buffer_offset_alignment: alignment, ..limits(1 << binding, axis) };
+            let given = limits.max_storage_buffer_binding_size.min(1 << 32);
+            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[] };
+            match parts(&work, &limits) {
+                Ok(parts) => {
+                    let mut covered = 0u128;
+                    let mut at = (0, [0, 0]);
+                    for part in &parts {
+                        prop_assert!(part.groups.iter().all(|&count| (1..=axis).contains(&count)));
+                        prop_assert!(part.units.end <= units && part.units.len() as u32 == part.groups[2]);
+                        let [right, below] = [0, 1].map(|a| u64::from(part.origin[a]) + u64::from(part.groups[a]));
+                        prop_assert!(right <= x.into() && below <= y.into());
+                        // Each begins where the one before it ends: in its row, below it, or with the next units.
+                        prop_assert_eq!((part.units.start, [part.origin[1], part.origin[0]]), at);
+                        at = match (right == x.into(), below == y.into()) {
+                            (false, _) => (part.units.start, [part.origin[1], right as u32]),
+                            (true, false) => (part.units.start, [below as u32, 0]),
+                            (true, true) => (part.units.end, [0, 0]),
+                        };
+                        covered += part.groups.iter().map(|&count| u128::from(count)).product::<u128>();
+                        for &bytes in &unit_bytes {
+                            let window = window(&part.units, bytes, alignment.into());
+                            prop_assert!(window.end - window.start <= given && window.start.is_multiple_of(alignment.into()));
+                            let first = u64::from(part.units.start) * bytes;
+                            prop_assert!((window.start..window.start + u64::from(alignment)).contains(&first));
+                        }
+                    }
+                    prop_assert_eq!(covered, [units, x, y].iter().map(|&count| u128::from(count)).product::<u128>());
+                }
+                Err(Exceeded { needed, given, .. }) => prop_assert!(needed > given),
+            }
+        }
+    }
+
+    /// Anything from 1 on, small and absurd alike.
+    fn count() -> impl Strategy<Value = u32> {
+        (1..=u32::MAX, 0u32..32).prop_map(|(count, shift)| (count >> shift).max(1))
     }
 }

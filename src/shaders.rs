@@ -120,6 +120,12 @@ impl Shader {
             wgsl = self.wgsl
         )
     }
+
+    /// The same for tensors that share a buffer with an output: all of them read-write, as WebGPU wants them then.
+    #[must_use]
+    pub fn shared_source(&self, variant: Variant) -> String {
+        self.source(variant).replace("var<storage, read>", "var<storage, read_write>")
+    }
 }
 
 /// Declares the host's view of a kernel's `Params`: a plain struct, and its members for the tests to compare with WGSL.
@@ -233,7 +239,7 @@ const INNER: &[Variant] = &[Variant::F32, Variant::F16, Variant { inner: Element
 const STEM: &[Variant] = &[Variant::F32, Variant { inner: Element::F32, ..Variant::F16 }];
 /// The same for every length of [`WindowAttention`](crate::WindowAttention)'s private array.
 const LENGTHS: &[Variant] = &{
-    let lengths = ops::window_attention::LENGTHS;
+    let lengths = crate::plan::WINDOW_LENGTHS;
     let mut variants = [Variant::F32; 9];
     let mut index = 0;
     while index < variants.len() {
@@ -251,7 +257,9 @@ const NO_OR_YES: &[&[f64]] = &[&[0.0], &[1.0]];
 const SIX_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0], &[3.0], &[4.0], &[5.0]];
 const THREE_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0]];
 const PIXELS_BY_CHANNELS: Overrides = group(&["PIXELS", "CHANNELS"], &[&[64.0, 1.0], &[8.0, 32.0]]);
-const PIXELS_BY_PLANES: Overrides = group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0]]);
+const PIXELS_BY_PLANES: Overrides = group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[1.0, 8.0]]);
+const SCALED_BY_PLANES: Overrides =
+    group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[8.0, 8.0], &[1.0, 8.0]]);
 
 const ATTENTION_MAPS: &[Overrides] = &[PIXELS_BY_CHANNELS, group(&["STATISTIC"], SIX_CODES)];
 const BIAS: &[Overrides] = &[group(&["BIAS"], NO_OR_YES)];
@@ -259,7 +267,9 @@ const CONNECTIVITY: &[Overrides] = &[group(&["CONNECTIVITY"], &[&[4.0], &[8.0]])
 const CROPS: &[Overrides] = &[group(&["END"], NO_OR_YES), group(&["ALIGN_CORNERS"], NO_OR_YES)];
 const GROUP_OF_64: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[64.0]])];
 const GROUP_OF_256: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[256.0]])];
-const LAYERS: &[Overrides] = &[group(&["INPUTS", "ROWS"], &[&[32.0, 8.0]]), group(&["ACTIVATION"], SIX_CODES)];
+const RANGES: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[256.0], &[8.0]])];
+const LAYERS: &[Overrides] =
+    &[group(&["INPUTS", "ROWS"], &[&[32.0, 8.0], &[1.0, 8.0]]), group(&["ACTIVATION"], SIX_CODES)];
 const NORMALIZATIONS: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[64.0]]), group(&["BY_MAXIMUM"], NO_OR_YES)];
 const POOLINGS: &[Overrides] = &[group(&["POOLING"], NO_OR_YES)];
 const POOLS: &[Overrides] = &[PIXELS_BY_PLANES, group(&["STATISTIC"], THREE_CODES)];
@@ -268,7 +278,7 @@ const RULES: &[Overrides] = &[group(&["RULE"], THREE_CODES)];
 /// Gates of one number for each channel come with every activation and form, those of pixels with the ones that their
 /// operators have.
 #[rustfmt::skip]
-const SCALES: &[Overrides] = &[PIXELS_BY_PLANES, group(&["GATE", "FORM", "COMBINE"], &[
+const SCALES: &[Overrides] = &[SCALED_BY_PLANES, group(&["GATE", "FORM", "COMBINE"], &[
     &[0.0, 0.0, 0.0], &[1.0, 0.0, 0.0], &[2.0, 0.0, 0.0], &[3.0, 0.0, 0.0], &[4.0, 0.0, 0.0], &[5.0, 0.0, 0.0],
     &[0.0, 1.0, 0.0], &[1.0, 1.0, 0.0], &[2.0, 1.0, 0.0], &[3.0, 1.0, 0.0], &[4.0, 1.0, 0.0], &[5.0, 1.0, 0.0],
     &[0.0, 2.0, 0.0], &[1.0, 2.0, 0.0], &[2.0, 2.0, 0.0], &[3.0, 2.0, 0.0], &[4.0, 2.0, 0.0], &[5.0, 2.0, 0.0],
@@ -369,8 +379,7 @@ pub const LARGEST_COMPONENT_TILES: Shader = shader!(
 /// [`Normalize`](crate::Normalize), second pass.
 pub const NORMALIZE: Shader = shader!("normalize", PLAIN, NORMALIZATIONS, ops::normalize::Params, "ordered");
 /// [`Normalize`](crate::Normalize), first pass.
-pub const NORMALIZE_RANGE: Shader =
-    shader!("normalize_range", PLAIN, GROUP_OF_256, ops::normalize::RangeParams, "ordered");
+pub const NORMALIZE_RANGE: Shader = shader!("normalize_range", PLAIN, RANGES, ops::normalize::RangeParams, "ordered");
 /// [`Resize`](crate::Resize).
 pub const RESIZE: Shader = shader!("resize", ELEMENTS, &[], ops::resize::Params, "bilinear");
 /// The convolution of [`SpatialGate`](crate::SpatialGate).

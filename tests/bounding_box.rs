@@ -1,4 +1,4 @@
-use visual_attention::{BoundingBox, BoundingBoxBuffers, Nhw, reference};
+use visual_attention::{BoundingBox, BoundingBoxBuffers, Error, Nhw, reference};
 
 use crate::common::{self, Random, TestGpu, assert_exact};
 
@@ -39,4 +39,21 @@ fn corners_and_nothing() {
     mask[69] = 1;
     mask[2 * 3500 + 49 * 70] = 9;
     assert_eq!(run(gpu, shape, &mask), [69, 0, 69, 0, 0, 0, 69, 49, 0, 49, 0, 49]);
+}
+
+/// Every row of a share is a round of an invocation's loops, and so is its column: the tallest mask that is taken, and one of
+/// which a software driver would leave out half.
+#[test]
+fn tall_and_narrow() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nhw::new(1, 64 * 16_383, 1);
+    let mut mask = vec![0; shape.height as usize];
+    mask[shape.height as usize - 1] = 1;
+    let last = shape.height as i32 - 1;
+    assert_eq!(run(gpu, shape, &mask), [0, last, 0, last]);
+    let shape = Nhw::new(1, 64 * 32_767, 1);
+    let (mask, boxes) = (gpu.buffer("mask", 4 * shape.size().pixels()).unwrap(), gpu.output(4, 4));
+    let buffers = BoundingBoxBuffers { mask: mask.slice(..), boxes: boxes.slice() };
+    let error = BoundingBox::new(&gpu.device).unwrap().bind(&gpu.device, shape, buffers).unwrap_err();
+    assert!(matches!(error, Error::LimitExceeded { needed: 65_534, given: 32_767, .. }), "{error}");
 }

@@ -1,14 +1,15 @@
 //! Every error through the public API, at least twice, with the names and both figures in its message.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use visual_attention::host::Gpu;
 use visual_attention::wgpu::{self, BufferUsages};
 use visual_attention::{
-    AttentionMap, AttentionMapBuffers, BoundingBox, BoundingBoxBuffers, ColorMap, CropEnd, CropResize,
-    CropResizeBuffers, Element, Error, HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, Nchw, Nhw, Normalization,
-    Normalize, NormalizeBuffers, Resize, ResizeBuffers, Sampling, Size, Statistic, Threshold, ThresholdBuffers,
-    ThresholdRule,
+    AttendedRegion, AttendedRegionBuffers, AttentionMap, AttentionMapBuffers, BoundingBox, BoundingBoxBuffers,
+    ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers, Element, Error, GlobalPool, HeatOverlay,
+    HeatOverlayBuffers, HeatOverlayTexture, LargestComponent, Nchw, Nhw, Normalization, Normalize, NormalizeBuffers,
+    Resize, ResizeBuffers, Sampling, Size, SpatialGate, Squeeze, Statistic, Threshold, ThresholdBuffers, ThresholdRule,
+    reference,
 };
 
 use crate::common::{self, TestGpu};
@@ -192,8 +193,8 @@ fn limit_exceeded() {
     // Of its workgroups.
     let limits = wgpu::Limits { max_compute_invocations_per_workgroup: 128, ..wgpu::Limits::default() };
     let narrow = Gpu::open_with(wgpu::Features::empty(), &limits).unwrap();
-    let error = Normalize::new(&narrow.device, Normalization::MinMax).unwrap_err();
-    assert_says(&error, &["normalize", "max_compute_invocations_per_workgroup", "256", "128"]);
+    let error = GlobalPool::new(&narrow.device, Squeeze::Mean, Element::F32).unwrap_err();
+    assert_says(&error, &["global_pool", "max_compute_invocations_per_workgroup", "256", "128"]);
     // Of the kernels: loops, and 32-bit ratios.
     let (input, output) = (buffer(gpu, 1 << 22, BufferUsages::STORAGE), buffer(gpu, 1 << 22, BufferUsages::STORAGE));
     let error = resize(gpu, Nchw::new(1, 1, 1, 65_521), Size::new(1, 65_519), input.slice(..), output.slice(..));
@@ -258,16 +259,18 @@ fn no_device() {
 #[test]
 fn no_adapter() {
     let probe = std::env::current_exe().unwrap();
-    for (variable, value) in [("WGPU_ADAPTER_NAME", "no such adapter"), ("VK_ICD_FILENAMES", "/nonexistent.json")] {
+    // The loader's two names of one thing: it looks at the second first.
+    let drivers = [("VK_ICD_FILENAMES", "/nonexistent.json"), ("VK_DRIVER_FILES", "/nonexistent.json")];
+    for variables in [[("WGPU_ADAPTER_NAME", "no such adapter")].as_slice(), &drivers] {
         let output = std::process::Command::new(&probe)
             .args(["--exact", "errors::adapter_probe", "--nocapture"])
-            .env(variable, value)
+            .envs(variables.iter().copied())
             .env("WGPU_BACKEND", "vulkan")
             .env("VISUAL_ATTENTION_PROBE", "1")
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(text.contains("probe: no GPU adapter"), "{variable}: {text}");
+        assert!(text.contains("probe: no GPU adapter"), "{variables:?}: {text}");
     }
 }
 
@@ -287,18 +290,25 @@ fn adapter_probe() {
 fn out_of_memory() {
     let Some(gpu) = common::gpu() else { return };
     if gpu.adapter.device_type != wgpu::DeviceType::Cpu || !cfg!(target_os = "linux") {
-        eprintln!("SKIPPED errors::out_of_memory: only a software driver on Linux can be held to an amount of memory");
+        common::skipped("only a software driver on Linux can be held to an amount of memory");
         return;
     }
-    let output = std::process::Command::new("sh")
-        .args(["-c", "ulimit -v 8000000; exec \"$0\" --exact errors::memory_probe --nocapture"])
-        .arg(std::env::current_exe().unwrap())
-        .env("VISUAL_ATTENTION_PROBE", "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(text.matches("probe: out of memory").count(), 2, "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("probe: works on"), "{text}");
+    common::with_known_faults("errors::out_of_memory", gpu, || {
+        let output = std::process::Command::new("sh")
+            .args(["-c", "ulimit -v 8000000; exec \"$0\" --exact errors::memory_probe --nocapture"])
+            .arg(std::env::current_exe().unwrap())
+            .env("VISUAL_ATTENTION_PROBE", "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(
+            text.matches("probe: out of memory").count(),
+            2,
+            "{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(text.contains("probe: works on"), "{text}");
+    });
 }
 
 /// Only for [`out_of_memory`]: takes buffers until there are no more, twice, and then works on.
@@ -342,9 +352,12 @@ fn refused() {
     assert_eq!(gpu.read::<u32>(three.slice(..)).unwrap(), [1, 2, 3]);
 }
 
+/// A wait ends with its limit while the work goes on, which does no harm: the device then does what it is asked.
 #[test]
 fn timeout() {
-    if common::gpu().is_none() {
+    let Some(suite) = common::gpu() else { return };
+    if (suite.adapter.backend, suite.adapter.device_type) == (wgpu::Backend::Gl, wgpu::DeviceType::Cpu) {
+        common::skipped("a software driver of OpenGL computes during the submission, which leaves nothing to wait for");
         return;
     }
     let mut gpu = Gpu::open().unwrap();
@@ -355,11 +368,53 @@ fn timeout() {
     let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
     let patience = std::mem::replace(&mut gpu.timeout, Duration::from_micros(1));
     gpu.run(|pass| (0..60).for_each(|_| dispatch.record(pass))).unwrap();
-    for _ in 0..2 {
-        let error = gpu.wait().unwrap_err();
+    let start = Instant::now();
+    for outcome in [gpu.wait(), gpu.wait(), gpu.read::<f32>(output.slice(..)).map(drop)] {
+        let error = outcome.unwrap_err();
         assert_eq!(error, Error::Timeout { waited: Duration::from_micros(1) });
         assert_says(&error, &["did not finish within 1µs"]);
     }
+    let waited = start.elapsed();
     gpu.timeout = patience;
     gpu.wait().unwrap();
+    assert!(waited < start.elapsed() / 2, "three waits took {waited:?}, all of the work {:?}", start.elapsed());
+    let features: Vec<_> = (0..SHAPE.elements().unwrap()).map(|index| (index as f32).sin()).collect();
+    let (input, output) = (gpu.upload("input", &features).unwrap(), gpu.buffer("output", 160).unwrap());
+    let operator = AttentionMap::new(&gpu.device, Statistic::MaxAbs, Element::F32).unwrap();
+    let buffers = AttentionMapBuffers { features: input.slice(..), map: output.slice(..) };
+    let dispatch = operator.bind(&gpu.device, SHAPE, buffers).unwrap();
+    gpu.run(|pass| dispatch.record(pass)).unwrap();
+    let expected = reference::attention_map(SHAPE, Statistic::MaxAbs, &features);
+    assert_eq!(gpu.read::<f32>(output.slice(..)).unwrap(), expected);
+}
+
+/// Sizes that leave `u64` where there is no image at all: nothing is multiplied before that is refused.
+#[test]
+fn absurd_sizes_of_empty_batches() {
+    let Some(gpu) = common::gpu() else { return };
+    let buffers: Vec<_> = (0..4).map(|_| buffer(gpu, 64, BufferUsages::STORAGE)).collect();
+    let [a, b, c, d] = [0, 1, 2, 3].map(|index| buffers[index].slice(..));
+    let huge = Nchw::new(0, 3, u32::MAX, u32::MAX);
+    let operator = HeatOverlay::new(&gpu.device, &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
+    let overlay = HeatOverlayBuffers { map: a, pictures: b, overlay: c };
+    let error = operator.bind(&gpu.device, Nhw::new(0, 1, 1), huge, 0.5, overlay).unwrap_err();
+    assert_says(&error, &["heat_overlay", "`pictures`", &huge.to_string(), "2^60"]);
+    let operator = AttendedRegion::new(&gpu.device, Default::default(), Element::F32, Element::F32).unwrap();
+    let region = AttendedRegionBuffers {
+        features: a,
+        images: None,
+        map: b,
+        map_up: None,
+        mask: None,
+        component: Some(d),
+        boxes: c,
+        crops: None,
+    };
+    let error = operator.bind(&gpu.device, huge, Nchw::new(0, 1, 1, 1), Size::new(1, 1), region).unwrap_err();
+    assert_says(&error, &["attended_region", "`features`", &huge.to_string(), "2^60"]);
+    // What is only counted saturates.
+    let operator = LargestComponent::new(&gpu.device, Connectivity::Four).unwrap();
+    assert_eq!(operator.scratch_bytes(Nhw::new(1, u32::MAX, u32::MAX)), u64::MAX);
+    let operator = SpatialGate::new(&gpu.device, Element::F32).unwrap();
+    assert_eq!(operator.cost(Nchw::new(1, 1, 1, 1), u32::MAX).parameters, u64::MAX);
 }

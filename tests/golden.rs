@@ -21,7 +21,7 @@ fn run(ops: &[&str]) {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let case = cases::Case::load(&path).unwrap_or_else(|problem| panic!("{name}: {problem}"));
         if case.needs_f16() && !gpu.has_f16() {
-            eprintln!("SKIPPED {name}: the adapter has no 16-bit floats");
+            common::skipped(&format!("{name}, the adapter has no 16-bit floats"));
             continue;
         }
         let report = case.check(Some(gpu)).unwrap_or_else(|problem| panic!("{name}: {problem}"));

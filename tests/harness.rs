@@ -63,6 +63,13 @@ fn an_unwritten_output_never_passes() {
 }
 
 #[test]
+#[should_panic(expected = "no longer fails on a driver: remove it")]
+fn a_known_fault_that_has_gone_fails() {
+    common::must_fail("a test", "a driver", "it has this fault", || panic!("still there"));
+    common::must_fail("a test", "a driver", "it had this fault", || ());
+}
+
+#[test]
 fn room_is_small_and_no_room_for_nan() {
     let room = common::softmax_room(49, 1.0);
     assert!(room < 4e-6, "{room}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use visual_attention::{Element, Nchw, wgpu};
+use visual_attention::{Compiler, Element, GlobalPool, GlobalPoolBuffers, Nchw, Squeeze, wgpu};
 
 use crate::common::catalogue::{Bind, Entry, catalogue};
 use crate::common::rig::{Rig, read};
@@ -131,6 +131,64 @@ fn nothing_reaches_the_callers_error_handling() {
     device.destroy();
     let _ = device.poll(wgpu::PollType::Poll);
     assert_eq!(lost.load(Ordering::Relaxed), 1);
+}
+
+/// wgpu keeps what is recorded in lists that grow by doubling, which is all that may be allocated: of 256 recordings in a pass
+/// few meet a list that is full, and the others allocate nothing.
+#[test]
+fn recording_allocates_nothing() {
+    let Some(gpu) = common::gpu() else { return };
+    for entry in catalogue(Element::F32, SHAPE, 1) {
+        let rig = Rig::new(&gpu.device, &entry).unwrap();
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let allocating =
+            (0..256).filter(|_| allocation_counter::measure(|| rig.dispatch.record(&mut pass)).count_total > 0).count();
+        assert!(allocating <= 16, "{}: {allocating} of 256 recordings allocate", entry.name);
+    }
+}
+
+/// What is compiled with a cache of the caller's gives the same bits. That the cache gets as far as wgpu is seen by one of another
+/// device, which it refuses; software drivers keep nothing in theirs.
+#[test]
+#[expect(unsafe_code, reason = "wgpu trusts whoever gives a cache its first contents; here there are none")]
+fn a_pipeline_cache_is_used_and_changes_nothing() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let adapter = pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).unwrap();
+    if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) {
+        eprintln!("SKIPPED: this adapter has no pipeline caches");
+        return;
+    }
+    let descriptor = wgpu::DeviceDescriptor { required_features: wgpu::Features::PIPELINE_CACHE, ..Default::default() };
+    let open = || pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+    let ((device, queue), (other, _)) = (open(), open());
+    let empty = wgpu::PipelineCacheDescriptor { label: None, data: None, fallback: false };
+    let cache = unsafe { device.create_pipeline_cache(&empty) };
+
+    let values = Random::new(1).normal(SHAPE.elements().unwrap() as usize);
+    let buffer = |usage| {
+        device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 1 << 13, usage, mapped_at_creation: false })
+    };
+    let features = buffer(wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST);
+    queue.write_buffer(&features, 0, bytemuck::cast_slice(&values));
+    let pooled = |compiler: Compiler<'_>| {
+        let mean = buffer(wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
+        let pool = GlobalPool::new(compiler, Squeeze::Mean, Element::F32).unwrap();
+        let buffers = GlobalPoolBuffers { features: features.slice(..), mean: Some(mean.slice(..)), maximum: None };
+        let dispatch = pool.bind(&device, SHAPE, buffers).unwrap();
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        queue.submit([encoder.finish()]);
+        read(&device, &queue, &mean)
+    };
+    assert!(pooled(Compiler::from(&device).with_cache(&cache)) == pooled((&device).into()));
+
+    let scope = other.push_error_scope(wgpu::ErrorFilter::Validation);
+    let _ = GlobalPool::new(Compiler::from(&other).with_cache(&cache), Squeeze::Mean, Element::F32).unwrap();
+    assert!(pollster::block_on(scope.pop()).is_some(), "the cache was not used");
 }
 
 /// 2,000 operations, bound, recorded and submitted by 8 threads at once, on inputs that differ; each result is the one that its

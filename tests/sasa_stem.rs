@@ -1,6 +1,6 @@
 use visual_attention::{Element, Nchw, SasaStem, SasaStemBuffers, SasaStemOptions, Size, reference};
 
-use crate::common::{self, Random, assert_within_gate_with_room, rounded, softmax_room, wide};
+use crate::common::{self, Random, assert_exact, assert_within_gate_with_room, rounded, softmax_room, wide};
 
 const BASE: SasaStemOptions = SasaStemOptions {
     inputs: 3,
@@ -90,4 +90,43 @@ fn refuses_what_has_no_meaning() {
     let buffers = SasaStemBuffers { mix: x.slice(..92), ..buffers };
     let error = operator.bind(&gpu.device, Nchw::new(1, 3, 3, 3), buffers).unwrap_err().to_string();
     assert!(error.contains("mix") && error.contains("92") && error.contains("96"), "{error}");
+}
+
+/// One pixel, so that its logit is the product of its own query and key, with signs of their own: -infinite, +infinite, NaN.
+#[test]
+fn infinite_and_nan_logits() {
+    let Some(gpu) = common::gpu() else { return };
+    let one = Size::new(1, 1);
+    let options = SasaStemOptions {
+        inputs: 1,
+        heads: 1,
+        depth: 1,
+        window: one,
+        padding: Size::new(0, 0),
+        mixtures: 1,
+        embeddings: 1,
+        scale: 1.0,
+    };
+    let operator = SasaStem::new(&gpu.device, options, Element::F32).unwrap();
+    let zero = gpu.upload("table", &[0f32]).unwrap();
+    let shape = Nchw::new(1, 1, 1, 1);
+    for (x, key, expected) in
+        [(f32::INFINITY, -1.0, 0.0), (f32::INFINITY, 1.0, f32::NAN), (f32::NAN, 1.0, f32::NAN), (2.0, -1.0, 2.0)]
+    {
+        let projections = [1.0, key, 1.0];
+        let (input, weights) = (gpu.upload("x", &[x]).unwrap(), gpu.upload("projections", &projections).unwrap());
+        let y = gpu.output(1, 4);
+        let buffers = SasaStemBuffers {
+            x: input.slice(..),
+            projections: weights.slice(..),
+            row: zero.slice(..),
+            column: zero.slice(..),
+            mix: zero.slice(..),
+            y: y.slice(),
+        };
+        gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+        assert_exact(&gpu.floats(&y, Element::F32), &[expected], format!("{x} times {key}"));
+        let reference = reference::sasa_stem(shape, &options, &[x], &projections, &[0.0], &[0.0], &[0.0]);
+        assert_exact(&reference, &[expected], format!("reference, {x} times {key}"));
+    }
 }

@@ -1,5 +1,7 @@
 //! Every operator on numbers that break kernels, against its reference; and every operator many times, for one bit pattern.
 
+use std::hash::{DefaultHasher, Hasher};
+
 use visual_attention::{Element, Nchw, wgpu};
 
 use crate::common::catalogue::{Contents, Entry, Kind, catalogue};
@@ -11,8 +13,11 @@ const SMALL: Nchw = Nchw::new(2, 4, 3, 4);
 const NAN: f32 = f32::NAN;
 /// The largest of the huge numbers that sums can hold many of: f16's largest.
 const HUGE: f64 = 65504.0;
-/// Repeats of each operator.
-const RUNS: usize = 100;
+
+/// Repeats of each operator: `VISUAL_ATTENTION_REPEATS`, or 100.
+fn repeats() -> usize {
+    std::env::var("VISUAL_ATTENTION_REPEATS").map_or(100, |repeats| repeats.parse().unwrap())
+}
 
 /// One tensor of an operator with special numbers in it.
 struct Case {
@@ -221,24 +226,29 @@ fn special_numbers_in_every_tensor_of_every_operator() {
     assert!(failures.is_empty(), "{} of {count} cases are wrong:{shown}", failures.len());
 }
 
-/// One submission of many runs of each operator; every result is kept and compared.
+/// One submission of many runs of each operator; every result is kept and compared. What each operator gives is told as one
+/// number too, for `tests/runs/determinism.sh`, which compares processes.
 #[test]
 fn repeated_runs_give_the_same_bits() {
     let Some(gpu) = common::gpu() else { return };
+    let runs = repeats();
     for element in gpu.elements() {
         for entry in catalogue(element, Nchw::new(2, 4, 9, 11), 2) {
             let rig = Rig::new(&gpu.device, &entry).unwrap();
-            let archive = rig.archive(&gpu.device, RUNS);
+            let archive = rig.archive(&gpu.device, runs);
             let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            (0..RUNS).for_each(|run| rig.record(&mut encoder, &archive, run));
+            (0..runs).for_each(|run| rig.record(&mut encoder, &archive, run));
             gpu.queue.submit([encoder.finish()]);
             let archive = read(&gpu.device, &gpu.queue, &archive);
-            let mut runs = archive.chunks_exact(rig.stride() as usize);
-            let first = runs.next().unwrap();
+            let mut all = archive.chunks_exact(rig.stride() as usize);
+            let first = all.next().unwrap();
             rig.outputs(first, &entry.name);
-            for (run, bits) in runs.enumerate() {
+            for (run, bits) in all.enumerate() {
                 assert!(bits == first, "{}: run {} differs from the first", entry.name, run + 1);
             }
+            let mut hasher = DefaultHasher::new();
+            hasher.write(first);
+            eprintln!("bits: {:016x} {} {runs} runs", hasher.finish(), entry.name);
         }
     }
 }

@@ -7,9 +7,10 @@ use std::ffi::{CStr, CString};
 use ash::vk;
 use naga::back::spv;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
-use naga::valid::{Capabilities, ValidationFlags, Validator};
 use visual_attention::Element;
 use visual_attention::shaders::{Shader, Variant};
+
+use super::translate;
 
 /// The figures of a pipeline: column of the report, name in the driver.
 pub(crate) const FIGURES: [(&str, &str); 10] = [
@@ -161,15 +162,8 @@ fn translate(
     variant: Variant,
     constants: &[(&'static str, f64)],
 ) -> Result<(naga::Module, Vec<u32>), String> {
-    let source = shader.source(variant);
-    let module = naga::front::wgsl::parse_str(&source).map_err(|error| error.emit_to_string(&source))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16)
-        .validate(&module)
-        .map_err(|error| error.emit_to_string(&source))?;
-    let constants = constants.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
-    let entry = Some((naga::ShaderStage::Compute, shader.name));
-    let (resolved, info) = naga::back::pipeline_constants::process_overrides(&module, &info, entry, &constants)
-        .map_err(|error| error.to_string())?;
+    let (module, info) = translate::parse(&shader.source(variant))?;
+    let (resolved, info) = translate::with_constants(&module, &info, shader.name, constants)?;
     let options = spv::Options {
         lang_version: (1, 6),
         flags: spv::WriterFlags::empty(),
@@ -186,6 +180,7 @@ fn translate(
     let pipeline =
         spv::PipelineOptions { shader_stage: naga::ShaderStage::Compute, entry_point: shader.name.to_owned() };
     let words = spv::write_vec(&resolved, &info, &options, Some(&pipeline)).map_err(|error| error.to_string())?;
+    drop((resolved, info));
     Ok((module, words))
 }
 

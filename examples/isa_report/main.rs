@@ -2,6 +2,8 @@
 //! package mesa-vulkan-drivers and no AMD card.
 
 mod driver;
+#[path = "../translate/mod.rs"]
+mod translate;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -9,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use clap::Parser;
-use visual_attention::Element;
-use visual_attention::shaders::{self, Variant};
+use visual_attention::shaders;
 
 use driver::{Driver, FIGURES};
+use translate::label;
 
 const FAMILIES: [&str; 3] = ["gfx1100", "navi21", "vega10"];
 const KEYS: [&str; 4] = ["family", "kernel", "variant", "constants"];
@@ -199,22 +201,6 @@ fn child(family: &str, kernel: Option<&str>) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// As in `f16x4`, `f16 inner f32` and `f32 length 8`.
-fn label(variant: Variant) -> String {
-    let name = |element| if element == Element::F16 { "f16" } else { "f32" };
-    let mut label = name(variant.element).to_owned();
-    if variant.lanes > 1 {
-        label += &format!("x{}", variant.lanes);
-    }
-    if variant.inner != variant.element {
-        label += &format!(" inner {}", name(variant.inner));
-    }
-    if variant.length > 0 {
-        label += &format!(" length {}", variant.length);
-    }
-    label
 }
 
 fn manifest() -> Option<PathBuf> {

@@ -1,15 +1,14 @@
 // Expects: nothing.
 // Activations by number, `Activation` in the host: 0 none, 1 relu, 2 silu, 3 sigmoid, 4 hard_sigmoid, 5 tanh.
-// None of them overflows on the way, and each gives NaN for NaN: selections, since WGSL lets `max` and `clamp` drop it.
+// None of them overflows on the way, and each gives NaN for NaN, which is told by its bits: WGSL lets `max` and `clamp` drop it, and
+// a driver make them of selections by a float comparison.
 fn activate(kind: u32, t: f32) -> f32 {
+    let is_nan = (bitcast<u32>(t) & 0x7fffffffu) > 0x7f800000u;
     switch kind {
-        case 1u: { return select(t, 0.0, t < 0.0); }
+        case 1u: { return select(max(t, 0.0), t, is_nan); }
         case 2u: { return t * sigmoid(t); }
         case 3u: { return sigmoid(t); }
-        case 4u: {
-            let line = t / 6.0 + 0.5;
-            return select(select(line, 1.0, line > 1.0), 0.0, line < 0.0);
-        }
+        case 4u: { return select(clamp(t / 6.0 + 0.5, 0.0, 1.0), t, is_nan); }
         case 5u: { return hyperbolic_tangent(t); }
         default: { return t; }
     }

@@ -10,5 +10,7 @@ fn heat_at(image: u32, row: u32, column: u32) -> vec4<f32> {
     let pixels = params.height * params.width;
     let first = params.pictures_base + image * 3u * pixels + row * params.width + column;
     let picture = vec3<f32>(f32(pictures[first]), f32(pictures[first + pixels]), f32(pictures[first + 2u * pixels]));
-    return vec4<f32>(mix(picture, color.rgb, params.opacity), 1.0);
+    // Not `mix`, nor 1 - opacity: a driver may compute that as picture + opacity * (color - picture), which rounds away the colour
+    // over a huge number.
+    return vec4<f32>(params.picture_share * picture + params.opacity * color.rgb, 1.0);
 }

@@ -3,7 +3,8 @@
 
 mod timestamps;
 
-use std::sync::{Arc, OnceLock, mpsc};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
 use crate::Error;
@@ -14,6 +15,13 @@ pub use timestamps::Timestamps;
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A device of our own, with its queue.
+///
+/// Nothing that the driver or the device does makes a call hang: lost devices, memory that is not there and work that does not end
+/// are errors. Build operators through [`Self::build`] to hear of them at once. What wgpu reports of other calls on `device` and
+/// `queue` is kept, and returned by the next call here.
+///
+/// Where a driver fails while a device is opened, written to or waited for, wgpu panics. Those panics end here, as errors, but a
+/// panic hook sees them, and a program built with `panic = "abort"` ends with them.
 #[derive(Debug)]
 pub struct Gpu {
     /// The device.
@@ -25,6 +33,8 @@ pub struct Gpu {
     /// How long to wait for the GPU before [`Error::Timeout`].
     pub timeout: Duration,
     lost: Arc<OnceLock<String>>,
+    /// The first error that no scope of ours was there to catch.
+    uncaptured: Arc<Mutex<Option<Error>>>,
 }
 
 impl Gpu {
@@ -62,42 +72,50 @@ impl Gpu {
     }
 
     fn request(features: wgpu::Features, limits: impl FnOnce(&wgpu::Limits) -> wgpu::Limits) -> Result<Self, Error> {
-        pollster::block_on(async {
-            let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-            let adapter = match std::env::var("WGPU_ADAPTER_NAME") {
-                Ok(name) => {
-                    let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
-                    let named =
-                        |adapter: &wgpu::Adapter| adapter.get_info().name.to_lowercase().contains(&name.to_lowercase());
-                    let missing = || format!("WGPU_ADAPTER_NAME is {name}, and no adapter's name has that in it");
-                    adapters.into_iter().find(named).ok_or_else(missing)
-                }
-                Err(_) => {
-                    let options = wgpu::RequestAdapterOptions {
-                        power_preference: wgpu::PowerPreference::HighPerformance,
-                        ..Default::default()
-                    };
-                    instance.request_adapter(&options).await.map_err(|error| error.to_string())
-                }
+        let adapter = caught(|| pollster::block_on(Self::adapter())).unwrap_or_else(Err);
+        let adapter = adapter.map_err(|reason| Error::NoAdapter { reason })?;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("visual-attention"),
+            required_features: adapter.features() & features,
+            required_limits: limits(&adapter.limits()),
+            ..Default::default()
+        };
+        let device = caught(|| pollster::block_on(adapter.request_device(&descriptor)));
+        let device = device.and_then(|device| device.map_err(|error| error.to_string()));
+        let (device, queue) = device.map_err(|reason| {
+            // wgpu leaves behind what it could open only half, and with its last adapter a driver is unloaded, under the threads of
+            // such a device: a crash. This adapter stays.
+            std::mem::forget(adapter.clone());
+            Error::NoDevice { reason }
+        })?;
+        let lost = Arc::new(OnceLock::new());
+        let report = Arc::clone(&lost);
+        device.set_device_lost_callback(move |reason, message| {
+            // Only the first report counts; it names the cause.
+            let _ = report.set(format!("{reason:?}: {message}"));
+        });
+        let uncaptured = Arc::new(Mutex::new(None));
+        let report = Arc::clone(&uncaptured);
+        // wgpu's own handler panics.
+        device.on_uncaptured_error(Arc::new(move |error| {
+            report.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reported(error));
+        }));
+        Ok(Self { adapter: adapter.get_info(), device, queue, timeout: DEFAULT_TIMEOUT, lost, uncaptured })
+    }
+
+    async fn adapter() -> Result<wgpu::Adapter, String> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let Ok(name) = std::env::var("WGPU_ADAPTER_NAME") else {
+            let options = wgpu::RequestAdapterOptions {
+                power_preference: wgpu::PowerPreference::HighPerformance,
+                ..Default::default()
             };
-            let adapter = adapter.map_err(|reason| Error::NoAdapter { reason })?;
-            let (device, queue) = adapter
-                .request_device(&wgpu::DeviceDescriptor {
-                    label: Some("visual-attention"),
-                    required_features: adapter.features() & features,
-                    required_limits: limits(&adapter.limits()),
-                    ..Default::default()
-                })
-                .await
-                .map_err(|error| Error::NoDevice { reason: error.to_string() })?;
-            let lost = Arc::new(OnceLock::new());
-            let report = Arc::clone(&lost);
-            device.set_device_lost_callback(move |reason, message| {
-                // Only the first report counts; it names the cause.
-                let _ = report.set(format!("{reason:?}: {message}"));
-            });
-            Ok(Self { adapter: adapter.get_info(), device, queue, timeout: DEFAULT_TIMEOUT, lost })
-        })
+            return instance.request_adapter(&options).await.map_err(|error| error.to_string());
+        };
+        let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+        let named = |adapter: &wgpu::Adapter| adapter.get_info().name.to_lowercase().contains(&name.to_lowercase());
+        let missing = || format!("WGPU_ADAPTER_NAME is {name}, and no adapter's name has that in it");
+        adapters.into_iter().find(named).ok_or_else(missing)
     }
 
     /// One line that names the adapter, its driver and its backend.
@@ -113,6 +131,19 @@ impl Gpu {
         self.device.features().contains(wgpu::Features::SHADER_F16)
     }
 
+    /// Runs `action`, the `new` or the `bind` of operators, with this device, and returns an error for what wgpu reports meanwhile:
+    /// on its own, an operator can't know that the driver failed to compile it, or that its scratch was not to be had.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`], or what `action` returns.
+    pub fn build<R>(&self, action: impl FnOnce(&wgpu::Device) -> Result<R, Error>) -> Result<R, Error> {
+        // With the first contents after a submission wgpu begins a command buffer, and panics if it can't: here, where that is caught,
+        // rather than in a `bind` of `action`.
+        drop(self.upload("first", &[0u32])?);
+        self.guarded(|| action(&self.device))?
+    }
+
     /// A buffer with `contents`, that operators can read and write and that can be read back.
     ///
     /// # Errors
@@ -120,12 +151,17 @@ impl Gpu {
     /// [`Error::OutOfMemory`], [`Error::DeviceLost`], or [`Error::Refused`] beyond the device's `max_buffer_size`.
     pub fn upload<T: bytemuck::Pod>(&self, label: &str, contents: &[T]) -> Result<wgpu::Buffer, Error> {
         use wgpu::BufferUsages;
-        self.guarded(|| {
+        let uploaded = self.guarded(|| {
             let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
             // An empty tensor still needs a buffer to be named.
             let bytes: &[u8] = if contents.is_empty() { &[0; 4] } else { bytemuck::cast_slice(contents) };
-            crate::pipeline::filled("upload", &self.device, label, bytes, usage)
-        })?
+            caught(|| crate::pipeline::filled("upload", &self.device, label, bytes, usage))
+        })?;
+        uploaded.unwrap_or_else(|reason| {
+            // What wgpu left half done is not to be relied on.
+            self.device.destroy();
+            Err(Error::DeviceLost { reason })
+        })
     }
 
     /// A cleared buffer of `bytes`, rounded up to 4, for outputs.
@@ -173,14 +209,16 @@ impl Gpu {
     ///
     /// [`Error::Timeout`] after [`Self::timeout`]; [`Error::DeviceLost`].
     pub fn wait(&self) -> Result<(), Error> {
-        self.check_lost()?;
+        self.check()?;
         let poll = wgpu::PollType::Wait { submission_index: None, timeout: Some(self.timeout) };
-        let polled = self.device.poll(poll);
-        self.check_lost()?;
+        let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
+        self.check()?;
         match polled {
-            Ok(_) => Ok(()),
-            Err(wgpu::PollError::Timeout) => Err(Error::Timeout { waited: self.timeout }),
-            Err(error) => Err(Error::Refused { reason: error.to_string() }),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(wgpu::PollError::Timeout)) => Err(Error::Timeout { waited: self.timeout }),
+            Ok(Err(error)) => Err(Error::Refused { reason: error.to_string() }),
+            // Not the device's loss: a callback of the caller's own panicked.
+            Err(panic) => resume_unwind(panic),
         }
     }
 
@@ -197,6 +235,8 @@ impl Gpu {
             let reason = format!("{size} bytes are not a whole number of elements of {} bytes", size_of::<T>());
             return Err(Error::Refused { reason });
         }
+        // Some drivers block in a submission until earlier ones are done, and know no limit there.
+        self.wait()?;
         let staging = self.guarded(|| {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("readback"),
@@ -215,49 +255,63 @@ impl Gpu {
         })?;
         self.wait()?;
         // Another thread that polls the device may have taken the callback, and be about to call it.
-        match outcome.recv_timeout(self.timeout) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(Error::Refused { reason: error.to_string() }),
-            Err(_) => return Err(Error::Timeout { waited: self.timeout }),
-        }
+        let outcome = outcome.recv_timeout(self.timeout).map_err(|_| Error::Timeout { waited: self.timeout })?;
+        // A driver that can't map has lost the device.
+        self.check()?;
+        outcome.map_err(|error| Error::Refused { reason: error.to_string() })?;
         let view =
             staging.slice(..).get_mapped_range().map_err(|error| Error::Refused { reason: error.to_string() })?;
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
-    /// wgpu tells of a loss only to the callback, and only once it polls. A buffer that can't be mapped tells at once.
-    fn check_lost(&self) -> Result<(), Error> {
+    /// Whether the device is there, and nothing was reported that nobody has heard of yet.
+    fn check(&self) -> Result<(), Error> {
         if let Some(reason) = self.lost.get() {
             return Err(Error::DeviceLost { reason: reason.clone() });
         }
-        let probe = self.device.create_buffer(&wgpu::BufferDescriptor {
+        // Of `destroy` wgpu tells only the callback, and only once the device is polled and idle. A buffer without a usage tells at
+        // once, and takes no memory: a device that is there reports it, a lost one does not look at it.
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        drop(self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("probe"),
             size: 4,
-            usage: wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: true,
-        });
-        match probe.slice(..).get_mapped_range_mut() {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::DeviceLost { reason: "it gives no buffers any more".into() }),
+            usage: wgpu::BufferUsages::empty(),
+            mapped_at_creation: false,
+        }));
+        if pollster::block_on(scope.pop()).is_none() {
+            return Err(Error::DeviceLost { reason: "it was destroyed".into() });
         }
+        self.uncaptured.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
     /// Runs `action` and turns whatever wgpu reports of it into an error, rather than a call to the uncaptured-error handler.
     fn guarded<R>(&self, action: impl FnOnce() -> R) -> Result<R, Error> {
-        self.check_lost()?;
+        self.check()?;
         let filters = [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::Validation];
         let scopes = filters.map(|filter| self.device.push_error_scope(filter));
         let result = action();
-        // Innermost first. On native backends the outcome is there at once.
-        let mut reported = None;
+        // Innermost first. On native backends the outcome is there at once. Memory that was not there is why the rest was refused.
+        let mut first = None;
         for scope in scopes.into_iter().rev() {
-            reported = pollster::block_on(scope.pop()).or(reported);
+            first = pollster::block_on(scope.pop()).or(first);
         }
-        self.check_lost()?;
-        match reported {
-            None => Ok(result),
-            Some(wgpu::Error::OutOfMemory { source }) => Err(Error::OutOfMemory { reason: source.to_string() }),
-            Some(error) => Err(Error::Refused { reason: error.to_string() }),
-        }
+        self.check()?;
+        first.map_or(Ok(result), |error| Err(reported(error)))
+    }
+}
+
+/// Calls wgpu, which panics on some of a driver's errors: its message then. Nothing of the caller's may run in `call`.
+fn caught<R>(call: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        format!("wgpu panicked: {}", text.unwrap_or("without a message"))
+    })
+}
+
+fn reported(error: wgpu::Error) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { source } => Error::OutOfMemory { reason: source.to_string() },
+        error => Error::Refused { reason: error.to_string() },
     }
 }

@@ -6,7 +6,7 @@ use crate::ops::largest_component::{self, Components, Connectivity, Forest, Outp
 use crate::ops::normalize::{Normalization, Normalize, NormalizeBuffers};
 use crate::ops::resize::{Resize, ResizeBuffers};
 use crate::ops::threshold::{Threshold, ThresholdRule};
-use crate::pipeline::{self, Access, Kernel, Tensor};
+use crate::pipeline::{self, Access, Compiler, Kernel, Tensor};
 use crate::resample::{Axis, Sampling};
 use crate::shaders::{self, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Nhw, Size};
@@ -106,24 +106,25 @@ impl AttendedRegion {
     ///
     /// [`Error::InvalidParameter`] for a threshold that is not finite; [`Error::MissingFeature`] for f16 on a device without it;
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
-    pub fn new(
-        device: &wgpu::Device,
+    pub fn new<'a>(
+        compiler: impl Into<Compiler<'a>>,
         options: AttendedRegionOptions,
         features: Element,
         images: Element,
     ) -> Result<Self, Error> {
+        let compiler = compiler.into();
         options.threshold.value(OP)?;
         let storage = [Access::Read, Access::Read, Access::Write, Access::Write];
         let rule = [("RULE", options.threshold.code())];
         Ok(Self {
             options,
-            attention_map: AttentionMap::new(device, options.statistic, features)?,
-            normalize: Normalize::new(device, options.normalization)?,
-            resize: Resize::new(device, options.sampling, Element::F32)?,
-            threshold: Threshold::new(device, options.threshold, options.sampling)?,
-            runs: largest_component::tile_kernel(OP, device, &shaders::ATTENDED_REGION_RUNS, &rule, &storage)?,
-            components: Components::new(OP, device, options.connectivity)?,
-            crop_resize: CropResize::new(device, options.crop_end, options.sampling, images)?,
+            attention_map: AttentionMap::new(compiler, options.statistic, features)?,
+            normalize: Normalize::new(compiler, options.normalization)?,
+            resize: Resize::new(compiler, options.sampling, Element::F32)?,
+            threshold: Threshold::new(compiler, options.threshold, options.sampling)?,
+            runs: largest_component::tile_kernel(OP, compiler, &shaders::ATTENDED_REGION_RUNS, &rule, &storage)?,
+            components: Components::new(OP, compiler, options.connectivity)?,
+            crop_resize: CropResize::new(compiler, options.crop_end, options.sampling, images)?,
         })
     }
 

@@ -1,14 +1,11 @@
 //! Attention maps: one statistic over the channels of each pixel.
 
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
+use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
 
 const OP: &str = "attention_map";
-/// With fewer loads than this for each channel, the channels are divided among invocations too.
-const FEW_PIXELS: u64 = 4096;
-/// Invocations that share the channels of a pixel then.
-const FEW_CHANNELS: u32 = 32;
 
 params!(Params { origin: u32, features_base: u32, map_base: u32, channels: u32, pixels: u32 });
 
@@ -52,8 +49,9 @@ impl Statistic {
 #[derive(Clone, Debug)]
 pub struct AttentionMap {
     element: Element,
-    /// By lanes (1, 4), then many or few pixels.
-    kernels: [[(Kernel, u32); 2]; 2],
+    software: bool,
+    /// By lanes (1, 4), then as [`plan::CHANNEL_TEAMS`].
+    kernels: [Vec<Kernel>; 2],
 }
 
 /// Tensors of an [`AttentionMap`]; each needs `BufferUsages::STORAGE`.
@@ -72,12 +70,14 @@ impl AttentionMap {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, statistic: Statistic, element: Element) -> Result<Self, Error> {
-        let kernel = |lanes: u32, pixels: u32, channels: u32| -> Result<(Kernel, u32), Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, statistic: Statistic, element: Element) -> Result<Self, Error> {
+        let compiler = compiler.into();
+        let kernel = |lanes: u32, team: &Team| {
+            let Team { sharing: channels, across: pixels } = *team;
             let constants =
                 [("PIXELS", f64::from(pixels)), ("CHANNELS", f64::from(channels)), ("STATISTIC", statistic.code())];
-            let kernel = Kernel::new(
-                device,
+            Kernel::new(
+                compiler,
                 &Build {
                     op: OP,
                     shader: &shaders::ATTENTION_MAP,
@@ -88,11 +88,11 @@ impl AttentionMap {
                     storage: &[Access::Read, Access::Write],
                     texture: false,
                 },
-            )?;
-            Ok((kernel, pixels))
+            )
         };
-        let by_pixels = |lanes| -> Result<_, Error> { Ok([kernel(lanes, 64, 1)?, kernel(lanes, 8, FEW_CHANNELS)?]) };
-        Ok(Self { element, kernels: [by_pixels(1)?, by_pixels(4)?] })
+        let kernels =
+            |lanes| -> Result<_, Error> { plan::CHANNEL_TEAMS.iter().map(|team| kernel(lanes, team)).collect() };
+        Ok(Self { element, software: compiler.software, kernels: [kernels(1)?, kernels(4)?] })
     }
 
     pub(crate) const fn element(&self) -> Element {
@@ -103,8 +103,7 @@ impl AttentionMap {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32,767 channels (32 times as many where
-    /// an image has fewer than 4096 pixels) or where one image exceeds
+    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32 * 32,767 channels or where one image exceeds
     /// a binding of the device, and what every operator refuses of its buffers: too small, wrong usage, misaligned, output
     /// overlapping input.
     pub fn bind(
@@ -128,9 +127,10 @@ impl AttentionMap {
         // The choice depends on one image alone, so a batch gives the same bits however it is divided.
         let lanes = if shape.size().pixels().is_multiple_of(4) { 4 } else { 1 };
         let pixels = shape.size().pixels() / lanes;
-        let few = pixels < FEW_PIXELS;
-        pipeline::check_rounds(OP, [shape.channels.div_ceil(if few { FEW_CHANNELS } else { 1 }), 1])?;
-        let (kernel, group) = &self.kernels[usize::from(lanes == 4)][usize::from(few)];
+        let index = plan::channel_team(self.software, pixels, shape.channels);
+        let team = plan::CHANNEL_TEAMS[index];
+        pipeline::check_rounds(OP, shape.channels.div_ceil(team.sharing).into())?;
+        let kernel = &self.kernels[usize::from(lanes == 4)][index];
         let unit = u64::from(shape.channels) * pixels;
         let tensors = [
             Tensor::read("features", buffers.features, unit, self.element.bytes() * lanes),
@@ -138,7 +138,7 @@ impl AttentionMap {
         ];
         pipeline::check(OP, device, shape.batch, &tensors)?;
         let pixels = pipeline::to_u32(OP, "pixels of an image", pixels)?;
-        let groups = [pixels.div_ceil(*group), 1];
+        let groups = [pixels.div_ceil(team.across), 1];
         let steps = kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
             origin: part.origin[0],
             features_base: bases[0],

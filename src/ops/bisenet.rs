@@ -3,7 +3,7 @@
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
-use crate::pipeline::{self, Tensor};
+use crate::pipeline::{self, Compiler, Tensor};
 use crate::{Activation, BatchNorm, Cost, DenseShape, Dispatch, Element, Error, Form, Nchw, Squeeze};
 
 const OP: &str = "bisenet";
@@ -72,14 +72,15 @@ impl BiSeNetAttention {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, module: BiSeNetModule, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, module: BiSeNetModule, element: Element) -> Result<Self, Error> {
+        let compiler = compiler.into();
         let form = module.form();
         Ok(Self {
             form,
             element,
-            pool: Pool::new(OP, device, Squeeze::Mean, element)?,
-            layer: Layer::new(OP, device, Activation::Sigmoid, element)?,
-            scale: Scale::new(OP, device, form, Combine::Channel, Activation::None, element)?,
+            pool: Pool::new(OP, compiler, Squeeze::Mean, element)?,
+            layer: Layer::new(OP, compiler, Activation::Sigmoid, element)?,
+            scale: Scale::new(OP, compiler, form, Combine::Channel, Activation::None, element)?,
         })
     }
 
@@ -112,7 +113,7 @@ impl BiSeNetAttention {
         pipeline::check(OP, device, batch, &tensors)?;
 
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;
-        let (parts, _) = grid.parts(OP)?;
+        let parts = self.pool.parts(&grid)?;
         let pooled = u64::from(batch).saturating_mul(channels.into()).saturating_mul(4);
         let mean = pipeline::scratch(OP, device, "squeezed mean", pooled.saturating_mul(parts.into()))?;
         let own_gate = match gate {

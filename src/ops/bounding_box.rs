@@ -1,6 +1,6 @@
 //! Bounding boxes of masks.
 
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Error, Nhw};
 
@@ -39,10 +39,11 @@ impl BoundingBox {
     /// # Errors
     ///
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 64 invocations.
-    pub fn new(device: &wgpu::Device) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>) -> Result<Self, Error> {
+        let compiler = compiler.into();
         let kernel = |shader, constants, group, workgroup_bytes| {
             Kernel::new(
-                device,
+                compiler,
                 &Build {
                     op: OP,
                     shader,
@@ -80,7 +81,7 @@ impl BoundingBox {
         let [mask, boxes] = tensors;
         let Nhw { height, width, .. } = shape;
         let count = height.div_ceil(SHARE_ROWS).clamp(1, MAX_SHARES);
-        pipeline::check_rounds(OP, [height.div_ceil(count), width.div_ceil(GROUP)])?;
+        pipeline::check_rounds(OP, pipeline::nested(height.div_ceil(count), width.div_ceil(GROUP)))?;
         let unit = u64::from(count) * 4;
         let scratch = pipeline::scratch(OP, device, "shares", u64::from(shape.batch) * unit * 4)?;
         let shares = Tensor::write("shares", scratch.slice(..), unit, 4);

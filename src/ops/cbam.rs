@@ -3,7 +3,8 @@
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
-use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{
     Activation, BatchNorm, Cost, Dispatch, Element, Error, Form, Nchw, Squeeze, SqueezeExcite, SqueezeExciteOptions,
@@ -11,10 +12,6 @@ use crate::{
 
 const GATE_OP: &str = "spatial_gate";
 const OP: &str = "cbam";
-/// With fewer loads than this for each channel, the channels are divided among invocations too.
-const FEW_LOADS: u32 = 4096;
-/// Pixels, and invocations for the channels of each, of a workgroup: with many pixels, and with few.
-const WORKGROUPS: [[u32; 2]; 2] = [[64, 1], [8, 32]];
 /// Side of the convolution's workgroups, in pixels.
 const TILE: u32 = 16;
 /// Widest kernel whose taps one invocation may loop over.
@@ -116,11 +113,11 @@ impl SpatialGate {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, element: Element) -> Result<Self, Error> {
-        Self::part_of(GATE_OP, device, Combine::Spatial, element)
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, element: Element) -> Result<Self, Error> {
+        Self::part_of(GATE_OP, compiler.into(), Combine::Spatial, element)
     }
 
-    fn part_of(op: &'static str, device: &wgpu::Device, combine: Combine, element: Element) -> Result<Self, Error> {
+    fn part_of(op: &'static str, compiler: Compiler<'_>, combine: Combine, element: Element) -> Result<Self, Error> {
         let build = Build {
             op,
             shader: &shaders::SPATIAL_CONV,
@@ -142,9 +139,9 @@ impl SpatialGate {
         Ok(Self {
             op,
             element,
-            squeeze: SpatialSqueeze::new(op, device, false, element)?,
-            conv: Kernel::new(device, &build)?,
-            scale: Scale::new(op, device, Form::Scale, combine, Activation::None, element)?,
+            squeeze: SpatialSqueeze::new(op, compiler, false, element)?,
+            conv: Kernel::new(compiler, &build)?,
+            scale: Scale::new(op, compiler, Form::Scale, combine, Activation::None, element)?,
         })
     }
 
@@ -255,11 +252,11 @@ impl SpatialGate {
     pub fn cost(&self, shape: Nchw, kernel: u32) -> Cost {
         let features = shape.elements().unwrap_or(u64::MAX);
         let pixels = shape.plane().elements().unwrap_or(u64::MAX);
-        let taps = 2 * u64::from(kernel) * u64::from(kernel);
+        let parameters = u64::from(kernel).saturating_mul(2 * u64::from(kernel)).saturating_add(1);
         Cost {
-            bytes: features.saturating_mul(2).saturating_add(taps + 1).saturating_mul(self.element.bytes()),
-            flops: features.saturating_mul(3).saturating_add(pixels.saturating_mul(taps).saturating_mul(2)),
-            parameters: taps + 1,
+            bytes: features.saturating_mul(2).saturating_add(parameters).saturating_mul(self.element.bytes()),
+            flops: features.saturating_mul(3).saturating_add(pixels.saturating_mul(parameters - 1).saturating_mul(2)),
+            parameters,
         }
     }
 }
@@ -287,7 +284,8 @@ impl CbamOptions {
 ///
 /// `x'` is never stored: the spatial gate's statistics are those of the gated features as they are read, so besides the
 /// pooled vectors the only scratch is `[n, 2, h, w]` and `[n, h, w]` f32. Six dispatches. `output` may be `features` itself.
-/// For the channel gate alone use [`SqueezeExcite`] with [`SqueezeExciteOptions::CBAM_CHANNEL`].
+/// For the channel gate alone use [`SqueezeExcite`] with [`SqueezeExciteOptions::CBAM_CHANNEL`]; its
+/// [`squeeze`](SqueezeExciteOptions::squeeze) says what infinite weights give.
 ///
 /// Reference [`reference::cbam`](crate::reference::cbam).
 #[derive(Clone, Debug)]
@@ -327,13 +325,14 @@ impl Cbam {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, options: CbamOptions, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, options: CbamOptions, element: Element) -> Result<Self, Error> {
+        let compiler = compiler.into();
         let CbamOptions { activation, gate } = options;
         let options = SqueezeExciteOptions { squeeze: Squeeze::MeanAndMax, activation, gate, form: Form::GateOnly };
         Ok(Self {
             element,
-            channel: SqueezeExcite::part_of(OP, device, options, Combine::Channel, element)?,
-            spatial: SpatialGate::part_of(OP, device, Combine::Product, element)?,
+            channel: SqueezeExcite::part_of(OP, compiler, options, Combine::Channel, element)?,
+            spatial: SpatialGate::part_of(OP, compiler, Combine::Product, element)?,
         })
     }
 
@@ -421,8 +420,9 @@ pub(crate) fn spatially_squeezable(op: &'static str, shape: Nchw) -> Result<bool
 pub(crate) struct SpatialSqueeze {
     projection: bool,
     element: Element,
-    /// By lanes (1, 4), then many or few pixels.
-    kernels: [[Kernel; 2]; 2],
+    software: bool,
+    /// By lanes (1, 4), then as [`plan::CHANNEL_TEAMS`].
+    kernels: [Vec<Kernel>; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -441,14 +441,14 @@ pub(crate) struct SqueezeTensors<'a> {
 impl SpatialSqueeze {
     pub(crate) fn new(
         op: &'static str,
-        device: &wgpu::Device,
+        compiler: Compiler<'_>,
         projection: bool,
         element: Element,
     ) -> Result<Self, Error> {
-        let kernel = |lanes, few: usize| {
-            let [pixels, channels] = WORKGROUPS[few];
+        let kernel = |lanes, team: &Team| {
+            let Team { sharing: channels, across: pixels } = *team;
             Kernel::new(
-                device,
+                compiler,
                 &Build {
                     op,
                     shader: &shaders::SPATIAL_SQUEEZE,
@@ -465,8 +465,9 @@ impl SpatialSqueeze {
                 },
             )
         };
-        let by_pixels = |lanes| -> Result<_, Error> { Ok([kernel(lanes, 0)?, kernel(lanes, 1)?]) };
-        Ok(Self { projection, element, kernels: [by_pixels(1)?, by_pixels(4)?] })
+        let kernels =
+            |lanes| -> Result<_, Error> { plan::CHANNEL_TEAMS.iter().map(|team| kernel(lanes, team)).collect() };
+        Ok(Self { projection, element, software: compiler.software, kernels: [kernels(1)?, kernels(4)?] })
     }
 
     /// The tensors have been checked.
@@ -479,7 +480,7 @@ impl SpatialSqueeze {
     ) -> Result<Vec<Step>, Error> {
         let SqueezeTensors { features, gate, weight, bias, planes } = tensors;
         let (channels, pixels) = (shape.channels, grid.pixels);
-        let few = usize::from(pixels < FEW_LOADS);
+        let team = plan::channel_team(self.software, pixels.into(), channels);
         let bytes = self.element.bytes();
         let outputs = if self.projection { 1 } else { 2 };
         let tensors = [
@@ -489,8 +490,8 @@ impl SpatialSqueeze {
             Tensor::read_whole_if("bias", bias, 1, bytes),
             Tensor::write("planes", planes, outputs * u64::from(pixels), 4 * grid.lanes),
         ];
-        let kernel = &self.kernels[grid.index().0][few];
-        let groups = [pixels.div_ceil(WORKGROUPS[few][0]), 1];
+        let kernel = &self.kernels[grid.lanes_index()][team];
+        let groups = [pixels.div_ceil(plan::CHANNEL_TEAMS[team].across), 1];
         kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| SqueezeParams {
             origin: part.origin[0],
             features_base: bases[0],

@@ -1,8 +1,9 @@
 //! Scaling of channels by gates, in the forms that blocks need.
 
 use super::dense::Activation;
-use super::global_pool::{PlaneGrid, WORKGROUPS};
-use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Step, Tensor};
+use super::global_pool::PlaneGrid;
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
 
@@ -121,7 +122,8 @@ impl ChannelScale {
     ///
     /// [`Error::InvalidParameter`] for [`Form::GateOnly`], [`Error::MissingFeature`] for f16 on a device without it;
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, form: Form, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, form: Form, element: Element) -> Result<Self, Error> {
+        let compiler = compiler.into();
         if form == Form::GateOnly {
             return Err(Error::InvalidParameter {
                 op: OP,
@@ -130,7 +132,7 @@ impl ChannelScale {
                 needed: "a form with an output: the gate is given".into(),
             });
         }
-        let scale = Scale::new(OP, device, form, Combine::Channel, Activation::None, element)?;
+        let scale = Scale::new(OP, compiler, form, Combine::Channel, Activation::None, element)?;
         Ok(Self { form, element, scale })
     }
 
@@ -230,6 +232,17 @@ pub(crate) enum GateFrom<'a> {
     Taps { hidden: wgpu::BufferSlice<'a>, weight: wgpu::BufferSlice<'a>, taps: u32 },
 }
 
+impl GateFrom<'_> {
+    /// Terms of its sum; 0 where there is none.
+    fn terms(&self) -> u32 {
+        match *self {
+            Self::Nowhere | Self::Given(_) => 0,
+            Self::Dense { width, .. } => width,
+            Self::Taps { taps, .. } => taps,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScaleTensors<'a> {
     pub(crate) features: wgpu::BufferSlice<'a>,
@@ -248,14 +261,15 @@ pub(crate) struct ScaleTensors<'a> {
 pub(crate) struct Scale {
     op: &'static str,
     element: Element,
-    /// By lanes (1, 4), then many or few loads.
-    kernels: [[Kernel; 2]; 2],
+    software: bool,
+    /// By lanes (1, 4), then as [`plan::scale_teams`].
+    kernels: [Vec<Kernel>; 2],
 }
 
 impl Scale {
     pub(crate) fn new(
         op: &'static str,
-        device: &wgpu::Device,
+        compiler: Compiler<'_>,
         form: Form,
         combine: Combine,
         gate: Activation,
@@ -268,10 +282,11 @@ impl Scale {
             Combine::Maximum => 3.0,
             Combine::Sum => 4.0,
         };
-        let kernel = |lanes, few: usize| {
-            let [pixels, planes] = WORKGROUPS[few];
+        let software = compiler.software;
+        let kernel = |lanes, team: &Team| {
+            let Team { sharing: pixels, across: planes } = *team;
             Kernel::new(
-                device,
+                compiler,
                 &Build {
                     op,
                     shader: &shaders::CHANNEL_SCALE,
@@ -299,8 +314,10 @@ impl Scale {
                 },
             )
         };
-        let by_loads = |lanes| -> Result<_, Error> { Ok([kernel(lanes, 0)?, kernel(lanes, 1)?]) };
-        Ok(Self { op, element, kernels: [by_loads(1)?, by_loads(4)?] })
+        let kernels = |lanes| -> Result<_, Error> {
+            plan::scale_teams(software).iter().map(|team| kernel(lanes, team)).collect()
+        };
+        Ok(Self { op, element, software, kernels: [kernels(1)?, kernels(4)?] })
     }
 
     /// The tensors have been checked. `shape` has pixels and channels.
@@ -313,8 +330,23 @@ impl Scale {
     ) -> Result<Vec<Step>, Error> {
         let ScaleTensors { features, gate, identity, spatial, gate_out, output } = tensors;
         let channels = shape.channels;
+        if output.is_some() && plan::gate_apart(self.software, gate.terms().into()) {
+            let bytes = u64::from(shape.batch) * u64::from(channels) * 4;
+            let own;
+            let apart = match gate_out {
+                Some(slice) => slice,
+                None => {
+                    own = pipeline::scratch(self.op, device, "gate", bytes)?;
+                    own.slice(..)
+                }
+            };
+            let alone = ScaleTensors { identity: None, spatial: None, gate_out: Some(apart), output: None, ..tensors };
+            let given = ScaleTensors { gate: GateFrom::Given(apart), gate_out: None, ..tensors };
+            let mut steps = self.steps(device, shape, grid, alone)?;
+            steps.extend(self.steps(device, shape, grid, given)?);
+            return Ok(steps);
+        }
         let bytes = self.element.bytes();
-        let (lanes, few) = grid.index();
         let load = bytes * grid.lanes;
         let in_place = output.is_some_and(|output| pipeline::in_place(features, output));
         // What the gate's sum runs over: see the kernel.
@@ -334,13 +366,15 @@ impl Scale {
             GateFrom::Dense { bias: Some(bias), biases, .. } => (Some(bias), biases),
             _ => (None, 0.0),
         };
-        let given = MAX_ROUNDS * u64::from(WORKGROUPS[few][0]) / 2;
+        // With the gate alone there is nothing to scale, but each plane still has its workgroup.
+        let pixels = if output.is_some() { grid.pixels } else { 0 };
+        let index = plan::scale_team(self.software, pixels.into(), terms.into());
+        let team = plan::scale_teams(self.software)[index];
+        let given = MAX_ROUNDS * u64::from(if team.sharing < 16 { 1 } else { team.sharing }) / 2;
         if u64::from(terms) > given {
             return Err(Error::LimitExceeded { op: self.op, limit: "inputs of a gate", needed: terms.into(), given });
         }
-        // With the gate alone there is nothing to scale, but each plane still has its workgroup.
-        let pixels = if output.is_some() { grid.pixels } else { 0 };
-        let chunk = if grid.few { pixels } else { CHUNK };
+        let chunk = CHUNK.min(pixels);
         let chunks = if pixels == 0 { 1 } else { pixels.div_ceil(chunk) };
         // What belongs to an image is divided with the images, and whole where the units are planes.
         let of_image = |name, slice, elements: u64, element_bytes| {
@@ -361,7 +395,9 @@ impl Scale {
             Tensor::write_if("gate", gate_out, grid.planes.into(), 4),
             Tensor::write_if("output", output, unit, load),
         ];
-        self.kernels[lanes][few].bind(device, grid.units, [grid.groups(), chunks], &tensors, None, |part, bases| {
+        let kernel = &self.kernels[grid.lanes_index()][index];
+        let groups = [grid.planes.div_ceil(team.across), chunks];
+        kernel.bind(device, grid.units, groups, &tensors, None, |part, bases| {
             Params {
                 origin_x: part.origin[0],
                 origin_y: part.origin[1],

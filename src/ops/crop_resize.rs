@@ -1,6 +1,6 @@
 //! Crop to a box that is on the GPU, and resize.
 
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::resample::Sampling;
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
@@ -59,13 +59,19 @@ impl CropResize {
     /// # Errors
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it.
-    pub fn new(device: &wgpu::Device, end: CropEnd, sampling: Sampling, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(
+        compiler: impl Into<Compiler<'a>>,
+        end: CropEnd,
+        sampling: Sampling,
+        element: Element,
+    ) -> Result<Self, Error> {
+        let compiler = compiler.into();
         let constants = [
             ("END", f64::from(u8::from(end == CropEnd::Inclusive))),
             ("ALIGN_CORNERS", f64::from(u8::from(sampling == Sampling::AlignedCorners))),
         ];
         let kernel = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op: OP,
                 shader: &shaders::CROP_RESIZE,

@@ -1,12 +1,11 @@
 //! Fully connected layers on pooled vectors.
 
-use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error};
 
 const OP: &str = "dense";
-/// Invocations that share a row, and rows of a workgroup.
-const WORKGROUP: [u32; 2] = [32, 8];
 
 params!(Params {
     origin: u32,
@@ -157,8 +156,9 @@ impl Dense {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, activation: Activation, element: Element) -> Result<Self, Error> {
-        Ok(Self { element, layer: Layer::new(OP, device, activation, element)? })
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, activation: Activation, element: Element) -> Result<Self, Error> {
+        let compiler = compiler.into();
+        Ok(Self { element, layer: Layer::new(OP, compiler, activation, element)? })
     }
 
     /// Checks the buffers against the shape and binds them.
@@ -268,21 +268,23 @@ pub(crate) struct LayerTensors<'a> {
 pub(crate) struct Layer {
     op: &'static str,
     element: Element,
-    /// By lanes: 1, 4.
-    kernels: [Kernel; 2],
+    software: bool,
+    /// By lanes (1, 4), then as [`plan::layer_teams`].
+    kernels: [Vec<Kernel>; 2],
 }
 
 impl Layer {
     pub(crate) fn new(
         op: &'static str,
-        device: &wgpu::Device,
+        compiler: Compiler<'_>,
         activation: Activation,
         element: Element,
     ) -> Result<Self, Error> {
-        let [inputs, rows] = WORKGROUP;
-        let kernel = |lanes| {
+        let software = compiler.software;
+        let kernel = |lanes, team: &Team| {
+            let Team { sharing: inputs, across: rows } = *team;
             Kernel::new(
-                device,
+                compiler,
                 &Build {
                     op,
                     shader: &shaders::DENSE,
@@ -308,7 +310,10 @@ impl Layer {
                 },
             )
         };
-        Ok(Self { op, element, kernels: [kernel(1)?, kernel(4)?] })
+        let kernels = |lanes| -> Result<_, Error> {
+            plan::layer_teams(software).iter().map(|team| kernel(lanes, team)).collect()
+        };
+        Ok(Self { op, element, software, kernels: [kernels(1)?, kernels(4)?] })
     }
 
     /// The tensors have been checked.
@@ -327,8 +332,10 @@ impl Layer {
         };
         // Loads must not straddle rows, inputs, or the parts of a pooled number.
         let lanes = if inputs % 4 == 0 && second_inputs % 4 == 0 && parts == 1 { 4 } else { 1 };
-        let kernel = &self.kernels[usize::from(lanes == 4)];
-        let rounds = (inputs / lanes).div_ceil(WORKGROUP[0]) + (second_inputs / lanes).div_ceil(WORKGROUP[0]);
+        let loads = (u64::from(inputs / lanes) + u64::from(second_inputs / lanes)) * u64::from(parts);
+        let index = plan::layer_team(self.software, loads);
+        let (kernel, team) = (&self.kernels[usize::from(lanes == 4)][index], plan::layer_teams(self.software)[index]);
+        let rounds = (inputs / lanes).div_ceil(team.sharing) + (second_inputs / lanes).div_ceil(team.sharing);
         let rounds = u64::from(rounds) * u64::from(parts);
         if rounds > MAX_ROUNDS {
             let needed = u64::from(inputs) + u64::from(second_inputs);
@@ -350,7 +357,7 @@ impl Layer {
             norm_variance,
             Tensor::write("output", output, outputs.into(), 4),
         ];
-        kernel.bind(device, batch, [outputs.div_ceil(WORKGROUP[1]), 1], &tensors, None, |part, bases| Params {
+        kernel.bind(device, batch, [outputs.div_ceil(team.across), 1], &tensors, None, |part, bases| Params {
             origin: part.origin[0],
             input_base: bases[0],
             second_base: bases[1],

@@ -2,7 +2,7 @@
 
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::global_pool::{Finish, GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
-use crate::pipeline::{self, Tensor};
+use crate::pipeline::{self, Compiler, Tensor};
 use crate::{Activation, Cost, Dispatch, Element, Error, Form, Nchw, Squeeze};
 
 const OP: &str = "eca";
@@ -51,13 +51,14 @@ impl Eca {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, form: Form, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, form: Form, element: Element) -> Result<Self, Error> {
+        let compiler = compiler.into();
         Ok(Self {
             form,
             element,
-            pool: Pool::new(OP, device, Squeeze::Mean, element)?,
-            finish: Finish::new(OP, device, Squeeze::Mean)?,
-            scale: Scale::new(OP, device, form, Combine::Channel, Activation::Sigmoid, element)?,
+            pool: Pool::new(OP, compiler, Squeeze::Mean, element)?,
+            finish: Finish::new(OP, compiler, Squeeze::Mean)?,
+            scale: Scale::new(OP, compiler, form, Combine::Channel, Activation::Sigmoid, element)?,
         })
     }
 

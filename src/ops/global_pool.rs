@@ -1,14 +1,11 @@
 //! Global pooling: one number for each plane.
 
-use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
 
 const OP: &str = "global_pool";
-/// With fewer loads than this for each plane, several planes share a workgroup.
-const FEW_LOADS: u64 = 256;
-/// Invocations for each plane, and planes, of a workgroup: with many loads for each plane, and with few.
-pub(crate) const WORKGROUPS: [[u32; 2]; 2] = [[256, 1], [16, 16]];
 /// Loads that one workgroup reduces: a longer plane is divided into parts.
 const CHUNK: u64 = 256 * 64;
 /// Parts of a plane, at most: one invocation adds them up.
@@ -93,9 +90,10 @@ impl GlobalPool {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, squeeze: Squeeze, element: Element) -> Result<Self, Error> {
-        let pool = Pool::new(OP, device, squeeze, element)?;
-        Ok(Self { squeeze, element, pool, finish: Finish::new(OP, device, squeeze)? })
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, squeeze: Squeeze, element: Element) -> Result<Self, Error> {
+        let compiler = compiler.into();
+        let pool = Pool::new(OP, compiler, squeeze, element)?;
+        Ok(Self { squeeze, element, pool, finish: Finish::new(OP, compiler, squeeze)? })
     }
 
     /// Checks the buffers against the shape and binds them.
@@ -165,8 +163,6 @@ pub(crate) struct PlaneGrid {
     pub(crate) lanes: u64,
     /// Loads of a plane.
     pub(crate) pixels: u32,
-    /// Whether several planes share a workgroup.
-    pub(crate) few: bool,
     /// Units are images where an image fits a binding, else planes.
     pub(crate) by_image: bool,
     pub(crate) units: u32,
@@ -190,17 +186,12 @@ impl PlaneGrid {
             true => (shape.batch, shape.channels),
             false => (pipeline::to_u32(op, "planes", planes)?, 1),
         };
-        Ok(Self { lanes, pixels, few: u64::from(pixels) < FEW_LOADS, by_image, units, planes })
+        Ok(Self { lanes, pixels, by_image, units, planes })
     }
 
-    /// Which of the kernels, by lanes and by loads.
-    pub(crate) fn index(&self) -> (usize, usize) {
-        (usize::from(self.lanes == 4), usize::from(self.few))
-    }
-
-    /// Workgroups for the planes of a unit.
-    pub(crate) fn groups(&self) -> u32 {
-        self.planes.div_ceil(WORKGROUPS[usize::from(self.few)][1])
+    /// Which of kernels by lanes.
+    pub(crate) fn lanes_index(&self) -> usize {
+        usize::from(self.lanes == 4)
     }
 
     /// Loads of a plane that one unit has.
@@ -209,10 +200,10 @@ impl PlaneGrid {
     }
 
     /// Parts that a plane is pooled in, and loads of a part.
-    pub(crate) fn parts(&self, op: &'static str) -> Result<(u32, u32), Error> {
+    fn parts(&self, op: &'static str, team: Team) -> Result<(u32, u32), Error> {
         let pixels = u64::from(self.pixels);
         let chunk = CHUNK.max(pixels.div_ceil(MAX_PARTS));
-        let longest = MAX_ROUNDS * u64::from(WORKGROUPS[0][0]);
+        let longest = MAX_ROUNDS * u64::from(team.sharing);
         if chunk > longest {
             let (needed, given) = (pixels * self.lanes, longest * MAX_PARTS * self.lanes);
             return Err(Error::LimitExceeded { op, limit: "pixels of a plane", needed, given });
@@ -227,31 +218,37 @@ impl PlaneGrid {
 pub(crate) struct Pool {
     op: &'static str,
     element: Element,
-    /// By lanes (1, 4), then many or few loads.
-    kernels: [[Kernel; 2]; 2],
+    software: bool,
+    /// By lanes (1, 4), then as [`plan::plane_teams`].
+    kernels: [Vec<Kernel>; 2],
 }
 
 /// The second pass: parts of the mean, parts of the maximum.
 #[derive(Clone, Debug)]
-pub(crate) struct Finish([Option<Kernel>; 2]);
+pub(crate) struct Finish {
+    team: Team,
+    kernels: [Option<Kernel>; 2],
+}
 
 impl Finish {
-    pub(crate) fn new(op: &'static str, device: &wgpu::Device, squeeze: Squeeze) -> Result<Self, Error> {
-        let kernel = |wanted: bool, squeeze| wanted.then(|| kernel(op, device, squeeze, Variant::F32, 1)).transpose();
-        Ok(Self([kernel(squeeze.mean(), Squeeze::Mean)?, kernel(squeeze.maximum(), Squeeze::Max)?]))
+    pub(crate) fn new(op: &'static str, compiler: Compiler<'_>, squeeze: Squeeze) -> Result<Self, Error> {
+        let team = plan::plane_teams(compiler.software)[plan::plane_team(compiler.software, MAX_PARTS)];
+        let kernel =
+            |wanted: bool, squeeze| wanted.then(|| kernel(op, compiler, squeeze, Variant::F32, team)).transpose();
+        Ok(Self { team, kernels: [kernel(squeeze.mean(), Squeeze::Mean)?, kernel(squeeze.maximum(), Squeeze::Max)?] })
     }
 }
 
 fn kernel(
     op: &'static str,
-    device: &wgpu::Device,
+    compiler: Compiler<'_>,
     squeeze: Squeeze,
     variant: Variant,
-    few: usize,
+    team: Team,
 ) -> Result<Kernel, Error> {
-    let [pixels, planes] = WORKGROUPS[few];
+    let Team { sharing: pixels, across: planes } = team;
     Kernel::new(
-        device,
+        compiler,
         &Build {
             op,
             shader: &shaders::GLOBAL_POOL,
@@ -268,15 +265,26 @@ fn kernel(
 impl Pool {
     pub(crate) fn new(
         op: &'static str,
-        device: &wgpu::Device,
+        compiler: Compiler<'_>,
         squeeze: Squeeze,
         element: Element,
     ) -> Result<Self, Error> {
+        let software = compiler.software;
         let kernels = |lanes| -> Result<_, Error> {
             let variant = Variant::new(element, lanes);
-            Ok([kernel(op, device, squeeze, variant, 0)?, kernel(op, device, squeeze, variant, 1)?])
+            plan::plane_teams(software).iter().map(|&team| kernel(op, compiler, squeeze, variant, team)).collect()
         };
-        Ok(Self { op, element, kernels: [kernels(1)?, kernels(4)?] })
+        Ok(Self { op, element, software, kernels: [kernels(1)?, kernels(4)?] })
+    }
+
+    fn team(&self, grid: &PlaneGrid) -> (usize, Team) {
+        let index = plan::plane_team(self.software, grid.pixels.into());
+        (index, plan::plane_teams(self.software)[index])
+    }
+
+    /// Parts that each plane is pooled in.
+    pub(crate) fn parts(&self, grid: &PlaneGrid) -> Result<u32, Error> {
+        Ok(grid.parts(self.op, self.team(grid).1)?.0)
     }
 
     /// Pools each plane in its parts: outputs are `[n, c, parts]`. The tensors have been checked.
@@ -287,9 +295,9 @@ impl Pool {
         grid: &PlaneGrid,
         buffers: GlobalPoolBuffers<'_>,
     ) -> Result<Vec<Step>, Error> {
-        let (lanes, few) = grid.index();
-        let divisor = shape.size().pixels() as f32;
-        pass(self.op, device, &self.kernels[lanes][few], grid, self.element.bytes(), divisor, buffers)
+        let (index, team) = self.team(grid);
+        let kernel = &self.kernels[grid.lanes_index()][index];
+        pass(self.op, device, (kernel, team), grid, self.element.bytes(), shape.size().pixels() as f32, buffers)
     }
 
     /// Pools each plane, with a second pass where it has several parts: outputs are `[n, c]`. The tensors have been checked.
@@ -301,7 +309,7 @@ impl Pool {
         finish: &Finish,
         buffers: GlobalPoolBuffers<'_>,
     ) -> Result<Vec<Step>, Error> {
-        let (parts, _) = grid.parts(self.op)?;
+        let parts = self.parts(grid)?;
         if parts == 1 {
             return self.steps(device, shape, grid, buffers);
         }
@@ -317,13 +325,13 @@ impl Pool {
             maximum: maximum.as_ref().map(|buffer| buffer.slice(..)),
         };
         let mut steps = self.steps(device, shape, grid, first)?;
-        let grid = PlaneGrid { lanes: 1, pixels: parts, few: true, ..*grid };
+        let grid = PlaneGrid { lanes: 1, pixels: parts, ..*grid };
         for (kernel, partial, mean, maximum) in
-            [(&finish.0[0], &mean, buffers.mean, None), (&finish.0[1], &maximum, None, buffers.maximum)]
+            [(&finish.kernels[0], &mean, buffers.mean, None), (&finish.kernels[1], &maximum, None, buffers.maximum)]
         {
             if let (Some(kernel), Some(partial)) = (kernel, partial) {
                 let buffers = GlobalPoolBuffers { features: partial.slice(..), mean, maximum };
-                steps.extend(pass(self.op, device, kernel, &grid, 4, 1.0, buffers)?);
+                steps.extend(pass(self.op, device, (kernel, finish.team), &grid, 4, 1.0, buffers)?);
             }
         }
         Ok(steps)
@@ -333,20 +341,21 @@ impl Pool {
 fn pass(
     op: &'static str,
     device: &wgpu::Device,
-    kernel: &Kernel,
+    (kernel, team): (&Kernel, Team),
     grid: &PlaneGrid,
     element_bytes: u64,
     divisor: f32,
     buffers: GlobalPoolBuffers<'_>,
 ) -> Result<Vec<Step>, Error> {
-    let (parts, chunk) = grid.parts(op)?;
+    let (parts, chunk) = grid.parts(op, team)?;
+    let groups = [grid.planes.div_ceil(team.across), parts];
     let pooled = u64::from(grid.planes) * u64::from(parts);
     let tensors = [
         Tensor::read("features", buffers.features, grid.unit(), element_bytes * grid.lanes),
         Tensor::write_if("mean", buffers.mean, pooled, 4),
         Tensor::write_if("maximum", buffers.maximum, pooled, 4),
     ];
-    kernel.bind(device, grid.units, [grid.groups(), parts], &tensors, None, |part, bases| Params {
+    kernel.bind(device, grid.units, groups, &tensors, None, |part, bases| Params {
         origin_x: part.origin[0],
         origin_y: part.origin[1],
         features_base: bases[0],

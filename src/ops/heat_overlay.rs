@@ -1,7 +1,7 @@
 //! Heat overlays: a map in colour over a picture.
 
 use crate::color_map::ColorMap;
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::resample::{Axis, Sampling};
 use crate::shaders::{self, Shader, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Nhw};
@@ -15,6 +15,7 @@ params!(axes Params {
     pictures_base: u32,
     overlay_base: u32,
     opacity: f32,
+    picture_share: f32,
     height: u32,
     width: u32,
 });
@@ -25,6 +26,7 @@ params!(axes TextureParams {
     pictures_base: u32,
     first_layer: u32,
     opacity: f32,
+    picture_share: f32,
     height: u32,
     width: u32,
 });
@@ -74,15 +76,16 @@ impl HeatOverlay {
     /// # Errors
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::DeviceUnavailable`] on a lost device.
-    pub fn new(
-        device: &wgpu::Device,
+    pub fn new<'a>(
+        compiler: impl Into<Compiler<'a>>,
         color_map: &ColorMap,
         sampling: Sampling,
         element: Element,
     ) -> Result<Self, Error> {
+        let compiler = compiler.into();
         let kernel = |shader: &'static Shader, storage: &[Access], texture| {
             Kernel::new(
-                device,
+                compiler,
                 &Build {
                     op: OP,
                     shader,
@@ -102,7 +105,13 @@ impl HeatOverlay {
             sampling,
             to_buffer: kernel(&shaders::HEAT_OVERLAY, &[read, read, read, write], false)?,
             to_texture: kernel(&shaders::HEAT_OVERLAY_TEXTURE, &[read, read, read], true)?,
-            colors: pipeline::filled(OP, device, "colors", bytemuck::cast_slice(&colors), wgpu::BufferUsages::STORAGE)?,
+            colors: pipeline::filled(
+                OP,
+                compiler.device,
+                "colors",
+                bytemuck::cast_slice(&colors),
+                wgpu::BufferUsages::STORAGE,
+            )?,
         })
     }
 
@@ -138,6 +147,7 @@ impl HeatOverlay {
             pictures_base: bases[1],
             overlay_base: bases[3],
             opacity,
+            picture_share: 1.0 - opacity,
             height: size.height,
             width: size.width,
             ..Params::resampling(axes)
@@ -213,6 +223,7 @@ impl HeatOverlay {
             pictures_base: bases[1],
             first_layer: part.units.start,
             opacity,
+            picture_share: 1.0 - opacity,
             height: size.height,
             width: size.width,
             ..TextureParams::resampling(axes)

@@ -1,6 +1,6 @@
 //! The largest connected component of masks.
 
-use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Step, Tensor};
 use crate::shaders::{self, Shader, Variant, params};
 use crate::{Cost, Dispatch, Error, Nhw};
 
@@ -14,8 +14,9 @@ const PICK_GROUP: u32 = 256;
 /// Parts of an image in the search for the largest component, at most, and the room for them: `PART_STRIDE` in the shaders.
 const MAX_PARTS: u32 = 8;
 const PART_STRIDE: u64 = 32;
-/// What a tile can have of components that reach beyond it, which the search looks at one by one.
-const MAX_OPEN: u32 = 40;
+/// What a tile can have of components that reach beyond it, every other pixel of its border, which the search looks at one by
+/// one, and a last look at none.
+const MAX_OPEN: u32 = (2 * (TILE_WIDTH + TILE_HEIGHT) - 4) / 2 + 1;
 
 params!(RunsParams {
     origin_x: u32,
@@ -99,11 +100,12 @@ impl LargestComponent {
     /// # Errors
     ///
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, connectivity: Connectivity) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, connectivity: Connectivity) -> Result<Self, Error> {
+        let compiler = compiler.into();
         let [read, write] = [Access::Read, Access::Write];
         Ok(Self {
-            runs: tile_kernel(OP, device, &shaders::LARGEST_COMPONENT_RUNS, &[], &[read, write, write])?,
-            components: Components::new(OP, device, connectivity)?,
+            runs: tile_kernel(OP, compiler, &shaders::LARGEST_COMPONENT_RUNS, &[], &[read, write, write])?,
+            components: Components::new(OP, compiler, connectivity)?,
         })
     }
 
@@ -162,7 +164,7 @@ impl LargestComponent {
 /// A kernel with one invocation for each tile, or for each row of a tile.
 pub(crate) fn tile_kernel(
     op: &'static str,
-    device: &wgpu::Device,
+    compiler: Compiler<'_>,
     shader: &'static Shader,
     constants: &[(&'static str, f64)],
     storage: &[Access],
@@ -170,7 +172,7 @@ pub(crate) fn tile_kernel(
     let workgroup = [GROUP, GROUP, 1];
     let build =
         Build { op, shader, variant: Variant::F32, constants, workgroup, workgroup_bytes: 0, storage, texture: false };
-    Kernel::new(device, &build)
+    Kernel::new(compiler, &build)
 }
 
 /// Scratch of one dispatch: the mask as bits, and a forest of the runs that reach beyond their tiles. What each holds is told in
@@ -202,7 +204,7 @@ impl Forest {
         );
         let tiles = tiles_wide * tiles_high;
         let parts = tiles.div_ceil(PICK_GROUP).clamp(1, MAX_PARTS);
-        pipeline::check_rounds(op, [tiles.div_ceil(parts * PICK_GROUP), MAX_OPEN])?;
+        pipeline::check_rounds(op, pipeline::nested(tiles.div_ceil(parts * PICK_GROUP), MAX_OPEN))?;
         let [bits, roots, best, parent, sizes, picked] = Self::image_bytes(shape);
         let scratch = |label, bytes: u64| {
             let bytes = bytes.saturating_mul(u64::from(shape.batch));
@@ -235,7 +237,7 @@ impl Forest {
     /// Bytes of bits, roots, best, parent, sizes and parts of an image.
     fn image_bytes(shape: Nhw) -> [u64; 6] {
         let [tiles, runs] = Self::strides(shape);
-        [tiles * 32, tiles * 32, tiles * 8, runs * 4, runs * 4, PART_STRIDE * 8]
+        [tiles * 32, tiles * 32, tiles * 8, runs.saturating_mul(4), runs.saturating_mul(4), PART_STRIDE * 8]
     }
 
     /// Workgroups of a kernel with one invocation for each word of bits.
@@ -313,7 +315,7 @@ pub(crate) struct Components {
 }
 
 impl Components {
-    pub(crate) fn new(op: &'static str, device: &wgpu::Device, connectivity: Connectivity) -> Result<Self, Error> {
+    pub(crate) fn new(op: &'static str, compiler: Compiler<'_>, connectivity: Connectivity) -> Result<Self, Error> {
         let neighbours = match connectivity {
             Connectivity::Four => 4.0,
             Connectivity::Eight => 8.0,
@@ -321,14 +323,14 @@ impl Components {
         let [read, write] = [Access::Read, Access::Write];
         let connected = [("CONNECTIVITY", neighbours)];
         let kernel = |shader, constants: &[(&'static str, f64)], storage: &[Access]| {
-            tile_kernel(op, device, shader, constants, storage)
+            tile_kernel(op, compiler, shader, constants, storage)
         };
         Ok(Self {
             tiles: kernel(&shaders::LARGEST_COMPONENT_TILES, &connected, &[read, write, write, write, write])?,
             merge: kernel(&shaders::LARGEST_COMPONENT_MERGE, &connected, &[read, write])?,
             count: kernel(&shaders::LARGEST_COMPONENT_COUNT, &[], &[read, write, write])?,
             pick: Kernel::new(
-                device,
+                compiler,
                 &Build {
                     op,
                     shader: &shaders::LARGEST_COMPONENT_PICK,

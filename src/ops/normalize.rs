@@ -1,18 +1,15 @@
 //! Normalisation of maps, each image on its own.
 
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
+use crate::plan;
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Error, Nhw};
 
 const OP: &str = "normalize";
-const RANGE_GROUP: u32 = 256;
 const GROUP: u32 = 64;
-/// Pixels for each share of the first pass, and the most shares: the second pass reads all of them for each pixel.
-const SHARE_PIXELS: u32 = 4096;
-const MAX_SHARES: u32 = 16;
 
 params!(RangeParams { origin: u32, map_base: u32, ranges_base: u32, pixels: u32, shares: u32 });
-params!(Params { origin: u32, ranges_base: u32, map_base: u32, pixels: u32, shares: u32 });
+params!(Params { origin: u32, ranges_base: u32, map_base: u32, pixels: u32, shares: u32, each: u32 });
 
 /// What a map is brought to. A constant map becomes zeros, a map with a NaN becomes NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,9 +27,11 @@ pub enum Normalization {
 /// arXiv:1801.09927, Sec. III-B).
 ///
 /// Kernels `shaders/normalize_range.wgsl`, `shaders/normalize.wgsl`; reference
-/// [`reference::normalize`](crate::reference::normalize). Scratch: at most 128 bytes for each image.
+/// [`reference::normalize`](crate::reference::normalize). Scratch: at most 128 bytes for each image, on a software
+/// adapter 8 bytes for each 1024 pixels.
 #[derive(Clone, Debug)]
 pub struct Normalize {
+    software: bool,
     /// None for [`Normalization::None`].
     kernels: Option<(Kernel, Kernel)>,
 }
@@ -50,26 +49,29 @@ impl Normalize {
     /// # Errors
     ///
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, normalization: Normalization) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, normalization: Normalization) -> Result<Self, Error> {
+        let compiler = compiler.into();
+        let software = compiler.software;
         if normalization == Normalization::None {
-            return Ok(Self { kernels: None });
+            return Ok(Self { software, kernels: None });
         }
+        let range_group = plan::range_group(software);
         let range = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op: OP,
                 shader: &shaders::NORMALIZE_RANGE,
                 variant: Variant::F32,
-                constants: &[("WORKGROUP_SIZE", f64::from(RANGE_GROUP))],
-                workgroup: [RANGE_GROUP, 1, 1],
-                workgroup_bytes: RANGE_GROUP * 8,
+                constants: &[("WORKGROUP_SIZE", f64::from(range_group))],
+                workgroup: [range_group, 1, 1],
+                workgroup_bytes: range_group * 8,
                 storage: &[Access::Read, Access::Write],
                 texture: false,
             },
         )?;
         let by_maximum = f64::from(u8::from(normalization == Normalization::Maximum));
         let apply = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op: OP,
                 shader: &shaders::NORMALIZE,
@@ -81,7 +83,7 @@ impl Normalize {
                 texture: false,
             },
         )?;
-        Ok(Self { kernels: Some((range, apply)) })
+        Ok(Self { software, kernels: Some((range, apply)) })
     }
 
     /// Checks the buffer against the shape and binds it.
@@ -98,28 +100,26 @@ impl Normalize {
         let Some((range, apply)) = self.kernels.as_ref().filter(|_| !shape.is_empty()) else {
             return Ok(Dispatch::default());
         };
-        let shares = pixels.div_ceil(SHARE_PIXELS).clamp(1, MAX_SHARES);
-        pipeline::check_rounds(OP, [pixels.div_ceil(shares * RANGE_GROUP), 1])?;
+        let plan::Ranges { shares, sharing, across, each } = plan::ranges(self.software, pixels);
+        pipeline::check_rounds(OP, pixels.div_ceil(shares * sharing).max(shares + each).into())?;
         let unit = u64::from(shares) * 2;
         let ranges = pipeline::scratch(OP, device, "ranges", u64::from(shape.batch) * unit * 4)?;
         let map = Tensor::read("map", buffers.map, pixels.into(), 4);
         let tensors = [map, Tensor::write("ranges", ranges.slice(..), unit, 4)];
-        let mut steps = range.bind(device, shape.batch, [shares, 1], &tensors, None, |part, bases| RangeParams {
-            origin: part.origin[0],
-            map_base: bases[0],
-            ranges_base: bases[1],
-            pixels,
-            shares,
-        })?;
+        let mut steps =
+            range.bind(device, shape.batch, [shares.div_ceil(across), 1], &tensors, None, |part, bases| {
+                RangeParams { origin: part.origin[0], map_base: bases[0], ranges_base: bases[1], pixels, shares }
+            })?;
         let map = Tensor::write("map", buffers.map, pixels.into(), 4);
         let tensors = [Tensor::read("ranges", ranges.slice(..), unit, 4), map];
-        let groups = [pixels.div_ceil(GROUP), 1];
+        let groups = [pixels.div_ceil(each * GROUP), 1];
         steps.extend(apply.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
             origin: part.origin[0],
             ranges_base: bases[0],
             map_base: bases[1],
             pixels,
             shares,
+            each,
         })?);
         Ok(Dispatch::new(steps))
     }

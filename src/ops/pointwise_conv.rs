@@ -1,6 +1,6 @@
 //! Pointwise convolutions: 1x1 projections of every pixel's channels.
 
-use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
 
@@ -117,21 +117,25 @@ impl PointwiseConv {
     /// [`Error::InvalidParameter`] where the groups don't divide the channels, or for more than 3 stacked matrices;
     /// [`Error::LimitExceeded`] beyond 32,767 input channels to a group; [`Error::MissingFeature`] for f16 on a device
     /// without it.
-    pub fn new(device: &wgpu::Device, options: PointwiseConvOptions, element: Element) -> Result<Self, Error> {
-        Self::with_inner(OP, device, options, element, element)
+    pub fn new<'a>(
+        compiler: impl Into<Compiler<'a>>,
+        options: PointwiseConvOptions,
+        element: Element,
+    ) -> Result<Self, Error> {
+        Self::with_inner(OP, compiler.into(), options, element, element)
     }
 
     /// As [`Self::new`], with outputs of type `inner` and errors in the name of `op`.
     pub(crate) fn with_inner(
         op: &'static str,
-        device: &wgpu::Device,
+        compiler: Compiler<'_>,
         options: PointwiseConvOptions,
         element: Element,
         inner: Element,
     ) -> Result<Self, Error> {
         options.check(op)?;
         let kernel = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op,
                 shader: &shaders::POINTWISE_CONV,

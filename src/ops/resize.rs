@@ -1,6 +1,6 @@
 //! Bilinear resampling.
 
-use crate::pipeline::{self, Access, Build, Kernel, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::resample::{Axis, Sampling};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
@@ -43,9 +43,10 @@ impl Resize {
     /// # Errors
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it.
-    pub fn new(device: &wgpu::Device, sampling: Sampling, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, sampling: Sampling, element: Element) -> Result<Self, Error> {
+        let compiler = compiler.into();
         let kernel = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op: OP,
                 shader: &shaders::RESIZE,

@@ -2,7 +2,7 @@
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 use super::window_attention::{RelativeTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions};
-use crate::pipeline::{self, Tensor};
+use crate::pipeline::{self, Compiler, Tensor};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
 
 const OP: &str = "sasa_layer";
@@ -65,10 +65,15 @@ impl SasaLayer {
     /// # Errors
     ///
     /// As [`WindowAttention::new`] and [`PointwiseConv::new`].
-    pub fn new(device: &wgpu::Device, options: SasaLayerOptions, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(
+        compiler: impl Into<Compiler<'a>>,
+        options: SasaLayerOptions,
+        element: Element,
+    ) -> Result<Self, Error> {
+        let compiler = compiler.into();
         options.attention.check_options(OP)?;
-        let projections = PointwiseConv::with_inner(OP, device, options.projections(), element, Element::F32)?;
-        let attention = WindowAttention::with_inner(OP, device, options.attention, element, Element::F32)?;
+        let projections = PointwiseConv::with_inner(OP, compiler, options.projections(), element, Element::F32)?;
+        let attention = WindowAttention::with_inner(OP, compiler, options.attention, element, Element::F32)?;
         Ok(Self { options, element, projections, attention })
     }
 

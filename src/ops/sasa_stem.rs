@@ -1,7 +1,7 @@
 //! The attention stem: values mixed by their position in the window.
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
-use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
@@ -98,7 +98,7 @@ impl SasaStemOptions {
         for (limit, needed) in [
             (
                 "loop rounds of one query (about kh * kw * (depth + 8 * mixtures))",
-                self.window.pixels().saturating_mul(depth + sums + 1),
+                self.window.pixels().saturating_mul(depth + sums + 1).saturating_add(u64::from(self.window.height) + 8),
             ),
             (
                 "loop rounds of one mixture (about mixtures * embeddings)",
@@ -134,7 +134,8 @@ impl SasaStemOptions {
 /// Attention stem `x [n, inputs, h, w] -> y [n, heads*d, h, w]`: attention in a window around every pixel, in which the values are
 /// a mixture of `m` projections that depends on the position in the window (Ramachandran et al. 2019, arXiv:1906.05909,
 /// Sec. 3.2). [`SasaStemOptions`] and the reference have the formula. The paper's stem goes on with batch normalisation and
-/// 4x4 maxima: [`WindowPool`](crate::WindowPool).
+/// 4x4 maxima: [`WindowPool`](crate::WindowPool). A query whose logits are all -infinite gives zeros, as in
+/// [`WindowAttention`](crate::WindowAttention).
 ///
 /// Kernels `shaders/pointwise_conv.wgsl`, `shaders/stem_mixture.wgsl` and `shaders/stem_attention.wgsl`; reference
 /// [`reference::sasa_stem`](crate::reference::sasa_stem).
@@ -172,11 +173,16 @@ impl SasaStem {
     /// [`Error::InvalidParameter`] for a count of 0 or a scale that is not finite; [`Error::LimitExceeded`] for windows,
     /// depths and mixtures of more than an invocation may loop over; [`Error::MissingFeature`] for f16 on a device
     /// without it.
-    pub fn new(device: &wgpu::Device, options: SasaStemOptions, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(
+        compiler: impl Into<Compiler<'a>>,
+        options: SasaStemOptions,
+        element: Element,
+    ) -> Result<Self, Error> {
+        let compiler = compiler.into();
         options.check()?;
-        let projections = PointwiseConv::with_inner(OP, device, options.projections(), element, Element::F32)?;
+        let projections = PointwiseConv::with_inner(OP, compiler, options.projections(), element, Element::F32)?;
         let mixture = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op: OP,
                 shader: &shaders::STEM_MIXTURE,
@@ -189,7 +195,7 @@ impl SasaStem {
             },
         )?;
         let attention = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op: OP,
                 shader: &shaders::STEM_ATTENTION,

@@ -4,7 +4,7 @@ use super::cbam::{SpatialSqueeze, SqueezeTensors, spatially_squeezable};
 use super::channel_scale::{Combine, features_and_output};
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
-use crate::pipeline::{self, Tensor};
+use crate::pipeline::{self, Compiler, Tensor};
 use crate::{Cost, Dispatch, Element, Error, Nchw, SqueezeExcite, SqueezeExciteOptions};
 
 const OP: &str = "scse";
@@ -26,6 +26,9 @@ pub enum ScSeCombine {
 /// sse = x * sigmoid(sum over c of spatial_weight(c) * x(c) + spatial_bias)                    over the pixels
 /// y   = cse + sse, or max(cse, sse)
 /// ```
+///
+/// The kernel adds two products, as written. WGSL lets a driver take numbers for finite, and Mesa's adds the gates first and
+/// multiplies once: an infinite feature with one gate of exactly 0 then gives an infinity, where the formula has NaN.
 ///
 /// A preset: [`SqueezeExcite`]'s three kernels, the last of which applies both gates, and `shaders/spatial_squeeze.wgsl`. The
 /// paper reduces by 2, without biases. Scratch: the spatial gate `[n, h, w]` f32 and the pooled vectors. `output` may be
@@ -67,15 +70,16 @@ impl ScSe {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, combine: ScSeCombine, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, combine: ScSeCombine, element: Element) -> Result<Self, Error> {
+        let compiler = compiler.into();
         let combine = match combine {
             ScSeCombine::Add => Combine::Sum,
             ScSeCombine::Max => Combine::Maximum,
         };
         Ok(Self {
             element,
-            channel: SqueezeExcite::part_of(OP, device, SqueezeExciteOptions::STANDARD, combine, element)?,
-            spatial: SpatialSqueeze::new(OP, device, true, element)?,
+            channel: SqueezeExcite::part_of(OP, compiler, SqueezeExciteOptions::STANDARD, combine, element)?,
+            spatial: SpatialSqueeze::new(OP, compiler, true, element)?,
         })
     }
 

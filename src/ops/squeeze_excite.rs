@@ -3,7 +3,7 @@
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
-use crate::pipeline::{self, Step, Tensor};
+use crate::pipeline::{self, Compiler, Step, Tensor};
 use crate::{Activation, Cost, DenseShape, Dispatch, Element, Error, Form, Nchw, Squeeze};
 
 const OP: &str = "squeeze_excite";
@@ -12,7 +12,9 @@ const OP: &str = "squeeze_excite";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SqueezeExciteOptions {
     /// How a plane becomes a number. With both, each vector goes through both layers, and the two results are added before
-    /// the gate's activation, as in CBAM: `expand_bias` then counts twice.
+    /// the gate's activation, as in CBAM: `expand_bias` then counts twice. The second layer is computed once, on the sum of
+    /// both vectors, which is half the products; only infinite weights can tell: where one of the vectors has a zero and the
+    /// other has not, the formula gives NaN and the operator an infinite sum.
     pub squeeze: Squeeze,
     /// After the first layer.
     pub activation: Activation,
@@ -139,14 +141,18 @@ impl SqueezeExcite {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, options: SqueezeExciteOptions, element: Element) -> Result<Self, Error> {
-        Self::part_of(OP, device, options, Combine::Channel, element)
+    pub fn new<'a>(
+        compiler: impl Into<Compiler<'a>>,
+        options: SqueezeExciteOptions,
+        element: Element,
+    ) -> Result<Self, Error> {
+        Self::part_of(OP, compiler.into(), options, Combine::Channel, element)
     }
 
     /// The same as a part of operator `op`.
     pub(crate) fn part_of(
         op: &'static str,
-        device: &wgpu::Device,
+        compiler: Compiler<'_>,
         options: SqueezeExciteOptions,
         combine: Combine,
         element: Element,
@@ -155,9 +161,9 @@ impl SqueezeExcite {
             op,
             options,
             element,
-            pool: Pool::new(op, device, options.squeeze, element)?,
-            reduce: Layer::new(op, device, options.activation, element)?,
-            scale: Scale::new(op, device, options.form, combine, options.gate, element)?,
+            pool: Pool::new(op, compiler, options.squeeze, element)?,
+            reduce: Layer::new(op, compiler, options.activation, element)?,
+            scale: Scale::new(op, compiler, options.form, combine, options.gate, element)?,
         })
     }
 
@@ -212,7 +218,7 @@ impl SqueezeExcite {
         let Excitation { reduced, reduce_weight, reduce_bias, expand_weight, expand_bias } = excitation;
         let Surroundings { identity, spatial, gate, output } = surroundings;
         let grid = PlaneGrid::new(self.op, device, shape, self.element)?;
-        let (parts, _) = grid.parts(self.op)?;
+        let parts = self.pool.parts(&grid)?;
         let scratch = |label, numbers: u64| {
             pipeline::scratch(self.op, device, label, u64::from(batch).saturating_mul(numbers).saturating_mul(4))
         };

@@ -1,6 +1,6 @@
 //! Masks by a fixed threshold or by Otsu's.
 
-use crate::pipeline::{self, Access, Build, Kernel, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Step, Tensor};
 use crate::resample::{Axis, Sampling};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Error, Nhw, Size};
@@ -94,11 +94,12 @@ impl Threshold {
     ///
     /// [`Error::InvalidParameter`] for a threshold that is not finite; [`Error::LimitExceeded`] for Otsu's on a device whose
     /// workgroups hold fewer than 256 invocations.
-    pub fn new(device: &wgpu::Device, rule: ThresholdRule, sampling: Sampling) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, rule: ThresholdRule, sampling: Sampling) -> Result<Self, Error> {
+        let compiler = compiler.into();
         rule.value(OP)?;
-        let otsu = Otsu::new_for(device, rule)?;
+        let otsu = Otsu::new_for(compiler, rule)?;
         let kernel = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op: OP,
                 shader: &shaders::THRESHOLD,
@@ -206,13 +207,13 @@ struct Otsu {
 
 impl Otsu {
     /// `None` for a rule that has its level.
-    fn new_for(device: &wgpu::Device, rule: ThresholdRule) -> Result<Option<Self>, Error> {
+    fn new_for(compiler: Compiler<'_>, rule: ThresholdRule) -> Result<Option<Self>, Error> {
         if rule != ThresholdRule::Otsu {
             return Ok(None);
         }
         let kernel = |shader, constants, storage, workgroup_bytes| {
             Kernel::new(
-                device,
+                compiler,
                 &Build {
                     op: OP,
                     shader,
@@ -256,7 +257,11 @@ impl Otsu {
             });
         }
         let shares = size.height.div_ceil(SHARE_ROWS).clamp(1, MAX_SHARES);
-        pipeline::check_rounds(op, [size.height.div_ceil(shares), size.width.div_ceil(HISTOGRAM_GROUP)])?;
+        // The last round is for the bins.
+        pipeline::check_rounds(
+            op,
+            1 + pipeline::nested(size.height.div_ceil(shares), size.width.div_ceil(HISTOGRAM_GROUP)),
+        )?;
         let bins = pipeline::scratch(op, device, "bins", u64::from(batch) * BINS * 4)?;
         let levels = pipeline::scratch(op, device, "levels", u64::from(batch) * 4)?;
         let bins = Tensor::write("bins", bins.slice(..), BINS, 4);

@@ -1,6 +1,7 @@
 //! Windowed attention: every query attends to the keys around it.
 
-use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Tensor};
+use crate::plan::{self, WindowTile};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
@@ -9,12 +10,7 @@ const OP: &str = "window_attention";
 const GROUP: u32 = 8;
 /// Queries of one invocation, in a column.
 const QUERIES: u32 = 4;
-/// Lengths of the private array that the kernel is compiled for: the first that holds a head, or the last in several chunks.
-/// Longer ones take software drivers seconds to compile, and GPUs the room for other invocations.
-pub(crate) const LENGTHS: [u32; 3] = [8, 16, 32];
 const MAX_DEPTH: u32 = 128;
-/// The kernel's row terms, `ROWS` in WGSL.
-const MAX_ROWS: u32 = 31;
 /// The kernels compute positions in 32-bit integers with a sign.
 const MAX_EXTENT: u64 = 1 << 30;
 
@@ -247,20 +243,9 @@ impl WindowAttentionOptions {
             }
             _ => {}
         }
-        if matches!(self.relative, Relative::PerHead | Relative::WholeChannel) && self.window.height > MAX_ROWS {
-            return refuse(
-                "window.height",
-                self.window.height.to_string(),
-                format!("at most {MAX_ROWS} with a row table"),
-            );
-        }
         pipeline::finite(op, "scale", self.scale)?;
-        let (rows, width) = (u64::from(self.rows()), u64::from(self.window.width));
-        let (depth, sums) = (u64::from(self.depth), u64::from(self.depth.min(self.length())));
-        // The largest extents leave `u64`, and are refused all the same.
-        let rounds = width
-            .saturating_mul(rows.div_ceil(u64::from(4 * self.blocks())) * (depth + sums + 1) + depth)
-            .saturating_add(u64::from(self.window.height) * depth);
+        // The same answer on every device.
+        let rounds = [false, true].map(|software| self.tile(software).rounds).into_iter().fold(0, u64::max);
         if rounds > MAX_ROUNDS {
             let limit = "loop rounds of one query (about kh/4 * kw * depth)";
             return Err(Error::LimitExceeded { op, limit, needed: rounds, given: MAX_ROUNDS });
@@ -316,16 +301,10 @@ impl WindowAttentionOptions {
         self.window.height.saturating_add((QUERIES - 1).saturating_mul(self.step().unwrap_or(0)))
     }
 
-    /// The size of the kernel's blocks, in 4 keys: the fewest loads for these rows.
-    fn blocks(&self) -> u32 {
-        let rows = self.rows();
-        // A block costs a load for each of its keys, and a pass over the sums.
-        (1..=3).min_by_key(|blocks| u64::from(rows.div_ceil(4 * blocks)) * u64::from(8 * blocks + 3)).unwrap_or(1)
-    }
-
-    /// Channels that one invocation sums up.
-    fn length(&self) -> u32 {
-        LENGTHS.into_iter().find(|&length| length >= self.depth).unwrap_or(LENGTHS[LENGTHS.len() - 1])
+    /// How the kernel goes about it.
+    fn tile(&self, software: bool) -> WindowTile {
+        let tables = matches!(self.relative, Relative::PerHead | Relative::WholeChannel);
+        plan::window_tile(software, self.depth, self.rows(), self.window.width, tables)
     }
 
     /// See [`WindowAttention::cost`].
@@ -371,6 +350,8 @@ pub struct WindowAttention {
     options: WindowAttentionOptions,
     element: Element,
     inner: Element,
+    /// Channels that one invocation of the kernel sums up.
+    length: u32,
     kernel: Kernel,
     weights: Kernel,
 }
@@ -427,14 +408,18 @@ impl WindowAttention {
     /// tables, one that can't be halved, a stride with [`Border::Shift`], a scale that is not finite.
     /// [`Error::LimitExceeded`] for windows of more keys than one invocation may loop over: 31 x 31 at depth 128 fits.
     /// [`Error::MissingFeature`] for f16 on a device without it.
-    pub fn new(device: &wgpu::Device, options: WindowAttentionOptions, element: Element) -> Result<Self, Error> {
-        Self::with_inner(OP, device, options, element, element)
+    pub fn new<'a>(
+        compiler: impl Into<Compiler<'a>>,
+        options: WindowAttentionOptions,
+        element: Element,
+    ) -> Result<Self, Error> {
+        Self::with_inner(OP, compiler.into(), options, element, element)
     }
 
     /// As [`Self::new`], with queries, keys and values of type `inner`: those of a layer are f32 even where its ends are not.
     pub(crate) fn with_inner(
         op: &'static str,
-        device: &wgpu::Device,
+        compiler: Compiler<'_>,
         options: WindowAttentionOptions,
         element: Element,
         inner: Element,
@@ -445,10 +430,10 @@ impl WindowAttention {
             Relative::PerHead | Relative::WholeChannel => 1.0,
             Relative::Bias => 2.0,
         };
-        let length = options.length();
-        let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(options.blocks()))];
+        let WindowTile { length, blocks, .. } = options.tile(compiler.software);
+        let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(blocks))];
         let kernel = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op,
                 shader: &shaders::WINDOW_ATTENTION,
@@ -469,7 +454,7 @@ impl WindowAttention {
             },
         )?;
         let weights = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op,
                 shader: &shaders::WINDOW_WEIGHTS,
@@ -481,7 +466,7 @@ impl WindowAttention {
                 texture: false,
             },
         )?;
-        Ok(Self { options, element, inner, kernel, weights })
+        Ok(Self { options, element, inner, length, kernel, weights })
     }
 
     /// The options it was compiled with.
@@ -561,7 +546,7 @@ impl WindowAttention {
         let tiles = out.height.div_ceil(classes).div_ceil(QUERIES);
         let rows = pipeline::to_u32(OP, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
         let chunk_groups = rows.div_ceil(GROUP);
-        let chunks = options.depth.div_ceil(options.length());
+        let chunks = options.depth.div_ceil(self.length);
         let groups = pipeline::to_u32(OP, "rows of workgroups", u64::from(chunk_groups) * u64::from(chunks))?;
         let groups = [out.width.div_ceil(GROUP), groups];
         let steps = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {

@@ -1,6 +1,6 @@
 //! Pooling over windows side by side.
 
-use crate::pipeline::{self, Access, Build, Kernel, MAX_ROUNDS, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
@@ -58,7 +58,13 @@ impl WindowPool {
     ///
     /// [`Error::InvalidParameter`] for an empty window, [`Error::LimitExceeded`] for one of more than 32,767 pixels,
     /// [`Error::MissingFeature`] for f16 on a device without it.
-    pub fn new(device: &wgpu::Device, pooling: Pooling, window: Size, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(
+        compiler: impl Into<Compiler<'a>>,
+        pooling: Pooling,
+        window: Size,
+        element: Element,
+    ) -> Result<Self, Error> {
+        let compiler = compiler.into();
         if window.is_empty() {
             let needed = "at least [1, 1]".into();
             return Err(Error::InvalidParameter { op: OP, parameter: "window", given: window.to_string(), needed });
@@ -78,7 +84,7 @@ impl WindowPool {
             Pooling::Maximum => 1.0,
         };
         let kernel = Kernel::new(
-            device,
+            compiler,
             &Build {
                 op: OP,
                 shader: &shaders::WINDOW_POOL,

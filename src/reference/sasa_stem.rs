@@ -10,6 +10,8 @@ use crate::{Nchw, SasaStemOptions};
 /// `p[m, a, b] = softmax over m of sum over e of mix[m, e] * (row[e, a] + column[e, b])`,
 /// `y = sum over (a, b) of softmax(scale * q . k(a, b)) * sum over m of p[m, a, b] * v_m(a, b)`
 ///
+/// and, as for [`window_attention`](super::window_attention), zeros where every logit is -infinite.
+///
 /// `x [n, inputs, h, w]`, `projections [2+m, heads*d, inputs]` in the order q, k and the m values, `row [e, kh]`,
 /// `column [e, kw]`, `mix [m, e]`; returns `[n, heads*d, h, w]`.
 #[must_use]
@@ -73,6 +75,7 @@ pub fn sasa_stem<T: Float>(
                     real::<T>(f64::from(options.scale)) * dot
                 })
                 .collect();
+            let empty = scores.iter().all(|&score| score == T::neg_infinity());
             let weights = softmax(&scores);
             for channel in head * depth..(head + 1) * depth {
                 let mut sum = T::zero();
@@ -83,7 +86,7 @@ pub fn sasa_stem<T: Float>(
                         sum = sum + weight * value;
                     }
                 }
-                y[((image * channels + channel) * height + i) * width + j] = sum;
+                y[((image * channels + channel) * height + i) * width + j] = if empty { T::zero() } else { sum };
             }
         }
     }

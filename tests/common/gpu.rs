@@ -37,10 +37,14 @@ pub(crate) fn gpu() -> Option<&'static TestGpu> {
         }
     });
     if gpu.is_none() {
-        let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        eprintln!("SKIPPED {test}: no GPU adapter");
+        skipped("no GPU adapter");
     }
     gpu.as_ref()
+}
+
+/// Says that the running test, or a part of it, has nothing to run on.
+pub(crate) fn skipped(why: &str) {
+    eprintln!("SKIPPED {}: {why}", std::thread::current().name().unwrap_or("a test"));
 }
 
 /// A device of the test's own under lower limits; skipped as [`gpu`].
@@ -63,9 +67,13 @@ impl Output {
 }
 
 impl TestGpu {
-    /// The element types that the device has.
+    /// The element types that the device has; what is left out is said.
     pub(crate) fn elements(&self) -> Vec<Element> {
-        if self.has_f16() { vec![Element::F32, Element::F16] } else { vec![Element::F32] }
+        if self.has_f16() {
+            return vec![Element::F32, Element::F16];
+        }
+        skipped("the 16-bit half, the adapter has no 16-bit floats");
+        vec![Element::F32]
     }
 
     /// A tensor, stored as `element`.
