@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # The whole check, on a machine that has only Rust: formatting, lints, docs and all tests, with a GPU adapter required.
 # Where there is no Vulkan adapter it installs Mesa's software driver, if it may.
+#
+# With arguments it does the longer runs of tests/README.md instead, for instance `bash tests/run.sh --drivers --soak`; each is
+# the script or test of its name, and each writes its result there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,6 +43,16 @@ if ! has_adapter; then
     fi
 fi
 cargo run --quiet --example adapter
+
+if [ $# -gt 0 ]; then
+    for argument in "$@"; do
+        run="tests/runs/${argument#--}.sh"
+        [ -f "$run" ] || { echo "no run $argument; there are: $(cd tests/runs && echo *.sh)" >&2; exit 2; }
+        say "${argument#--}"
+        bash "$run"
+    done
+    exit
+fi
 
 say "format"
 cargo fmt --check
