@@ -4,9 +4,14 @@ use visual_attention::{
     NormalizeBuffers, Resize, ResizeBuffers, Threshold, ThresholdBuffers, reference, wgpu,
 };
 
+use crate::common::unfused::{Unfused, groups};
 use crate::common::{Bench, noise};
 
-/// The fused operator against its own parts one after another, the map resized and the mask written in between.
+/// The threshold of the default options.
+const LEVEL: f32 = 0.7;
+
+/// The fused operator against its own parts one after another, the map resized and the mask written in between, and against a
+/// dispatch for each elementary operation up to the mask.
 pub(crate) fn bench(bench: &mut Bench) {
     let options = AttendedRegionOptions::default();
     let device = bench.gpu.device.clone();
@@ -24,15 +29,14 @@ pub(crate) fn bench(bench: &mut Bench) {
         (Nchw::new(8, 2048, 7, 7), Nchw::new(8, 3, 224, 224)),
         (Nchw::new(1, 64, 112, 112), Nchw::new(1, 3, 1024, 1024)),
     ] {
-        let buffer = |label: &str, len: u64| bench.gpu.buffer(label, len * 4).expect("buffer");
         let (values, pixels) = (noise(features.elements().expect("small")), noise(images.elements().expect("small")));
         let features_in = bench.gpu.upload("features", &values).expect("features");
         let images_in = bench.gpu.upload("images", &pixels).expect("images");
         let plane = images.plane().elements().expect("small");
-        let map = buffer("map", features.plane().elements().expect("small"));
-        let (map_up, mask) = (buffer("map_up", plane), buffer("mask", plane));
-        let boxes = buffer("boxes", u64::from(images.batch) * 4);
-        let crops = buffer("crops", pixels.len() as u64);
+        let map = buffer(bench, "map", features.plane().elements().expect("small"));
+        let (map_up, mask) = (buffer(bench, "map_up", plane), buffer(bench, "mask", plane));
+        let boxes = buffer(bench, "boxes", u64::from(images.batch) * 4);
+        let crops = buffer(bench, "crops", pixels.len() as u64);
         let fused = operator
             .bind(
                 &device,
@@ -100,5 +104,75 @@ pub(crate) fn bench(bench: &mut Bench) {
             steps.iter().for_each(|step| step.record(pass));
         };
         bench.measure("attended_region", &case, "step by step", cost, record);
+
+        let level = bench.gpu.upload("level", &[LEVEL]).expect("level");
+        let [magnitudes, low, high, above, range] = [
+            features.elements().expect("small"),
+            features.batch.into(),
+            features.batch.into(),
+            features.plane().elements().expect("small"),
+            features.batch.into(),
+        ]
+        .map(|len| buffer(bench, "intermediate", len));
+        let raw = buffer(bench, "raw map", features.plane().elements().expect("small"));
+        let (mut before, mut after) = (Unfused::default(), Unfused::default());
+        let of_map = groups(features.plane().elements().expect("small"));
+        let mut step = |source, input, tensors, groups| {
+            let params = [features.size().pixels() as u32, features.channels, input, 0];
+            before.step(&bench.gpu, source, params, tensors, groups);
+        };
+        let abs = include_str!("baseline/unfused_abs.wgsl");
+        let channel_max = include_str!("baseline/unfused_channel_max.wgsl");
+        let extreme = include_str!("baseline/unfused_extreme.wgsl");
+        let subtract = include_str!("baseline/unfused_subtract.wgsl");
+        let divide = include_str!("baseline/unfused_divide.wgsl");
+        step(abs, 0, [&features_in, &level, &magnitudes], groups(values.len() as u64));
+        step(channel_max, 0, [&magnitudes, &level, &raw], of_map);
+        step(extreme, 0, [&raw, &level, &low], [features.batch, 1]);
+        step(extreme, 1, [&raw, &level, &high], [features.batch, 1]);
+        step(subtract, 0, [&raw, &low, &above], of_map);
+        // One number for each image on both sides: planes of one pixel.
+        let one = [1, 1, 0, 0];
+        before.step(&bench.gpu, subtract, one, [&high, &low, &range], [1, 1]);
+        let params = [features.size().pixels() as u32, 1, 0, 0];
+        before.step(&bench.gpu, divide, params, [&above, &range, &map], of_map);
+        let greater = include_str!("baseline/unfused_greater.wgsl");
+        after.step(&bench.gpu, greater, one, [&map_up, &level, &mask], groups(plane));
+        let [map_step, normalize_step, resize_step, _, component_step, crop_step] = &steps;
+        let to_the_mask = |pass: &mut wgpu::ComputePass<'_>| {
+            before.record(pass);
+            resize_step.record(pass);
+            after.record(pass);
+        };
+        let unfused = |pass: &mut wgpu::ComputePass<'_>| {
+            to_the_mask(pass);
+            component_step.record(pass);
+            crop_step.record(pass);
+        };
+        bench.gpu.run(unfused).expect("run");
+        let actual: Vec<[i32; 4]> = bench.gpu.read(boxes.slice(..)).expect("boxes");
+        assert_eq!(actual, expected.boxes, "{case}, unfused");
+        bench.measure("attended_region", &case, "unfused", cost, unfused);
+
+        // The first three operators alone, the map resampled as it is compared.
+        let low_map = ThresholdBuffers { map: map.slice(..), mask: mask.slice(..) };
+        let sampled = threshold.bind(&device, features.plane(), images.size(), low_map).expect("threshold");
+        let fused = |pass: &mut wgpu::ComputePass<'_>| {
+            map_step.record(pass);
+            normalize_step.record(pass);
+            sampled.record(pass);
+        };
+        let masks = [&fused as &dyn Fn(&mut wgpu::ComputePass<'_>), &to_the_mask].map(|record| {
+            bench.gpu.run(|pass| record(pass)).expect("run");
+            bench.gpu.read::<u32>(mask.slice(..)).expect("mask")
+        });
+        assert!(masks[0] == masks[1] && masks[0].contains(&1), "{case}: masks");
+        let cost = attention_map.cost(features) + threshold.cost(features.plane(), images.size());
+        bench.measure("threshold", &format!("map, normalized {case}"), "fused", cost, fused);
+        bench.measure("threshold", &format!("map, normalized {case}"), "unfused", cost, to_the_mask);
     }
+}
+
+fn buffer(bench: &Bench, label: &str, len: u64) -> wgpu::Buffer {
+    bench.gpu.buffer(label, len * 4).expect("buffer")
 }

@@ -9,9 +9,9 @@ pub(crate) fn bench(bench: &mut Bench) {
         Nchw::new(1, 512, 28, 28),
         Nchw::new(1, 1024, 14, 14),
         Nchw::new(1, 2048, 7, 7),
-        Nchw::new(8, 2048, 7, 7),
     ];
-    for shape in shapes {
+    let batches = bench.batches();
+    for shape in batches.iter().flat_map(|&batch| shapes.map(|shape| Nchw { batch, ..shape })) {
         let values = noise(shape.elements().expect("small"));
         let features = bench.gpu.upload("features", &values).expect("features");
         let map = bench.gpu.buffer("map", shape.plane().elements().expect("small") * 4).expect("map");

@@ -1,5 +1,6 @@
-//! `cargo bench` times every operator; `cargo bench -- attention_map` one of them. Each is checked against its reference first.
-//! Times are the GPU's own where it has timestamps. A table of all rows follows at the end.
+//! `cargo bench` times every operator; `cargo bench -- attention_map` one of them, `cargo bench -- host` what they cost on the host.
+//! Each is checked against its reference first. Times are the GPU's own where it has timestamps, with the caches flushed. A table of
+//! all rows follows at the end, and is written to `target/bench/operators.tsv` with a roofline plot beside it.
 
 mod attended_region;
 mod attention_map;
@@ -13,6 +14,7 @@ mod dense;
 mod eca;
 mod global_pool;
 mod heat_overlay;
+mod host;
 mod largest_component;
 mod normalize;
 mod pointwise_conv;
@@ -25,10 +27,15 @@ mod threshold;
 mod window_attention;
 mod window_pool;
 
+#[expect(dead_code, unused_imports, reason = "the suite uses the rest")]
+#[path = "../tests/common/mod.rs"]
+mod suite;
+
 use common::Bench;
 
 fn main() {
     let Some(mut bench) = Bench::open() else { return };
+    host::bench(&bench);
     attention_map::bench(&mut bench);
     normalize::bench(&mut bench);
     resize::bench(&mut bench);

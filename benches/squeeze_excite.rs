@@ -1,5 +1,6 @@
 use visual_attention::{Element, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, reference, wgpu};
 
+use crate::common::unfused::{Unfused, groups};
 use crate::common::{Bench, assert_close, noise};
 
 /// ResNet-50's four stages, with the reduced widths of r = 16.
@@ -7,7 +8,7 @@ const STAGES: [Nchw; 4] =
     [Nchw::new(1, 256, 56, 56), Nchw::new(1, 512, 28, 28), Nchw::new(1, 1024, 14, 14), Nchw::new(1, 2048, 7, 7)];
 
 pub(crate) fn bench(bench: &mut Bench) {
-    for batch in [1, 8] {
+    for &batch in bench.batches() {
         for stage in STAGES {
             let shape = Nchw { batch, ..stage };
             let case = format!("residual {shape}");
@@ -29,7 +30,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             problem.check(bench, &case, |pass| dispatch.record(pass));
             bench.measure("squeeze_excite", &case, "fused", cost, |pass| dispatch.record(pass));
 
-            let unfused = Unfused::new(bench, &problem);
+            let unfused = unfused(bench, &problem);
             problem.check(bench, &case, |pass| unfused.record(pass));
             bench.measure("squeeze_excite", &case, "unfused", cost, |pass| unfused.record(pass));
         }
@@ -83,112 +84,37 @@ impl Problem {
 }
 
 /// The same as a user would write it without this crate: one dispatch for each operation.
-struct Unfused {
-    steps: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, [u32; 2])>,
-}
-
-impl Unfused {
-    fn new(bench: &Bench, problem: &Problem) -> Self {
-        let gpu = &bench.gpu;
-        let Problem { shape, reduced, .. } = *problem;
-        let elements = shape.elements().expect("small");
-        let vectors = u64::from(shape.batch);
-        let buffer = |numbers: u64| gpu.buffer("intermediate", numbers * 4).expect("intermediate");
-        let pooled = buffer(vectors * u64::from(shape.channels));
-        let hidden = [buffer(vectors * u64::from(reduced)), buffer(vectors * u64::from(reduced))];
-        let gate = [0, 1].map(|_| buffer(vectors * u64::from(shape.channels)));
-        let scaled = [buffer(elements), buffer(elements)];
-        let mut steps = Vec::new();
-        let mut step = |source: &str, inputs: u32, outputs: u32, [a, b, y]: [&wgpu::Buffer; 3], groups: [u32; 2]| {
-            let params = [shape.size().pixels() as u32, shape.channels, inputs, outputs];
-            steps.push(bind(bench, source, params, [a, b, y], groups));
-        };
-        // As many workgroups of 256 as the elements take, in two dimensions beyond 65,535.
-        let groups = |numbers: u64| {
-            let count = numbers.div_ceil(256) as u32;
-            let rows = count.div_ceil(65_535);
-            [count.div_ceil(rows), rows]
-        };
-        let Nchw { batch, channels, .. } = shape;
-        let Problem { features, identity, reduce, expand, output, .. } = problem;
-        let (of_hidden, of_gate) = (vectors * u64::from(reduced), vectors * u64::from(channels));
-        let pool = include_str!("baseline/unfused_pool.wgsl");
-        let dense = include_str!("baseline/unfused_dense.wgsl");
-        let relu = include_str!("baseline/unfused_relu.wgsl");
-        let sigmoid = include_str!("baseline/unfused_sigmoid.wgsl");
-        let multiply = include_str!("baseline/unfused_multiply.wgsl");
-        let add = include_str!("baseline/unfused_add.wgsl");
-        step(pool, 0, 0, [features, identity, &pooled], [channels, batch]);
-        step(dense, channels, reduced, [&pooled, reduce, &hidden[0]], [reduced, batch]);
-        step(relu, 0, 0, [&hidden[0], identity, &hidden[1]], groups(of_hidden));
-        step(dense, reduced, channels, [&hidden[1], expand, &gate[0]], [channels, batch]);
-        step(sigmoid, 0, 0, [&gate[0], identity, &gate[1]], groups(of_gate));
-        step(multiply, 0, 0, [features, &gate[1], &scaled[0]], groups(elements));
-        step(add, 0, 0, [&scaled[0], identity, &scaled[1]], groups(elements));
-        step(relu, 0, 0, [&scaled[1], identity, output], groups(elements));
-        Self { steps }
-    }
-
-    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
-        for (pipeline, group, [x, y]) in &self.steps {
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, group, &[]);
-            pass.dispatch_workgroups(*x, *y, 1);
-        }
-    }
-}
-
-fn bind(
-    bench: &Bench,
-    source: &str,
-    params: [u32; 4],
-    [a, b, y]: [&wgpu::Buffer; 3],
-    groups: [u32; 2],
-) -> (wgpu::ComputePipeline, wgpu::BindGroup, [u32; 2]) {
-    let device = &bench.gpu.device;
-    let buffer = |binding, ty| wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-        count: None,
+fn unfused(bench: &Bench, problem: &Problem) -> Unfused {
+    let gpu = &bench.gpu;
+    let Problem { shape, reduced, .. } = *problem;
+    let elements = shape.elements().expect("small");
+    let vectors = u64::from(shape.batch);
+    let buffer = |numbers: u64| gpu.buffer("intermediate", numbers * 4).expect("intermediate");
+    let pooled = buffer(vectors * u64::from(shape.channels));
+    let hidden = [buffer(vectors * u64::from(reduced)), buffer(vectors * u64::from(reduced))];
+    let gate = [0, 1].map(|_| buffer(vectors * u64::from(shape.channels)));
+    let scaled = [buffer(elements), buffer(elements)];
+    let mut unfused = Unfused::default();
+    let mut step = |source: &str, inputs: u32, outputs: u32, buffers: [&wgpu::Buffer; 3], groups: [u32; 2]| {
+        let params = [shape.size().pixels() as u32, shape.channels, inputs, outputs];
+        unfused.step(gpu, source, params, buffers, groups);
     };
-    let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
-    let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: None,
-        entries: &[
-            buffer(0, wgpu::BufferBindingType::Uniform),
-            buffer(1, storage(true)),
-            buffer(2, storage(true)),
-            buffer(3, storage(false)),
-        ],
-    });
-    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: None,
-        bind_group_layouts: &[Some(&layout)],
-        immediate_size: 0,
-    });
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: None,
-        source: wgpu::ShaderSource::Wgsl(source.into()),
-    });
-    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: None,
-        layout: Some(&pipeline_layout),
-        module: &module,
-        entry_point: None,
-        compilation_options: wgpu::PipelineCompilationOptions::default(),
-        cache: None,
-    });
-    let uniform = device.create_buffer(&wgpu::BufferDescriptor {
-        label: None,
-        size: 16,
-        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
-    bench.gpu.queue.write_buffer(&uniform, 0, bytemuck::cast_slice(&params));
-    let entries = [(0, &uniform), (1, a), (2, b), (3, y)];
-    let entries = entries.map(|(binding, at)| wgpu::BindGroupEntry { binding, resource: at.as_entire_binding() });
-    let group =
-        device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout: &layout, entries: &entries });
-    (pipeline, group, groups)
+    let Nchw { batch, channels, .. } = shape;
+    let Problem { features, identity, reduce, expand, output, .. } = problem;
+    let (of_hidden, of_gate) = (vectors * u64::from(reduced), vectors * u64::from(channels));
+    let pool = include_str!("baseline/unfused_pool.wgsl");
+    let dense = include_str!("baseline/unfused_dense.wgsl");
+    let relu = include_str!("baseline/unfused_relu.wgsl");
+    let sigmoid = include_str!("baseline/unfused_sigmoid.wgsl");
+    let multiply = include_str!("baseline/unfused_multiply.wgsl");
+    let add = include_str!("baseline/unfused_add.wgsl");
+    step(pool, 0, 0, [features, identity, &pooled], [channels, batch]);
+    step(dense, channels, reduced, [&pooled, reduce, &hidden[0]], [reduced, batch]);
+    step(relu, 0, 0, [&hidden[0], identity, &hidden[1]], groups(of_hidden));
+    step(dense, reduced, channels, [&hidden[1], expand, &gate[0]], [channels, batch]);
+    step(sigmoid, 0, 0, [&gate[0], identity, &gate[1]], groups(of_gate));
+    step(multiply, 0, 0, [features, &gate[1], &scaled[0]], groups(elements));
+    step(add, 0, 0, [&scaled[0], identity, &scaled[1]], groups(elements));
+    step(relu, 0, 0, [&scaled[1], identity, output], groups(elements));
+    unfused
 }

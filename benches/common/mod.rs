@@ -1,57 +1,63 @@
-//! What the benches share: the device, the measurement and the table.
+//! What the benches share: the device, the measurement and the report.
+
+pub(crate) mod ceiling;
+pub(crate) mod clock;
+pub(crate) mod report;
+pub(crate) mod unfused;
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
-use criterion::Criterion;
-use visual_attention::host::{Gpu, Timestamps};
+use criterion::{Criterion, SamplingMode};
+use visual_attention::host::Gpu;
 use visual_attention::{Cost, wgpu};
 
-/// Recordings in one submission: enough to hide its cost, few enough for a watchdog.
-const RECORDINGS: u64 = 16;
+use ceiling::{Ceilings, Copy};
+use clock::{Clock, PASSES};
+use report::{Report, Row};
 
-/// One measured row.
-struct Row {
-    operator: String,
-    case: String,
-    version: String,
-    time: Duration,
-    cost: Cost,
-}
+/// Where `cargo bench` leaves its table, and the plot beside it.
+const REPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/operators");
 
 pub(crate) struct Bench {
     pub(crate) gpu: Gpu,
     criterion: Criterion,
-    timestamps: Option<Timestamps>,
+    clock: Clock,
+    copy: Copy,
+    ceilings: Ceilings,
     rows: Vec<Row>,
 }
 
 impl Bench {
     /// `None`, and a line that says so, where there is no adapter.
     pub(crate) fn open() -> Option<Self> {
-        let gpu = match Gpu::open() {
+        let gpu = match Gpu::open_large() {
             Ok(gpu) => gpu,
             Err(error) => {
                 eprintln!("nothing measured: {error}");
                 return None;
             }
         };
-        let timestamps = Timestamps::new(&gpu, 1).expect("query set");
-        println!("adapter: {}", gpu.describe());
-        println!(
-            "times are {}",
-            if timestamps.is_some() { "the GPU's timestamps" } else { "wall time: no timestamps here" }
-        );
+        let clock = Clock::new(&gpu);
+        let copy = Copy::new(&gpu);
+        println!("adapter: {}\ntimes are {}", gpu.describe(), clock.describe());
+        let ceilings = ceiling::measure(&gpu, &clock, &copy);
         let criterion = Criterion::default()
             .sample_size(10)
             .warm_up_time(Duration::from_millis(300))
             .measurement_time(Duration::from_secs(1))
             .configure_from_args();
-        Some(Self { gpu, criterion, timestamps, rows: Vec::new() })
+        Some(Self { gpu, criterion, clock, copy, ceilings, rows: Vec::new() })
     }
 
-    /// Times what `record` records. `version` is "fused" for the operator itself, or the name of a baseline for the same
-    /// operator and case, which the table sets in relation to it.
+    /// Batches that the shapes of a paper are measured at: a software adapter takes minutes for what a GPU does in milliseconds.
+    pub(crate) fn batches(&self) -> &'static [u32] {
+        if ceiling::software(&self.gpu) { &[1, 8] } else { &[1, 8, 64] }
+    }
+
+    /// Times what `record` records, with the caches full of something else, after a warm-up. `version` is "fused" for the
+    /// operator itself, or the name of a baseline for the same operator and case, which the table sets in relation to it.
     pub(crate) fn measure(
         &mut self,
         operator: &str,
@@ -60,29 +66,26 @@ impl Bench {
         cost: Cost,
         record: impl Fn(&mut wgpu::ComputePass<'_>),
     ) {
-        let gpu = &self.gpu;
-        let timestamps = self.timestamps.as_ref();
+        let Self { gpu, clock, copy, criterion, rows, .. } = self;
+        let most = if ceiling::software(gpu) { 1 } else { PASSES };
         let times = RefCell::new(Vec::new());
-        let id = format!("{operator}/{case}/{version}");
-        self.criterion.bench_function(&id, |bencher| {
+        let mut group = criterion.benchmark_group(operator);
+        group.sampling_mode(SamplingMode::Flat).bench_function(format!("{case}/{version}"), |bencher| {
             bencher.iter_custom(|iterations| {
-                let mut total = Duration::ZERO;
-                let mut left = iterations;
-                while left > 0 {
-                    let recordings = left.min(RECORDINGS);
-                    total += time(gpu, timestamps, recordings, &record);
-                    left -= recordings;
-                }
-                times.borrow_mut().push(total / u32::try_from(iterations).unwrap_or(u32::MAX));
-                total
+                // Filling the caches takes longer than most kernels, so a few recordings stand for all that Criterion asks for.
+                let recordings = u32::try_from(iterations).unwrap_or(u32::MAX).min(most);
+                let time = clock.time(gpu, Some(copy), recordings, &record);
+                times.borrow_mut().push(time);
+                Duration::from_secs_f64(time.as_secs_f64() * iterations as f64)
             });
         });
+        group.finish();
         let mut times = times.into_inner();
         times.sort();
         // Nothing was run where a filter left this row out.
         if let Some(&time) = times.get(times.len() / 2) {
             let (operator, case, version) = (operator.to_owned(), case.to_owned(), version.to_owned());
-            self.rows.push(Row { operator, case, version, time, cost });
+            rows.push(Row { operator, case, version, time, cost });
         }
     }
 
@@ -92,61 +95,19 @@ impl Bench {
         row.map(|row| row.time)
     }
 
-    /// Prints the table.
+    /// Prints the table, and writes it and the plot.
     pub(crate) fn finish(self) {
         self.criterion.final_summary();
-        println!(
-            "\n{:<20} {:<28} {:<12} {:>12} {:>9} {:>9} {:>10}",
-            "operator", "case", "version", "median", "GB/s", "GFLOP/s", "vs fused"
-        );
-        for row in &self.rows {
-            let seconds = row.time.as_secs_f64();
-            let fused = self
-                .rows
-                .iter()
-                .find(|other| other.operator == row.operator && other.case == row.case && other.version == "fused");
-            let ratio = fused.map_or(String::new(), |fused| format!("{:.2}x", seconds / fused.time.as_secs_f64()));
-            println!(
-                "{:<20} {:<28} {:<12} {:>9.1} us {:>9.2} {:>9.2} {:>10}",
-                row.operator,
-                row.case,
-                row.version,
-                seconds * 1e6,
-                row.cost.bytes as f64 / seconds / 1e9,
-                row.cost.flops as f64 / seconds / 1e9,
-                ratio
-            );
+        if self.rows.is_empty() {
+            return;
         }
-    }
-}
-
-fn time(
-    gpu: &Gpu,
-    timestamps: Option<&Timestamps>,
-    recordings: u64,
-    record: &impl Fn(&mut wgpu::ComputePass<'_>),
-) -> Duration {
-    gpu.wait().expect("idle device");
-    let start = Instant::now();
-    gpu.submit(|encoder| {
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-            label: Some("bench"),
-            timestamp_writes: timestamps.and_then(|timestamps| timestamps.writes(0)),
-        });
-        for _ in 0..recordings {
-            record(&mut pass);
+        let heading = vec![self.gpu.describe(), format!("times are {}, caches flushed", self.clock.describe())];
+        let report = Report { heading, ceilings: self.ceilings, rows: self.rows };
+        println!("\n{}", report.table());
+        match report.write(Path::new(REPORT)) {
+            Ok(()) => println!("{REPORT}.tsv and .svg written"),
+            Err(error) => eprintln!("{REPORT} not written: {error}"),
         }
-        drop(pass);
-        if let Some(timestamps) = timestamps {
-            timestamps.resolve(encoder);
-        }
-    })
-    .expect("submission");
-    gpu.wait().expect("end of the work");
-    let wall = start.elapsed();
-    match timestamps {
-        Some(timestamps) => timestamps.read(gpu).expect("timestamps")[0],
-        None => wall,
     }
 }
 

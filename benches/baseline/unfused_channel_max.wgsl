@@ -1,0 +1,19 @@
+// The maximum over the channels of each pixel. Unfused baseline of attended_region.
+struct Params { pixels: u32, channels: u32, inputs: u32, outputs: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = at.y * groups.x * 256u + at.x;
+    if i < arrayLength(&y) {
+        let first = i / params.pixels * params.channels * params.pixels + i % params.pixels;
+        var largest = a[first];
+        for (var c = 1u; c < params.channels; c += 1u) {
+            largest = max(largest, a[first + c * params.pixels]);
+        }
+        y[i] = largest;
+    }
+}
