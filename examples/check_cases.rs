@@ -5,6 +5,8 @@
 
 #[path = "../tests/cases/mod.rs"]
 mod cases;
+#[path = "../tests/common/compiler.rs"]
+mod compiler;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

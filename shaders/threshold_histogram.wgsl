@@ -39,7 +39,10 @@ fn threshold_histogram(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
-    // Workgroup memory starts at zero.
+    for (var bin = local.x; bin < 256u; bin += WORKGROUP_SIZE) {
+        atomicStore(&wg_bins[bin], 0u);
+    }
+    workgroupBarrier();
     for (var row = params.origin + group.x; row < params.height; row += params.shares) {
         for (var column = local.x; column < params.width; column += WORKGROUP_SIZE) {
             let level = level_of(map_at(group.z, row, column));

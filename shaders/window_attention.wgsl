@@ -7,22 +7,29 @@
 // Host      src/ops/window_attention.rs        Reference  src/reference/window_attention.rs
 // Shapes    q, k, v [n, g*d, h, w] -> y [n, g*d, ho, wo], log_sum_exp [n, g, ho, wo] f32, dense
 //           row [d/2 or c/2, kh], column [d/2 or c/2, kw]; or bias [g, 2kh-1, 2kw-1] in the place of row
-// Grid      x: ceil(wo / 8), y: ceil(tiles / 8) for each chunk of LENGTH channels, z: one head of one image;
-//           one invocation for four queries
+// Grid      x: ceil(wo / 8), y: ceil(tiles / ROWS) for each chunk of channels, z: one head of one image;
+//           SPLIT invocations for four queries, LENGTH channels each
 // Numerics  online softmax in f32, rescaled once a block; a NaN or +infinite logit gives NaN, a row without keys zeros
 // Needs     f16 variants: SHADER_F16
 //
 // On software adapters and on GPUs alike the time goes into loads. The four queries of an invocation are in one column, as
 // many rows apart as it takes to look at the same rows of keys (stride and dilation decide), so a block of 4 * BLOCKS keys in
 // a column is loaded once for all four, and lanes side by side read pixels side by side. Vectors hold the four queries.
-// Longer sums than LENGTH cost more in private memory than it costs to compute the logits again for every chunk of channels: a GPU
-// keeps 16 of them in registers, as long as the loops over them have a constant count. Row terms belong to the rows of a block, so
-// rows are the outer loop, and they stay in registers too.
+// A GPU keeps 16 sums in registers, as long as the loops over them have a constant count; deeper heads are split among SPLIT
+// invocations, which add up their shares of the logits in workgroup memory. On a software adapter a barrier costs more than to
+// compute the logits again for every chunk of LENGTH channels. Row terms belong to the rows of a block, so rows are the outer loop,
+// and they stay in registers too.
 
 // 0 none, 1 row and column tables, 2 bias table: `Relative` in the host.
 override RELATIVE: u32 = 0u;
 // A block is so many times 4 keys: 1 to 3.
 override BLOCKS: u32 = 2u;
+// Invocations that have the channels of the same queries between them, LENGTH each or none; one works without a barrier. More than
+// one have BLOCKS 1.
+override SPLIT: u32 = 1u;
+override ROWS: u32 = 8u / SPLIT;
+// What is exchanged at a time, if anything: 4 vectors of each invocation.
+override EXCHANGED: u32 = select(1u, 256u, SPLIT > 1u);
 
 struct Params {
     origin_x: u32,
@@ -43,6 +50,8 @@ struct Params {
     out_width: u32,
     window_height: i32,
     window_width: i32,
+    // Rows of keys that four queries look at together, at most.
+    union_height: i32,
     dilation_height: i32,
     dilation_width: i32,
     stride_height: i32,
@@ -68,6 +77,9 @@ struct Params {
 @group(0) @binding(5) var<storage, read> column_table: array<Element>;
 @group(0) @binding(6) var<storage, read_write> y: array<Element>;
 @group(0) @binding(7) var<storage, read_write> log_sum_exp: array<f32>;
+
+// Shares of the logits of four keys, of every invocation; two of them in turn, so that one barrier for each is enough.
+var<workgroup> wg_shares: array<vec4<f32>, 2u * EXCHANGED>;
 
 // The lowest number: a key that is left out. Its weight is set to zero whatever `exp` makes of it.
 const NONE = -3.4028234e38;
@@ -105,8 +117,8 @@ fn products(channel: vec4<f32>, at: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(channel * at.x, channel * at.y, channel * at.z, channel * at.w);
 }
 
-// The row table's share of the logits of four keys, for the queries at these addresses.
-fn row_terms(queries: vec4<u32>, entry: vec4<i32>, by_row: u32, first_row: u32) -> mat4x4<f32> {
+// The row table's share of the logits of four keys, for the queries at these addresses, from a range of channels.
+fn row_terms(queries: vec4<u32>, entry: vec4<i32>, channels: vec2<u32>, first_row: u32) -> mat4x4<f32> {
     let kh = u32(params.window_height);
     let last = vec4<i32>(params.window_height - 1);
     let e0 = vec4<u32>(clamp(entry, vec4<i32>(0), last));
@@ -115,7 +127,7 @@ fn row_terms(queries: vec4<u32>, entry: vec4<i32>, by_row: u32, first_row: u32) 
     let e3 = vec4<u32>(clamp(entry + 3, vec4<i32>(0), last));
     let pixels = u32(params.height * params.width);
     var terms = mat4x4<f32>();
-    for (var c = 0u; c < by_row; c += 1u) {
+    for (var c = channels.x; c < channels.y; c += 1u) {
         let channel = query(queries + c * pixels);
         let row = (first_row + c) * kh;
         terms += mat4x4<f32>(
@@ -164,13 +176,43 @@ fn not_a_number(term: vec4<f32>) -> vec4<bool> {
 
 var<private> poisoned: vec4<bool>;
 
-// The logit of one key for each query, NONE where it takes no part.
-fn logit(dot: vec4<f32>, relative_term: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> vec4<f32> {
+// The logit of one key for each query but for the bias, or an invocation's share of it.
+fn share(dot: vec4<f32>, relative_term: vec4<f32>, inside: bool) -> vec4<f32> {
     // A key outside is zero for any query, infinite ones included.
     var score = params.scale * select(vec4<f32>(0.0), dot, inside);
     if RELATIVE == 1u {
         score += params.relative_scale * relative_term;
     }
+    return score;
+}
+
+fn shares(dots: mat4x4<f32>, rows: mat4x4<f32>, column: vec4<f32>, inside: vec4<bool>) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        share(dots[0], rows[0] + column, inside.x),
+        share(dots[1], rows[1] + column, inside.y),
+        share(dots[2], rows[2] + column, inside.z),
+        share(dots[3], rows[3] + column, inside.w),
+    );
+}
+
+// The sum of the shares of all invocations of the same queries, in one order for all of them.
+fn exchanged(own: mat4x4<f32>, index: u32, turn: u32) -> mat4x4<f32> {
+    let first = turn * EXCHANGED;
+    for (var key = 0u; key < 4u; key += 1u) {
+        wg_shares[first + key * 64u + index] = own[key];
+    }
+    workgroupBarrier();
+    let apart = 8u * ROWS;
+    var sum = mat4x4<f32>();
+    for (var at = first + index % apart; at < first + 64u; at += apart) {
+        sum += mat4x4<f32>(wg_shares[at], wg_shares[at + 64u], wg_shares[at + 128u], wg_shares[at + 192u]);
+    }
+    return sum;
+}
+
+// NONE where a key takes no part.
+fn logit(share: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> vec4<f32> {
+    var score = share;
     if RELATIVE == 2u {
         let a = clamp(entry, vec4<i32>(0), vec4<i32>(params.window_height - 1));
         score += params.relative_scale * embedding(vec4<u32>(bias + a * (2 * params.window_width - 1)));
@@ -181,14 +223,12 @@ fn logit(dot: vec4<f32>, relative_term: vec4<f32>, bias: vec4<i32>, entry: vec4<
     return select(vec4<f32>(NONE), max(score, vec4<f32>(NONE)), part & !bad);
 }
 
-fn logits(
-    dots: mat4x4<f32>, rows: mat4x4<f32>, column: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: vec4<bool>,
-) -> mat4x4<f32> {
+fn logits(shares: mat4x4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: vec4<bool>) -> mat4x4<f32> {
     return mat4x4<f32>(
-        logit(dots[0], rows[0] + column, bias, entry, inside.x),
-        logit(dots[1], rows[1] + column, bias, entry + 1, inside.y),
-        logit(dots[2], rows[2] + column, bias, entry + 2, inside.z),
-        logit(dots[3], rows[3] + column, bias, entry + 3, inside.w),
+        logit(shares[0], bias, entry, inside.x),
+        logit(shares[1], bias, entry + 1, inside.y),
+        logit(shares[2], bias, entry + 2, inside.z),
+        logit(shares[3], bias, entry + 3, inside.w),
     );
 }
 
@@ -206,23 +246,20 @@ fn weights(scores: mat4x4<f32>, largest: vec4<f32>) -> mat4x4<f32> {
     );
 }
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(8, ROWS, SPLIT)
 fn window_attention(
     @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) index: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
     let out_column = (params.origin_x + group.x) * 8u + local.x;
-    let tile = (params.origin_y + group.y) % params.chunk_groups * 8u + local.y;
+    let tile = (params.origin_y + group.y) % params.chunk_groups * ROWS + local.y;
     let chunk = (params.origin_y + group.y) / params.chunk_groups * LENGTH;
     let class_index = tile / params.tiles;
     let first_query = tile % params.tiles * 4u;
-    if out_column >= params.out_width || class_index >= params.classes {
-        return;
-    }
     let queries = (params.out_height - class_index + params.classes - 1u) / params.classes;
-    if first_query >= queries {
-        return;
-    }
+    // The others come along to the barriers, and look at no rows.
+    let working = out_column < params.out_width && class_index < params.classes && first_query < queries;
     // Beyond the last query there are copies of it, which are not written.
     let out_row = class_index + min(vec4<u32>(first_query) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(queries - 1u)) * params.classes;
     let row = vec4<i32>(out_row) * params.stride_height;
@@ -234,14 +271,16 @@ fn window_attention(
     let across = window_axis(column, params.width, params.window_width, params.dilation_width);
     // Rows of keys are numbered from the first query's first; a query's entry 0 is its `start`.
     let start = (vec4<i32>(axis_x.first, axis_y.first, axis_z.first, axis_w.first) - axis_x.first) / params.dilation_height;
-    let rows = start.w + params.window_height;
+    let rows = select(0, start.w + params.window_height, working);
 
     let pixels = u32(params.height * params.width);
     let first_channel = group.z * params.depth;
     let head = (params.plane + group.z) % params.heads;
-    // The channels that this invocation sums up.
-    let first_sum = first_channel + chunk;
-    let sums = min(params.depth - chunk, LENGTH);
+    // The channels that this invocation sums up, and those whose products it adds to the logits.
+    let own = chunk + local.z * LENGTH;
+    let sums = min(max(params.depth, own) - own, LENGTH);
+    let first_sum = first_channel + select(own, 0u, sums == 0u);
+    let channels = select(vec2<u32>(0u, params.depth), vec2<u32>(own, own + sums), SPLIT > 1u);
 
     let query_address = vec4<u32>(row * params.width + column) + params.q_base + first_channel * pixels;
     // It starts as zeros.
@@ -251,6 +290,8 @@ fn window_attention(
     let half = select(params.depth, params.heads * params.depth, params.whole_channel == 1u) / 2u;
     let first_row = select(0u, head * params.depth, params.whole_channel == 1u);
     let by_row = min(max(half, first_row) - first_row, params.depth);
+    let row_channels = min(channels, vec2<u32>(by_row));
+    let column_channels = max(channels, vec2<u32>(by_row));
     // The bias of entry (a, b) is at `bias + a * (2kw - 1) + b`.
     let bias_rows = i32(head) * (2 * params.window_height - 1) + vec4<i32>(axis_x.offset, axis_y.offset, axis_z.offset, axis_w.offset);
     let bias_first = bias_rows * (2 * params.window_width - 1) + across.offset;
@@ -258,8 +299,10 @@ fn window_attention(
     var largest = vec4<f32>(NONE);
     var total = vec4<f32>(0.0);
     poisoned = vec4<bool>(false);
+    var turn = 0u;
 
-    for (var e = 0; e < rows; e += i32(4u * BLOCKS)) {
+    for (var e = 0; e < params.union_height; e += i32(4u * BLOCKS)) {
+        let needed = e < rows;
         let entry0 = e - start;
         let entry1 = entry0 + 4;
         let entry2 = entry0 + 8;
@@ -267,82 +310,94 @@ fn window_attention(
         var rows0 = mat4x4<f32>();
         var rows1 = mat4x4<f32>();
         var rows2 = mat4x4<f32>();
-        if RELATIVE == 1u {
-            rows0 = row_terms(query_address, entry0, by_row, first_row);
-            if BLOCKS > 1u { rows1 = row_terms(query_address, entry1, by_row, first_row); }
-            if BLOCKS > 2u { rows2 = row_terms(query_address, entry2, by_row, first_row); }
+        if RELATIVE == 1u && needed {
+            rows0 = row_terms(query_address, entry0, row_channels, first_row);
+            if BLOCKS > 1u { rows1 = row_terms(query_address, entry1, row_channels, first_row); }
+            if BLOCKS > 2u { rows2 = row_terms(query_address, entry2, row_channels, first_row); }
         }
         for (var b = 0; b < params.window_width; b += 1) {
             let key_column = across.first + b * params.dilation_width;
-            var column_term = vec4<f32>(0.0);
-            if RELATIVE == 1u {
-                for (var c = by_row; c < params.depth; c += 1u) {
-                    column_term += query(query_address + c * pixels) * f32(column_table[(first_row + c - half) * u32(params.window_width) + u32(b)]);
-                }
-            }
             let at0 = keys(first, key_column);
             let at1 = keys(first + 4 * params.dilation_height, key_column);
             let at2 = keys(first + 8 * params.dilation_height, key_column);
             var score0 = mat4x4<f32>();
             var score1 = mat4x4<f32>();
             var score2 = mat4x4<f32>();
-            var c = 0u;
-            loop {
-                let plane = params.k_base + (first_channel + c) * pixels;
-                let channel = query(query_address + c * pixels);
-                score0 += products(channel, key(plane, at0));
-                if BLOCKS > 1u { score1 += products(channel, key(plane, at1)); }
-                if BLOCKS > 2u { score2 += products(channel, key(plane, at2)); }
-                continuing { c += 1u; break if c >= params.depth; }
-            }
-
-            let bias = bias_first + b;
-            let before = largest;
-            score0 = logits(score0, rows0, column_term, bias, entry0, at0.inside);
-            largest = max(largest, largest_of(score0));
-            if BLOCKS > 1u {
-                score1 = logits(score1, rows1, column_term, bias, entry1, at1.inside);
-                largest = max(largest, largest_of(score1));
-            }
-            if BLOCKS > 2u {
-                score2 = logits(score2, rows2, column_term, bias, entry2, at2.inside);
-                largest = max(largest, largest_of(score2));
-            }
-            let kept = exp(before - largest);
-            score0 = weights(score0, largest);
-            total = total * kept + score0[0] + score0[1] + score0[2] + score0[3];
-            score0 = within(score0, at0.inside);
-            if BLOCKS > 1u {
-                score1 = weights(score1, largest);
-                total += score1[0] + score1[1] + score1[2] + score1[3];
-                score1 = within(score1, at1.inside);
-            }
-            if BLOCKS > 2u {
-                score2 = weights(score2, largest);
-                total += score2[0] + score2[1] + score2[2] + score2[3];
-                score2 = within(score2, at2.inside);
-            }
-
-            c = 0u;
-            loop {
-                if c < sums {
-                    let plane = params.v_base + (first_sum + c) * pixels;
-                    let value0 = value(plane, at0);
-                    var value1 = vec4<f32>();
-                    var value2 = vec4<f32>();
-                    var term = sum[c] * kept + score0 * value0;
-                    if BLOCKS > 1u { value1 = value(plane, at1); term += score1 * value1; }
-                    if BLOCKS > 2u { value2 = value(plane, at2); term += score2 * value2; }
-                    if any(not_a_number(term)) {
-                        term = sum[c] * kept + weighted(score0, value0, entry0, at0.inside);
-                        if BLOCKS > 1u { term += weighted(score1, value1, entry1, at1.inside); }
-                        if BLOCKS > 2u { term += weighted(score2, value2, entry2, at2.inside); }
+            if needed {
+                var column_term = vec4<f32>(0.0);
+                if RELATIVE == 1u {
+                    for (var c = column_channels.x; c < column_channels.y; c += 1u) {
+                        column_term += query(query_address + c * pixels) * f32(column_table[(first_row + c - half) * u32(params.window_width) + u32(b)]);
                     }
-                    sum[c] = term;
                 }
-                continuing { c += 1u; break if c >= LENGTH; }
+                for (var c = channels.x; c < channels.y; c += 1u) {
+                    let plane = params.k_base + (first_channel + c) * pixels;
+                    let channel = query(query_address + c * pixels);
+                    score0 += products(channel, key(plane, at0));
+                    if BLOCKS > 1u { score1 += products(channel, key(plane, at1)); }
+                    if BLOCKS > 2u { score2 += products(channel, key(plane, at2)); }
+                }
+                score0 = shares(score0, rows0, column_term, at0.inside);
+                if BLOCKS > 1u { score1 = shares(score1, rows1, column_term, at1.inside); }
+                if BLOCKS > 2u { score2 = shares(score2, rows2, column_term, at2.inside); }
+            }
+            if SPLIT > 1u {
+                score0 = exchanged(score0, index, turn);
+                turn = 1u - turn;
+            }
+            if needed {
+                let bias = bias_first + b;
+                let before = largest;
+                score0 = logits(score0, bias, entry0, at0.inside);
+                largest = max(largest, largest_of(score0));
+                if BLOCKS > 1u {
+                    score1 = logits(score1, bias, entry1, at1.inside);
+                    largest = max(largest, largest_of(score1));
+                }
+                if BLOCKS > 2u {
+                    score2 = logits(score2, bias, entry2, at2.inside);
+                    largest = max(largest, largest_of(score2));
+                }
+                let remaining = exp(before - largest);
+                score0 = weights(score0, largest);
+                total = total * remaining + score0[0] + score0[1] + score0[2] + score0[3];
+                score0 = within(score0, at0.inside);
+                if BLOCKS > 1u {
+                    score1 = weights(score1, largest);
+                    total += score1[0] + score1[1] + score1[2] + score1[3];
+                    score1 = within(score1, at1.inside);
+                }
+                if BLOCKS > 2u {
+                    score2 = weights(score2, largest);
+                    total += score2[0] + score2[1] + score2[2] + score2[3];
+                    score2 = within(score2, at2.inside);
+                }
+
+                var c = 0u;
+                loop {
+                    // A condition would part the loads. Without channels of its own, an invocation does another's work for nothing.
+                    if SPLIT > 1u || c < sums {
+                        let plane = params.v_base + (first_sum + c) * pixels;
+                        let value0 = value(plane, at0);
+                        var value1 = vec4<f32>();
+                        var value2 = vec4<f32>();
+                        var term = sum[c] * remaining + score0 * value0;
+                        if BLOCKS > 1u { value1 = value(plane, at1); term += score1 * value1; }
+                        if BLOCKS > 2u { value2 = value(plane, at2); term += score2 * value2; }
+                        if any(not_a_number(term)) {
+                            term = sum[c] * remaining + weighted(score0, value0, entry0, at0.inside);
+                            if BLOCKS > 1u { term += weighted(score1, value1, entry1, at1.inside); }
+                            if BLOCKS > 2u { term += weighted(score2, value2, entry2, at2.inside); }
+                        }
+                        sum[c] = term;
+                    }
+                    continuing { c += 1u; break if c >= LENGTH; }
+                }
             }
         }
+    }
+    if !working {
+        return;
     }
 
     let nan = vec4<u32>(0x7fc00000u);
@@ -365,7 +420,7 @@ fn window_attention(
             continuing { c += 1u; break if c >= LENGTH; }
         }
     }
-    if params.with_log_sum_exp == 1u && chunk == 0u {
+    if params.with_log_sum_exp == 1u && own == 0u {
         var bits = bitcast<vec4<u32>>(largest + log(total));
         bits = select(select(bits, vec4<u32>(0xff800000u), empty), nan, poisoned);
         let result = bitcast<vec4<f32>>(bits);

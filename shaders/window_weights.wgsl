@@ -62,6 +62,10 @@ fn window_weights(
     @builtin(local_invocation_index) index: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
+    if index == 0u {
+        atomicStore(&wg_poisoned, 0u);
+    }
+    workgroupBarrier();
     let head = params.origin + group.x;
     let first = params.queries_base + group.z * 3u;
     let image = queries[first];

@@ -266,11 +266,20 @@ impl<'a> Compiler<'a> {
     pub fn with_cache(self, cache: &'a wgpu::PipelineCache) -> Self {
         Self { cache: Some(cache), ..self }
     }
+
+    /// Compiles the variants of kernels that adapters of this type get, rather than those of the device's own: a software
+    /// adapter (`DeviceType::Cpu`) has some without barriers, where a GPU shares the work within workgroups. Results differ by
+    /// rounding at most, speed by much. It serves to test on one of them what the other runs.
+    #[must_use]
+    pub fn with_variants_for(self, device_type: wgpu::DeviceType) -> Self {
+        Self { software: device_type == wgpu::DeviceType::Cpu, ..self }
+    }
 }
 
 impl<'a> From<&'a wgpu::Device> for Compiler<'a> {
     fn from(device: &'a wgpu::Device) -> Self {
-        Self { device, cache: None, software: device.adapter_info().device_type == wgpu::DeviceType::Cpu }
+        let own = Self { device, cache: None, software: false };
+        own.with_variants_for(device.adapter_info().device_type)
     }
 }
 
@@ -526,7 +535,11 @@ impl Program {
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some(build.shader.name),
-            compilation_options: wgpu::PipelineCompilationOptions { constants: build.constants, ..Default::default() },
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: build.constants,
+                // Every kernel writes its workgroup memory before it reads it.
+                zero_initialize_workgroup_memory: false,
+            },
             cache,
         });
         Self { pipeline, layout }

@@ -211,8 +211,8 @@ pub(crate) fn ranges(software: bool, pixels: u32) -> Ranges {
 }
 
 /// Lengths of the private array that window attention is compiled for: the first that holds a head, or the last in several
-/// chunks, the logits being computed for each. GPUs keep up to 16 sums of four queries in registers; a longer array, which takes
-/// software drivers seconds to compile, would lie in memory.
+/// chunks, the logits being computed for each. GPUs keep up to 16 sums of four queries in registers, where a longer array would lie
+/// in memory, and divide deeper heads among invocations; only what can't be divided evenly goes in chunks there too.
 pub(crate) const WINDOW_LENGTHS: [u32; 3] = [8, 16, 32];
 
 /// How window attention goes about the windows of four queries.
@@ -222,20 +222,29 @@ pub(crate) struct WindowTile {
     pub(crate) length: u32,
     /// Keys of a block, in 4.
     pub(crate) blocks: u32,
+    /// Invocations that have the channels between them.
+    pub(crate) split: u32,
     /// Loop rounds of one invocation.
     pub(crate) rounds: u64,
 }
 
 /// For heads of `depth` channels, four queries that look at `rows` rows of `width` keys together, and `tables` of rows and columns.
 pub(crate) fn window_tile(software: bool, depth: u32, rows: u32, width: u32, tables: bool) -> WindowTile {
-    let lengths = if software { &WINDOW_LENGTHS[..] } else { &WINDOW_LENGTHS[..2] };
-    let length = lengths.iter().copied().find(|&length| length >= depth).unwrap_or(lengths[lengths.len() - 1]);
+    let length = match WINDOW_LENGTHS {
+        [few, ..] if depth <= few => few,
+        [few, _, _] if !software && depth % 16 != 0 && depth.is_multiple_of(few) && depth <= 8 * few => few,
+        [_, some, _] if !software || depth <= some => some,
+        [.., most] => most,
+    };
+    let divided = !software && depth.is_multiple_of(length);
+    let split = if divided { (depth / length).next_power_of_two() } else { 1 };
     let passes = |blocks: u32| u64::from(rows.div_ceil(4 * blocks));
     let of = |blocks: u32| {
-        let products = u64::from(depth) * if tables { 2 } else { 1 };
+        let own = u64::from(if divided { length } else { depth });
+        let products = own * if tables { 2 } else { 1 } + if split > 1 { 4 + u64::from(split) } else { 0 };
         // The largest extents leave `u64`, and are refused all the same.
         let rounds = passes(blocks).saturating_mul(u64::from(width)).saturating_mul(products + u64::from(length) + 1);
-        WindowTile { length, blocks, rounds }
+        WindowTile { length, blocks, split, rounds }
     };
     // A block costs a load for each of its keys, and a pass over the sums.
     let fewest_loads =
@@ -243,13 +252,13 @@ pub(crate) fn window_tile(software: bool, depth: u32, rows: u32, width: u32, tab
     // On a GPU larger blocks cost the registers that other invocations need.
     let most = if software {
         3
-    } else if length > 8 || tables {
+    } else if depth > 8 || tables {
         1
     } else {
         2
     };
     let tile = of(fewest_loads(most));
-    if tile.rounds <= MAX_ROUNDS { tile } else { of(3) }
+    if split > 1 || tile.rounds <= MAX_ROUNDS { tile } else { of(3) }
 }
 
 #[cfg(test)]
@@ -316,19 +325,33 @@ mod tests {
     #[test]
     fn windows_stay_in_registers_on_a_gpu_and_take_few_loads_on_a_software_adapter() {
         let tile = |software, depth, k, tables| window_tile(software, depth, k + 3, k, tables);
-        assert_eq!(tile(false, 8, 3, false), WindowTile { length: 8, blocks: 2, rounds: 3 * 17 });
-        assert_eq!(tile(false, 8, 7, false), WindowTile { length: 8, blocks: 1, rounds: 3 * 7 * 17 });
-        assert_eq!(tile(false, 8, 7, true), WindowTile { length: 8, blocks: 1, rounds: 3 * 7 * 25 });
-        assert_eq!(tile(false, 64, 7, false), WindowTile { length: 16, blocks: 1, rounds: 3 * 7 * 81 });
-        assert_eq!(tile(true, 64, 7, false), WindowTile { length: 32, blocks: 3, rounds: 7 * 97 });
-        // The largest window of the deepest head, whatever the adapter prefers.
-        for software in [false, true] {
-            for tables in [false, true] {
-                assert!(tile(software, 128, 31, tables).rounds <= MAX_ROUNDS);
+        let gpu = |length, blocks, split, rounds| WindowTile { length, blocks, split, rounds };
+        assert_eq!(tile(false, 8, 3, false), gpu(8, 2, 1, 3 * 17));
+        assert_eq!(tile(false, 8, 7, false), gpu(8, 1, 1, 3 * 7 * 17));
+        assert_eq!(tile(false, 8, 7, true), gpu(8, 1, 1, 3 * 7 * 25));
+        assert_eq!(tile(false, 24, 7, false), gpu(8, 1, 4, 3 * 7 * 25));
+        assert_eq!(tile(false, 32, 7, false), gpu(16, 1, 2, 3 * 7 * 39));
+        assert_eq!(tile(false, 64, 7, false), gpu(16, 1, 4, 3 * 7 * 41));
+        assert_eq!(tile(false, 128, 7, true), gpu(16, 1, 8, 3 * 7 * 61));
+        let chunked = |length, blocks, rounds| WindowTile { length, blocks, split: 1, rounds };
+        assert_eq!(tile(false, 3, 7, false), chunked(8, 1, 3 * 7 * 12));
+        assert_eq!(tile(false, 72, 7, false), chunked(16, 1, 3 * 7 * 89));
+        assert_eq!(tile(true, 64, 7, false), chunked(32, 3, 7 * 97));
+        for depth in 1..=128 {
+            for software in [false, true] {
+                let WindowTile { length, split, .. } = tile(software, depth, 7, false);
+                assert!(split <= if software { 1 } else { 8 }, "{depth}");
+                assert!(split == 1 || depth.is_multiple_of(length) && depth <= length * split, "{depth}");
             }
-            assert!(tile(software, 128, 63, false).rounds > MAX_ROUNDS);
-            assert!(window_tile(software, 128, u32::MAX, u32::MAX, true).rounds > MAX_ROUNDS);
+            // The largest window of the deepest head, whatever the adapter prefers.
+            for tables in [false, true] {
+                assert!(
+                    [false, true].map(|software| tile(software, depth, 31, tables).rounds <= MAX_ROUNDS) == [true; 2]
+                );
+            }
         }
+        assert!([false, true].iter().any(|&software| tile(software, 128, 63, false).rounds > MAX_ROUNDS));
+        assert!(window_tile(false, 128, u32::MAX, u32::MAX, true).rounds > MAX_ROUNDS);
     }
 
     #[test]

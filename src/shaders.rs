@@ -285,7 +285,9 @@ const SCALES: &[Overrides] = &[SCALED_BY_PLANES, group(&["GATE", "FORM", "COMBIN
     &[0.0, 0.0, 1.0], &[0.0, 0.0, 2.0], &[3.0, 0.0, 3.0], &[3.0, 0.0, 4.0],
 ])];
 const SQUEEZES: &[Overrides] = &[PIXELS_BY_CHANNELS, group(&["PROJECTION"], NO_OR_YES)];
-const WINDOWS: &[Overrides] = &[RELATIVE[0], group(&["BLOCKS"], &[&[1.0], &[2.0], &[3.0]])];
+const WINDOW_TILES: Overrides =
+    group(&["BLOCKS", "SPLIT"], &[&[1.0, 1.0], &[2.0, 1.0], &[3.0, 1.0], &[1.0, 2.0], &[1.0, 4.0], &[1.0, 8.0]]);
+const WINDOWS: &[Overrides] = &[RELATIVE[0], WINDOW_TILES];
 
 /// [`AttendedRegion`](crate::AttendedRegion), from the map to the mask's bits.
 pub const ATTENDED_REGION_RUNS: Shader = shader!(
@@ -521,7 +523,10 @@ mod tests {
     #[test]
     fn every_override_has_values() {
         for (shader, _, module) in modules() {
-            let mut wgsl: Vec<_> = module.overrides.iter().filter_map(|(_, item)| item.name.as_deref()).collect();
+            // Those with a number to start with; others are computed from them.
+            let given = |init| matches!(module.global_expressions[init], naga::Expression::Literal(_));
+            let given = module.overrides.iter().filter(|(_, item)| item.init.is_none_or(given));
+            let mut wgsl: Vec<_> = given.filter_map(|(_, item)| item.name.as_deref()).collect();
             wgsl.sort_unstable();
             for constants in shader.constants() {
                 let mut names: Vec<_> = constants.iter().map(|&(name, _)| name).collect();

@@ -5,6 +5,7 @@ use visual_attention::{
 };
 
 use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::compiler;
 
 struct Scene {
     features_shape: Nchw,
@@ -31,7 +32,7 @@ impl Scene {
         let [map_up, mask, component] = [(); 3].map(|()| gpu.output(pixels, 4));
         let boxes = gpu.output(self.images_shape.batch as usize * 4, 4);
         let crops = gpu.output(crop_len, element.bytes());
-        let operator = AttendedRegion::new(&gpu.device, options, element, element).unwrap();
+        let operator = AttendedRegion::new(compiler::of(&gpu.device), options, element, element).unwrap();
         let buffers = AttendedRegionBuffers {
             features: features.slice(..),
             images: Some(images.slice(..)),
@@ -183,7 +184,7 @@ fn results_do_not_depend_on_how_the_work_is_divided() {
 fn refusals_name_what_is_wrong() {
     let Some(gpu) = common::gpu() else { return };
     let options = AttendedRegionOptions::default();
-    let operator = AttendedRegion::new(&gpu.device, options, Element::F32, Element::F32).unwrap();
+    let operator = AttendedRegion::new(compiler::of(&gpu.device), options, Element::F32, Element::F32).unwrap();
     let buffers: Vec<_> = (0..4).map(|_| gpu.buffer("any", 4096).unwrap()).collect();
     let given = AttendedRegionBuffers {
         features: buffers[0].slice(..),
@@ -219,7 +220,7 @@ fn refusals_name_what_is_wrong() {
     let error = refuse(features, Nchw { height: 0, ..images }, given);
     assert!(matches!(error, Error::InvalidShape { op: "attended_region", .. }), "{error}");
     let nan = AttendedRegionOptions { threshold: ThresholdRule::Value(f32::NAN), ..options };
-    let error = AttendedRegion::new(&gpu.device, nan, Element::F32, Element::F32).unwrap_err();
+    let error = AttendedRegion::new(compiler::of(&gpu.device), nan, Element::F32, Element::F32).unwrap_err();
     assert!(matches!(error, Error::InvalidParameter { op: "attended_region", parameter: "threshold", .. }), "{error}");
     // And what is right goes through.
     operator.bind(&gpu.device, features, images, crop, given).unwrap();

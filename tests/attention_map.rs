@@ -1,6 +1,7 @@
 use visual_attention::{AttentionMap, AttentionMapBuffers, Element, Nchw, Statistic, reference};
 
 use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::compiler;
 
 /// One pixel, odd tails, primes, few and many pixels and channels, both vector widths, more than a workgroup and one less.
 const SHAPES: [Nchw; 10] = [
@@ -19,7 +20,7 @@ const SHAPES: [Nchw; 10] = [
 fn run(gpu: &TestGpu, shape: Nchw, statistic: Statistic, element: Element, features: &[f32]) -> Vec<f32> {
     let features = gpu.input(features, element);
     let map = gpu.output(shape.plane().elements().unwrap() as usize, 4);
-    let operator = AttentionMap::new(&gpu.device, statistic, element).unwrap();
+    let operator = AttentionMap::new(compiler::of(&gpu.device), statistic, element).unwrap();
     let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice() };
     gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
     gpu.words(&map)

@@ -4,6 +4,7 @@ use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, BiS
 use crate::common::{
     self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
 };
+use crate::compiler;
 
 const MODULES: [BiSeNetModule; 2] = [BiSeNetModule::AttentionRefinement, BiSeNetModule::FeatureFusion];
 const EPSILON: f32 = 1e-5;
@@ -57,7 +58,7 @@ impl Numbers {
             gate: gate.then(|| gates.slice()),
             output: output.slice(),
         };
-        let operator = BiSeNetAttention::new(&gpu.device, module, element).unwrap();
+        let operator = BiSeNetAttention::new(compiler::of(&gpu.device), module, element).unwrap();
         let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
         gpu.dispatch(&dispatch);
         (if gate { gpu.words(&gates) } else { Vec::new() }, gpu.floats(&output, element))
@@ -128,7 +129,8 @@ fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = |len: usize| gpu.input(&vec![0.0; len], Element::F32);
     let (features, weight, row, output) = (tensor(64), tensor(16), tensor(4), tensor(64));
-    let operator = BiSeNetAttention::new(&gpu.device, BiSeNetModule::FeatureFusion, Element::F32).unwrap();
+    let operator =
+        BiSeNetAttention::new(compiler::of(&gpu.device), BiSeNetModule::FeatureFusion, Element::F32).unwrap();
     let refusal = |channels, epsilon| {
         let row = row.slice(..);
         let buffers = BiSeNetAttentionBuffers {

@@ -6,6 +6,7 @@ use visual_attention::{
 use crate::common::{
     self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
 };
+use crate::compiler;
 use crate::squeeze_excite::Numbers;
 
 const EPSILON: f32 = 1e-5;
@@ -93,7 +94,7 @@ fn run_spatial(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, gate: bool, in_pla
         gate: gate.then(|| gates.slice()),
         output: output.slice(),
     };
-    let operator = SpatialGate::new(&gpu.device, element).unwrap();
+    let operator = SpatialGate::new(compiler::of(&gpu.device), element).unwrap();
     gpu.dispatch(&operator.bind(&gpu.device, shape, conv.kernel, buffers).unwrap());
     (if gate { gpu.words(&gates) } else { Vec::new() }, gpu.floats(&output, element))
 }
@@ -115,7 +116,7 @@ fn run_both(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, in_place: bool) -> Ve
         spatial_norm: buffers.norm(),
         output: output.slice(),
     };
-    let operator = Cbam::new(&gpu.device, CbamOptions::STANDARD, element).unwrap();
+    let operator = Cbam::new(compiler::of(&gpu.device), CbamOptions::STANDARD, element).unwrap();
     gpu.dispatch(&operator.bind(&gpu.device, shape, reduced, conv.kernel, buffers).unwrap());
     gpu.floats(&output, element)
 }
@@ -195,7 +196,7 @@ fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = |len: usize| gpu.input(&vec![0.0; len], Element::F32);
     let (features, weight, row, output) = (tensor(64), tensor(18), tensor(1), tensor(64));
-    let operator = SpatialGate::new(&gpu.device, Element::F32).unwrap();
+    let operator = SpatialGate::new(compiler::of(&gpu.device), Element::F32).unwrap();
     let refusal = |channels, kernel, epsilon, bias: bool| {
         let one = row.slice(..);
         let buffers = SpatialGateBuffers {

@@ -1,6 +1,7 @@
 use visual_attention::{ChannelScale, ChannelScaleBuffers, Element, Form, Nchw, reference};
 
 use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::compiler;
 
 const SHAPES: [Nchw; 8] = [
     Nchw::new(1, 1, 1, 1),
@@ -38,7 +39,7 @@ impl Numbers {
             true => gpu.filled(&self.features, element),
             false => gpu.output(self.features.len(), element.bytes()),
         };
-        let operator = ChannelScale::new(&gpu.device, form, element).unwrap();
+        let operator = ChannelScale::new(compiler::of(&gpu.device), form, element).unwrap();
         let buffers = ChannelScaleBuffers {
             features: if in_place { output.slice() } else { features.slice(..) },
             gate: gate.slice(..),
@@ -115,7 +116,9 @@ fn the_same_bits_however_the_work_is_divided() {
 #[test]
 fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
-    let refused = |form, element| ChannelScale::new(&gpu.device, form, element).map(|_| ()).unwrap_err().to_string();
+    let refused = |form, element| {
+        ChannelScale::new(compiler::of(&gpu.device), form, element).map(|_| ()).unwrap_err().to_string()
+    };
     assert_eq!(
         refused(Form::GateOnly, Element::F32),
         "channel_scale: `form` is GateOnly, needs a form with an output: the gate is given"
@@ -124,7 +127,7 @@ fn refusals_name_both_sides() {
     let both = gpu.input(&[0.0; 192], Element::F32);
     let gate = gpu.input(&[0.0; 2], Element::F32);
     let bind = |form, output: std::ops::Range<u64>, identity: Option<std::ops::Range<u64>>| {
-        let operator = ChannelScale::new(&gpu.device, form, Element::F32).unwrap();
+        let operator = ChannelScale::new(compiler::of(&gpu.device), form, Element::F32).unwrap();
         let buffers = ChannelScaleBuffers {
             features: both.slice(0..256),
             gate: gate.slice(..),

@@ -1,6 +1,7 @@
 use visual_attention::{CropEnd, CropResize, CropResizeBuffers, Element, Nchw, Sampling, Size, reference};
 
 use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::compiler;
 
 #[derive(Clone, Copy)]
 struct Way(CropEnd, Sampling, Element);
@@ -10,7 +11,7 @@ fn run(gpu: &TestGpu, shape: Nchw, size: Size, way: Way, images: &[f32], boxes: 
     let len = Nchw { height: size.height, width: size.width, ..shape }.elements().unwrap() as usize;
     let (images, crops) = (gpu.input(images, element), gpu.output(len, element.bytes()));
     let boxes = gpu.upload("boxes", boxes).unwrap();
-    let operator = CropResize::new(&gpu.device, end, sampling, element).unwrap();
+    let operator = CropResize::new(compiler::of(&gpu.device), end, sampling, element).unwrap();
     let buffers = CropResizeBuffers { images: images.slice(..), boxes: boxes.slice(..), crops: crops.slice() };
     gpu.dispatch(&operator.bind(&gpu.device, shape, size, buffers).unwrap());
     gpu.floats(&crops, element)

@@ -5,6 +5,7 @@ use crate::common::{
     self, Precision, Random, TestGpu, assert_exact, assert_within_gate, assert_within_gate_of_exp, largest, rounded,
     wide,
 };
+use crate::compiler;
 
 /// A layer's numbers, on the host.
 struct Numbers {
@@ -64,7 +65,7 @@ impl Numbers {
             norm: normed.then_some(norm),
             output: output.slice(),
         };
-        let operator = Dense::new(&gpu.device, activation, element).unwrap();
+        let operator = Dense::new(compiler::of(&gpu.device), activation, element).unwrap();
         gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
         gpu.words(&output)
     }
@@ -170,7 +171,7 @@ fn two_inputs_are_one_longer_vector() {
 #[test]
 fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
-    let operator = Dense::new(&gpu.device, Activation::None, Element::F32).unwrap();
+    let operator = Dense::new(compiler::of(&gpu.device), Activation::None, Element::F32).unwrap();
     let buffer = |len| gpu.input(&vec![0.5; len], Element::F32);
     let (input, weight, row, output) = (buffer(8), buffer(24), buffer(6), gpu.output(12, 4));
     let shape = DenseShape { batch: 2, inputs: 4, second_inputs: 0, outputs: 6 };

@@ -3,6 +3,7 @@ use visual_attention::{Eca, EcaBuffers, Element, Form, Nchw, reference};
 use crate::common::{
     self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
 };
+use crate::compiler;
 use crate::squeeze_excite::Numbers;
 
 fn weight(taps: u32, element: Element) -> Vec<f32> {
@@ -27,7 +28,7 @@ fn run(gpu: &TestGpu, numbers: &Numbers, form: Form, taps: u32, in_place: bool) 
         gate: Some(gate.slice()),
         output: with_output.then(|| output.slice()),
     };
-    let operator = Eca::new(&gpu.device, form, element).unwrap();
+    let operator = Eca::new(compiler::of(&gpu.device), form, element).unwrap();
     gpu.dispatch(&operator.bind(&gpu.device, shape, taps, buffers).unwrap());
     (gpu.words(&gate), if with_output { gpu.floats(&output, element) } else { Vec::new() })
 }
@@ -85,7 +86,7 @@ fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = |len: usize| gpu.input(&vec![0.0; len], Element::F32);
     let (features, weight, output) = (tensor(64), tensor(3), tensor(64));
-    let operator = Eca::new(&gpu.device, Form::Scale, Element::F32).unwrap();
+    let operator = Eca::new(compiler::of(&gpu.device), Form::Scale, Element::F32).unwrap();
     let refusal = |taps| {
         let buffers = EcaBuffers {
             features: features.slice(..),

@@ -10,6 +10,7 @@ use visual_attention::{
 };
 
 use crate::common::{self, Random, assert_exact};
+use crate::compiler;
 
 /// A device that the crate did not open, with a handler that counts what reaches it.
 struct Foreign {
@@ -69,9 +70,9 @@ fn operators_record_into_the_callers_own_pass() {
     let input = theirs.buffer(&features());
     let map = theirs.buffer(&[f32::NAN; 2 * 12 * 16]);
     let up = theirs.buffer(&[f32::NAN; 2 * 30 * 20]);
-    let attention_map = AttentionMap::new(&theirs.device, Statistic::MaxAbs, Element::F32).unwrap();
-    let normalize = Normalize::new(&theirs.device, Normalization::MinMax).unwrap();
-    let resize = Resize::new(&theirs.device, Sampling::HalfPixel, Element::F32).unwrap();
+    let attention_map = AttentionMap::new(compiler::of(&theirs.device), Statistic::MaxAbs, Element::F32).unwrap();
+    let normalize = Normalize::new(compiler::of(&theirs.device), Normalization::MinMax).unwrap();
+    let resize = Resize::new(compiler::of(&theirs.device), Sampling::HalfPixel, Element::F32).unwrap();
     let size = Size::new(30, 20);
     let dispatches = [
         attention_map
@@ -122,7 +123,7 @@ fn slices_of_one_big_buffer() {
     let mut contents = vec![-7.5f32; output_at / 4 + len + 100];
     contents[input_at / 4..input_at / 4 + values.len()].copy_from_slice(&values);
     let arena = theirs.buffer(&contents);
-    let operator = AttentionMap::new(&theirs.device, Statistic::MaxAbs, Element::F32).unwrap();
+    let operator = AttentionMap::new(compiler::of(&theirs.device), Statistic::MaxAbs, Element::F32).unwrap();
     let buffers = AttentionMapBuffers {
         features: arena.slice(input_at as u64..(input_at + values.len() * 4) as u64),
         map: arena.slice(output_at as u64..(output_at + len * 4) as u64),
@@ -144,7 +145,7 @@ fn slices_of_one_big_buffer() {
 #[test]
 fn dispatches_are_replayed_and_bound_twice() {
     let Some(theirs) = foreign() else { return };
-    let operator = AttentionMap::new(&theirs.device, Statistic::Max, Element::F32).unwrap();
+    let operator = AttentionMap::new(compiler::of(&theirs.device), Statistic::Max, Element::F32).unwrap();
     let shapes = [SHAPE, Nchw::new(1, 40, 7, 7)];
     let inputs = shapes.map(|shape| {
         theirs.device.create_buffer(&wgpu::BufferDescriptor {
@@ -186,12 +187,12 @@ fn error_scopes_stay_empty() {
     let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal]
         .map(|filter| theirs.device.push_error_scope(filter));
     let (input, map) = (theirs.buffer(&features()), theirs.buffer(&[f32::NAN; 2 * 12 * 16]));
-    let operator = AttentionMap::new(&theirs.device, Statistic::MaxAbs, Element::F32).unwrap();
+    let operator = AttentionMap::new(compiler::of(&theirs.device), Statistic::MaxAbs, Element::F32).unwrap();
     let mut encoder = theirs.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
     let buffers = AttentionMapBuffers { features: input.slice(..), map: map.slice(..) };
     let too_large = Nchw { batch: 3, ..SHAPE };
     assert!(operator.bind(&theirs.device, too_large, buffers).is_err());
-    assert!(AttentionMap::new(&theirs.device, Statistic::MaxAbs, Element::F16).is_err());
+    assert!(AttentionMap::new(compiler::of(&theirs.device), Statistic::MaxAbs, Element::F16).is_err());
     let dispatch = operator.bind(&theirs.device, SHAPE, buffers).unwrap();
     dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
     theirs.queue.submit([encoder.finish()]);

@@ -13,6 +13,7 @@ use visual_attention::{
 };
 
 use crate::common::{self, TestGpu};
+use crate::compiler;
 
 fn buffer(gpu: &Gpu, bytes: u64, usage: BufferUsages) -> wgpu::Buffer {
     gpu.device.create_buffer(&wgpu::BufferDescriptor { label: None, size: bytes, usage, mapped_at_creation: false })
@@ -20,12 +21,12 @@ fn buffer(gpu: &Gpu, bytes: u64, usage: BufferUsages) -> wgpu::Buffer {
 
 /// The refusal of an attention map over slices of `[offset, bytes]`.
 fn attention_map(gpu: &Gpu, shape: Nchw, features: wgpu::BufferSlice<'_>, map: wgpu::BufferSlice<'_>) -> Error {
-    let operator = AttentionMap::new(&gpu.device, Statistic::MaxAbs, Element::F32).unwrap();
+    let operator = AttentionMap::new(compiler::of(&gpu.device), Statistic::MaxAbs, Element::F32).unwrap();
     operator.bind(&gpu.device, shape, AttentionMapBuffers { features, map }).unwrap_err()
 }
 
 fn resize(gpu: &Gpu, shape: Nchw, size: Size, input: wgpu::BufferSlice<'_>, output: wgpu::BufferSlice<'_>) -> Error {
-    let operator = Resize::new(&gpu.device, Sampling::HalfPixel, Element::F32).unwrap();
+    let operator = Resize::new(compiler::of(&gpu.device), Sampling::HalfPixel, Element::F32).unwrap();
     operator.bind(&gpu.device, shape, size, ResizeBuffers { input, output }).unwrap_err()
 }
 
@@ -94,7 +95,8 @@ fn invalid_shape() {
     assert!(matches!(error, Error::InvalidShape { .. }), "{error}");
     let error = resize(gpu, Nchw::new(1, 1, 0, 5), Size::new(2, 2), input.slice(..), output.slice(..));
     assert_says(&error, &["resize", "[0, 5]"]);
-    let operator = HeatOverlay::new(&gpu.device, &ColorMap::Turbo, Sampling::HalfPixel, Element::F32).unwrap();
+    let operator =
+        HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Turbo, Sampling::HalfPixel, Element::F32).unwrap();
     for pictures in [Nchw::new(1, 4, 2, 2), Nchw::new(2, 3, 2, 2)] {
         let other = buffer(gpu, 1024, BufferUsages::STORAGE);
         let buffers = HeatOverlayBuffers { map: input.slice(..), pictures: other.slice(..), overlay: output.slice(..) };
@@ -111,12 +113,14 @@ fn invalid_shape() {
 fn invalid_parameter() {
     let Some(gpu) = common::gpu() else { return };
     for threshold in [f32::NAN, f32::INFINITY] {
-        let error = Threshold::new(&gpu.device, ThresholdRule::Value(threshold), Sampling::HalfPixel).unwrap_err();
+        let error = Threshold::new(compiler::of(&gpu.device), ThresholdRule::Value(threshold), Sampling::HalfPixel)
+            .unwrap_err();
         assert!(matches!(error, Error::InvalidParameter { op: "threshold", parameter: "threshold", .. }), "{error}");
         assert_says(&error, &[&threshold.to_string(), "finite"]);
     }
     let storage: Vec<_> = (0..3).map(|_| buffer(gpu, 64, BufferUsages::STORAGE)).collect();
-    let operator = HeatOverlay::new(&gpu.device, &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
+    let operator =
+        HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
     for opacity in [-0.1, 1.5, f32::NAN] {
         let buffers = HeatOverlayBuffers {
             map: storage[0].slice(..),
@@ -145,7 +149,8 @@ fn texture(gpu: &TestGpu, width: u32, format: wgpu::TextureFormat, usage: wgpu::
 fn invalid_texture() {
     let Some(gpu) = common::gpu() else { return };
     let (map, pictures) = (buffer(gpu, 64, BufferUsages::STORAGE), buffer(gpu, 64, BufferUsages::STORAGE));
-    let operator = HeatOverlay::new(&gpu.device, &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
+    let operator =
+        HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
     let bind = |overlay: &wgpu::Texture| {
         let buffers = HeatOverlayTexture { map: map.slice(..), pictures: pictures.slice(..), overlay };
         operator.bind_texture(&gpu.device, Nhw::new(1, 2, 2), Nchw::new(1, 3, 2, 2), 0.5, buffers).unwrap_err()
@@ -166,9 +171,10 @@ fn missing_feature() {
         return;
     }
     let gpu = Gpu::open_with(wgpu::Features::empty(), &wgpu::Limits::default()).unwrap();
-    let error = AttentionMap::new(&gpu.device, Statistic::Max, Element::F16).unwrap_err();
+    let error = AttentionMap::new(compiler::of(&gpu.device), Statistic::Max, Element::F16).unwrap_err();
     assert_eq!(error, Error::MissingFeature { op: "attention_map", feature: "SHADER_F16" });
-    let error = CropResize::new(&gpu.device, CropEnd::Inclusive, Sampling::HalfPixel, Element::F16).unwrap_err();
+    let error =
+        CropResize::new(compiler::of(&gpu.device), CropEnd::Inclusive, Sampling::HalfPixel, Element::F16).unwrap_err();
     assert_says(&error, &["crop_resize", "SHADER_F16", "required_features"]);
 }
 
@@ -199,12 +205,13 @@ fn limit_exceeded() {
     let (input, output) = (buffer(gpu, 1 << 22, BufferUsages::STORAGE), buffer(gpu, 1 << 22, BufferUsages::STORAGE));
     let error = resize(gpu, Nchw::new(1, 1, 1, 65_521), Size::new(1, 65_519), input.slice(..), output.slice(..));
     assert_says(&error, &["resize", "resampling ratio"]);
-    let operator = CropResize::new(&gpu.device, CropEnd::Inclusive, Sampling::HalfPixel, Element::F32).unwrap();
+    let operator =
+        CropResize::new(compiler::of(&gpu.device), CropEnd::Inclusive, Sampling::HalfPixel, Element::F32).unwrap();
     let boxes = buffer(gpu, 64, BufferUsages::STORAGE);
     let buffers = CropResizeBuffers { images: input.slice(..), boxes: boxes.slice(..), crops: output.slice(..) };
     let error = operator.bind(&gpu.device, Nchw::new(1, 1, 1, 65_521), Size::new(1, 65_519), buffers).unwrap_err();
     assert_says(&error, &["crop_resize", "2 * input * output"]);
-    let operator = Threshold::new(&gpu.device, ThresholdRule::Otsu, Sampling::HalfPixel).unwrap();
+    let operator = Threshold::new(compiler::of(&gpu.device), ThresholdRule::Otsu, Sampling::HalfPixel).unwrap();
     let mask = buffer(gpu, 4 << 24, BufferUsages::STORAGE);
     let large = buffer(gpu, (4 << 24) + 4, BufferUsages::STORAGE);
     let buffers = ThresholdBuffers { map: mask.slice(..), mask: large.slice(..) };
@@ -219,8 +226,8 @@ fn device_unavailable_and_lost() {
     }
     let gpu = Gpu::open_with(wgpu::Features::empty(), &wgpu::Limits::default()).unwrap();
     let map = gpu.upload("map", &[0.0f32; 16]).unwrap();
-    let operator = Normalize::new(&gpu.device, Normalization::MinMax).unwrap();
-    let resize_operator = Resize::new(&gpu.device, Sampling::HalfPixel, Element::F32).unwrap();
+    let operator = Normalize::new(compiler::of(&gpu.device), Normalization::MinMax).unwrap();
+    let resize_operator = Resize::new(compiler::of(&gpu.device), Sampling::HalfPixel, Element::F32).unwrap();
     let output = gpu.upload("output", &[0.0f32; 16]).unwrap();
     gpu.device.destroy();
     let error = operator.bind(&gpu.device, Nhw::new(1, 4, 4), NormalizeBuffers { map: map.slice(..) }).unwrap_err();
@@ -363,7 +370,7 @@ fn timeout() {
     let mut gpu = Gpu::open().unwrap();
     let shape = Nchw::new(1, 256, 256, 256);
     let (input, output) = (gpu.buffer("input", 4 << 24).unwrap(), gpu.buffer("output", 4 << 16).unwrap());
-    let operator = AttentionMap::new(&gpu.device, Statistic::Rms, Element::F32).unwrap();
+    let operator = AttentionMap::new(compiler::of(&gpu.device), Statistic::Rms, Element::F32).unwrap();
     let buffers = AttentionMapBuffers { features: input.slice(..), map: output.slice(..) };
     let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
     let patience = std::mem::replace(&mut gpu.timeout, Duration::from_micros(1));
@@ -380,7 +387,7 @@ fn timeout() {
     assert!(waited < start.elapsed() / 2, "three waits took {waited:?}, all of the work {:?}", start.elapsed());
     let features: Vec<_> = (0..SHAPE.elements().unwrap()).map(|index| (index as f32).sin()).collect();
     let (input, output) = (gpu.upload("input", &features).unwrap(), gpu.buffer("output", 160).unwrap());
-    let operator = AttentionMap::new(&gpu.device, Statistic::MaxAbs, Element::F32).unwrap();
+    let operator = AttentionMap::new(compiler::of(&gpu.device), Statistic::MaxAbs, Element::F32).unwrap();
     let buffers = AttentionMapBuffers { features: input.slice(..), map: output.slice(..) };
     let dispatch = operator.bind(&gpu.device, SHAPE, buffers).unwrap();
     gpu.run(|pass| dispatch.record(pass)).unwrap();
@@ -395,11 +402,13 @@ fn absurd_sizes_of_empty_batches() {
     let buffers: Vec<_> = (0..4).map(|_| buffer(gpu, 64, BufferUsages::STORAGE)).collect();
     let [a, b, c, d] = [0, 1, 2, 3].map(|index| buffers[index].slice(..));
     let huge = Nchw::new(0, 3, u32::MAX, u32::MAX);
-    let operator = HeatOverlay::new(&gpu.device, &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
+    let operator =
+        HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
     let overlay = HeatOverlayBuffers { map: a, pictures: b, overlay: c };
     let error = operator.bind(&gpu.device, Nhw::new(0, 1, 1), huge, 0.5, overlay).unwrap_err();
     assert_says(&error, &["heat_overlay", "`pictures`", &huge.to_string(), "2^60"]);
-    let operator = AttendedRegion::new(&gpu.device, Default::default(), Element::F32, Element::F32).unwrap();
+    let operator =
+        AttendedRegion::new(compiler::of(&gpu.device), Default::default(), Element::F32, Element::F32).unwrap();
     let region = AttendedRegionBuffers {
         features: a,
         images: None,
@@ -413,8 +422,8 @@ fn absurd_sizes_of_empty_batches() {
     let error = operator.bind(&gpu.device, huge, Nchw::new(0, 1, 1, 1), Size::new(1, 1), region).unwrap_err();
     assert_says(&error, &["attended_region", "`features`", &huge.to_string(), "2^60"]);
     // What is only counted saturates.
-    let operator = LargestComponent::new(&gpu.device, Connectivity::Four).unwrap();
+    let operator = LargestComponent::new(compiler::of(&gpu.device), Connectivity::Four).unwrap();
     assert_eq!(operator.scratch_bytes(Nhw::new(1, u32::MAX, u32::MAX)), u64::MAX);
-    let operator = SpatialGate::new(&gpu.device, Element::F32).unwrap();
+    let operator = SpatialGate::new(compiler::of(&gpu.device), Element::F32).unwrap();
     assert_eq!(operator.cost(Nchw::new(1, 1, 1, 1), u32::MAX).parameters, u64::MAX);
 }

@@ -3,6 +3,7 @@ use visual_attention::{
 };
 
 use crate::common::{self, Random, rounded, wide};
+use crate::compiler;
 
 /// Every byte is the nearest to the reference; where that lies between two, within the rounding of f32, either.
 fn assert_rounded(actual: &[u8], expected: &[f64], what: &str) {
@@ -34,7 +35,8 @@ fn buffer_matches_reference() {
             let (heat, colors) = inputs(map, pictures, element);
             for color_map in [ColorMap::Turbo, ColorMap::Viridis, ColorMap::Grey, custom.clone()] {
                 for opacity in [0.0, 0.5, 1.0] {
-                    let operator = HeatOverlay::new(&gpu.device, &color_map, Sampling::HalfPixel, element).unwrap();
+                    let operator =
+                        HeatOverlay::new(compiler::of(&gpu.device), &color_map, Sampling::HalfPixel, element).unwrap();
                     let (map_in, pictures_in) = (gpu.upload("map", &heat).unwrap(), gpu.input(&colors, element));
                     let overlay = gpu.output(pictures.plane().elements().unwrap() as usize, 4);
                     let buffers = HeatOverlayBuffers {
@@ -69,7 +71,8 @@ fn texture_holds_what_the_buffer_does() {
     // 64 columns: a row of the copy is then the 256 bytes that texture copies need.
     let (map, pictures) = (Nhw::new(2, 9, 5), Nchw::new(2, 3, 21, 64));
     let (heat, colors) = inputs(map, pictures, Element::F32);
-    let operator = HeatOverlay::new(&gpu.device, &ColorMap::Turbo, Sampling::HalfPixel, Element::F32).unwrap();
+    let operator =
+        HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Turbo, Sampling::HalfPixel, Element::F32).unwrap();
     let (map_in, pictures_in) = (gpu.upload("map", &heat).unwrap(), gpu.upload("pictures", &colors).unwrap());
     let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
         label: Some("overlay"),

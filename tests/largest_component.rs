@@ -2,6 +2,7 @@ use visual_attention::reference::{self, Components};
 use visual_attention::{Connectivity, Dispatch, LabelBuffers, LargestComponent, LargestComponentBuffers, Nhw, wgpu};
 
 use crate::common::{self, Output, Random, TestGpu, assert_exact};
+use crate::compiler;
 
 /// Everything that the operator can write, and the dispatch that does.
 struct Job {
@@ -15,7 +16,7 @@ impl Job {
         let mask = gpu.upload("mask", mask).unwrap();
         let plane = || gpu.output(shape.elements().unwrap() as usize, 4);
         let outputs = [plane(), plane(), plane(), gpu.output(shape.batch as usize * 4, 4)];
-        let operator = LargestComponent::new(&gpu.device, connectivity).unwrap();
+        let operator = LargestComponent::new(compiler::of(&gpu.device), connectivity).unwrap();
         let [labels, sizes, component, boxes] = [0, 1, 2, 3].map(|index: usize| outputs[index].slice());
         let buffers = LargestComponentBuffers {
             mask: mask.slice(..),
@@ -219,7 +220,7 @@ fn replays_start_afresh() {
 #[test]
 fn scratch_is_at_most_eight_bytes_for_each_pixel() {
     let Some(gpu) = common::gpu() else { return };
-    let operator = LargestComponent::new(&gpu.device, Connectivity::Eight).unwrap();
+    let operator = LargestComponent::new(compiler::of(&gpu.device), Connectivity::Eight).unwrap();
     for (height, width) in
         [(1, 1), (1, 4), (4, 4), (1, 4096), (4096, 4), (4096, 5), (33, 33), (1024, 1024), (4096, 4096)]
     {

@@ -11,6 +11,7 @@ use visual_attention::{AttentionMap, AttentionMapBuffers, Dispatch, Element, Err
 use crate::common;
 use crate::common::catalogue::{Bind, Entry, catalogue};
 use crate::common::rig::stored;
+use crate::compiler;
 
 const SHAPE: Nchw = Nchw::new(2, 4, 5, 6);
 
@@ -152,7 +153,7 @@ fn empty_tensors_do_not_notice() {
 /// Work that runs for long on a software driver.
 fn long_work(gpu: &Gpu) -> (Dispatch, wgpu::Buffer) {
     let (input, output) = (gpu.buffer("input", 4 << 22).unwrap(), gpu.buffer("output", 4 << 14).unwrap());
-    let operator = AttentionMap::new(&gpu.device, Statistic::Rms, Element::F32).unwrap();
+    let operator = AttentionMap::new(compiler::of(&gpu.device), Statistic::Rms, Element::F32).unwrap();
     let buffers = AttentionMapBuffers { features: input.slice(..), map: output.slice(..) };
     (operator.bind(&gpu.device, Nchw::new(1, 256, 128, 128), buffers).unwrap(), output)
 }

@@ -4,6 +4,8 @@
 mod cases;
 mod common;
 
+use common::compiler;
+
 mod attended_region;
 mod attention_map;
 mod bisenet;

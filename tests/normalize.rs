@@ -1,12 +1,13 @@
 use visual_attention::{Nhw, Normalization, Normalize, NormalizeBuffers, reference};
 
 use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, wide};
+use crate::compiler;
 
 /// In place, so the output starts as the input.
 fn run(gpu: &TestGpu, shape: Nhw, normalization: Normalization, map: &[f32]) -> Vec<f32> {
     let output = gpu.output(map.len(), 4);
     gpu.queue.write_buffer(output.slice().buffer(), output.slice().offset(), bytemuck::cast_slice(map));
-    let operator = Normalize::new(&gpu.device, normalization).unwrap();
+    let operator = Normalize::new(compiler::of(&gpu.device), normalization).unwrap();
     let dispatch = operator.bind(&gpu.device, shape, NormalizeBuffers { map: output.slice() }).unwrap();
     gpu.dispatch(&dispatch);
     gpu.words(&output)

@@ -6,6 +6,7 @@ use visual_attention::{
 };
 
 use crate::common;
+use crate::compiler;
 
 /// ResNet-50's stages: blocks, and the output of each.
 const STAGES: [(u64, Nchw); 4] = [
@@ -20,7 +21,7 @@ const STAGES: [(u64, Nchw); 4] = [
 #[test]
 fn se_resnet_50() {
     let Some(gpu) = common::gpu() else { return };
-    let operator = SqueezeExcite::new(&gpu.device, SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
+    let operator = SqueezeExcite::new(compiler::of(&gpu.device), SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
     let (mut parameters, mut flops) = (0, 0);
     for (blocks, shape) in STAGES {
         let cost = operator.cost(shape, shape.channels / 16);

@@ -1,6 +1,7 @@
 use visual_attention::{Element, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, reference};
 
 use crate::common::{self, Random, assert_within_gate, rounded, wide};
+use crate::compiler;
 
 #[test]
 fn matches_reference() {
@@ -28,7 +29,7 @@ fn matches_reference() {
             let weights = numbers(options.stack * options.outputs * options.inputs / options.groups, 1.0 / fan);
             let bias = options.bias.then(|| numbers(options.stack * options.outputs, 1.0));
             let out = Nchw { channels: options.outputs, ..shape }.elements().unwrap() as usize;
-            let operator = PointwiseConv::new(&gpu.device, options, element).unwrap();
+            let operator = PointwiseConv::new(compiler::of(&gpu.device), options, element).unwrap();
             let (x_buffer, weights_buffer) = (gpu.input(&x, element), gpu.input(&weights, element));
             let bias_buffer = bias.as_ref().map(|bias| gpu.input(bias, element));
             let y: Vec<_> = (0..options.stack).map(|_| gpu.output(out, element.bytes())).collect();
@@ -55,7 +56,8 @@ fn refuses_what_has_no_meaning() {
     let Some(gpu) = common::gpu() else { return };
     let base = PointwiseConvOptions::new(6, 4);
     let refused = |options: PointwiseConvOptions, words: &[&str]| {
-        let error = PointwiseConv::new(&gpu.device, options, Element::F32).map(|_| ()).unwrap_err().to_string();
+        let error =
+            PointwiseConv::new(compiler::of(&gpu.device), options, Element::F32).map(|_| ()).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
     refused(PointwiseConvOptions { groups: 3, ..base }, &["groups", "3", "a divisor of outputs, 4"]);
@@ -64,7 +66,7 @@ fn refuses_what_has_no_meaning() {
     refused(PointwiseConvOptions { outputs: 0, ..base }, &["outputs", "0", "at least 1"]);
     refused(PointwiseConvOptions { inputs: 40_000, ..base }, &["40000", "32767"]);
 
-    let operator = PointwiseConv::new(&gpu.device, base, Element::F32).unwrap();
+    let operator = PointwiseConv::new(compiler::of(&gpu.device), base, Element::F32).unwrap();
     let x = gpu.upload("x", &[0f32; 64]).unwrap();
     let y = gpu.upload("y", &[0f32; 64]).unwrap();
     let buffers =

@@ -1,11 +1,12 @@
 use visual_attention::{Element, Nchw, Resize, ResizeBuffers, Sampling, Size, reference};
 
 use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::compiler;
 
 fn run(gpu: &TestGpu, shape: Nchw, size: Size, sampling: Sampling, element: Element, input: &[f32]) -> Vec<f32> {
     let len = Nchw { height: size.height, width: size.width, ..shape }.elements().unwrap() as usize;
     let (input, output) = (gpu.input(input, element), gpu.output(len, element.bytes()));
-    let operator = Resize::new(&gpu.device, sampling, element).unwrap();
+    let operator = Resize::new(compiler::of(&gpu.device), sampling, element).unwrap();
     let buffers = ResizeBuffers { input: input.slice(..), output: output.slice() };
     gpu.dispatch(&operator.bind(&gpu.device, shape, size, buffers).unwrap());
     gpu.floats(&output, element)

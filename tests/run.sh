@@ -68,6 +68,9 @@ RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
 say "tests"
 VISUAL_ATTENTION_REQUIRE_GPU=1 cargo test --quiet
 
+say "tests of the variants that GPUs get"
+VISUAL_ATTENTION_REQUIRE_GPU=1 VISUAL_ATTENTION_VARIANTS=gpu cargo test --quiet --test suite
+
 say "examples"
 cargo run --quiet --example check_cases -- tests/golden | tail -n 1
 

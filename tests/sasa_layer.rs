@@ -4,6 +4,7 @@ use visual_attention::{
 };
 
 use crate::common::{self, Random, assert_within_gate_with_room, rounded, softmax_room, wide};
+use crate::compiler;
 
 #[test]
 fn matches_reference() {
@@ -62,7 +63,7 @@ fn matches_reference() {
             let y = gpu.output(out * channels as usize, element.bytes());
             let [x_buffer, projections_buffer, first_buffer, second_buffer] =
                 [&x, &projections, &first, &second].map(|values| gpu.input(values, element));
-            let operator = SasaLayer::new(&gpu.device, options, element).unwrap();
+            let operator = SasaLayer::new(compiler::of(&gpu.device), options, element).unwrap();
             let tables = match options.attention.relative {
                 Relative::Bias => RelativeTables::Bias(first_buffer.slice(..)),
                 _ => RelativeTables::Factorised { row: first_buffer.slice(..), column: second_buffer.slice(..) },
@@ -102,7 +103,8 @@ fn refuses_what_has_no_meaning() {
     let attention = WindowAttentionOptions::new(2, 4, 3);
     let base = SasaLayerOptions { inputs: 6, groups: 1, attention };
     let refused = |options: SasaLayerOptions, words: &[&str]| {
-        let error = SasaLayer::new(&gpu.device, options, Element::F32).map(|_| ()).unwrap_err().to_string();
+        let error =
+            SasaLayer::new(compiler::of(&gpu.device), options, Element::F32).map(|_| ()).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
     refused(SasaLayerOptions { groups: 4, ..base }, &["sasa_layer", "groups", "4", "6"]);
@@ -110,7 +112,7 @@ fn refuses_what_has_no_meaning() {
         SasaLayerOptions { attention: WindowAttentionOptions { window: Size::new(2, 3), ..attention }, ..base },
         &["sasa_layer", "window.height", "2", "odd"],
     );
-    let operator = SasaLayer::new(&gpu.device, base, Element::F32).unwrap();
+    let operator = SasaLayer::new(compiler::of(&gpu.device), base, Element::F32).unwrap();
     let x = gpu.upload("x", &[0f32; 256]).unwrap();
     let y = gpu.upload("y", &[0f32; 256]).unwrap();
     let tables = RelativeTables::Factorised { row: x.slice(..), column: x.slice(..) };

@@ -1,6 +1,7 @@
 use visual_attention::{Element, Nchw, SasaStem, SasaStemBuffers, SasaStemOptions, Size, reference};
 
 use crate::common::{self, Random, assert_exact, assert_within_gate_with_room, rounded, softmax_room, wide};
+use crate::compiler;
 
 const BASE: SasaStemOptions = SasaStemOptions {
     inputs: 3,
@@ -40,7 +41,7 @@ fn matches_reference() {
             let len = Nchw { channels: options.channels(), ..shape }.elements().unwrap() as usize;
             let y = gpu.output(len, element.bytes());
             let buffers = [&x, &projections, &row, &column, &mix].map(|values| gpu.input(values, element));
-            let operator = SasaStem::new(&gpu.device, options, element).unwrap();
+            let operator = SasaStem::new(compiler::of(&gpu.device), options, element).unwrap();
             let [x_buffer, projections_buffer, row_buffer, column_buffer, mix_buffer] = &buffers;
             let buffers = SasaStemBuffers {
                 x: x_buffer.slice(..),
@@ -73,13 +74,14 @@ fn matches_reference() {
 fn refuses_what_has_no_meaning() {
     let Some(gpu) = common::gpu() else { return };
     let refused = |options: SasaStemOptions, words: &[&str]| {
-        let error = SasaStem::new(&gpu.device, options, Element::F32).map(|_| ()).unwrap_err().to_string();
+        let error =
+            SasaStem::new(compiler::of(&gpu.device), options, Element::F32).map(|_| ()).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
     refused(SasaStemOptions { mixtures: 0, ..BASE }, &["mixtures", "0", "at least 1"]);
     refused(SasaStemOptions { scale: f32::NAN, ..BASE }, &["scale", "NaN", "finite"]);
     refused(SasaStemOptions { window: Size::new(100, 100), ..BASE }, &["rounds", "32767"]);
-    let operator = SasaStem::new(&gpu.device, BASE, Element::F32).unwrap();
+    let operator = SasaStem::new(compiler::of(&gpu.device), BASE, Element::F32).unwrap();
     let x = gpu.upload("x", &[0f32; 256]).unwrap();
     let y = gpu.upload("y", &[0f32; 256]).unwrap();
     let whole = x.slice(..);
@@ -107,7 +109,7 @@ fn infinite_and_nan_logits() {
         embeddings: 1,
         scale: 1.0,
     };
-    let operator = SasaStem::new(&gpu.device, options, Element::F32).unwrap();
+    let operator = SasaStem::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
     let zero = gpu.upload("table", &[0f32]).unwrap();
     let shape = Nchw::new(1, 1, 1, 1);
     for (x, key, expected) in

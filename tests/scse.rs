@@ -1,6 +1,7 @@
 use visual_attention::{Element, Nchw, ScSe, ScSeBuffers, ScSeCombine, reference};
 
 use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide};
+use crate::compiler;
 use crate::squeeze_excite::Numbers;
 
 const COMBINES: [ScSeCombine; 2] = [ScSeCombine::Add, ScSeCombine::Max];
@@ -34,7 +35,7 @@ fn run(gpu: &TestGpu, numbers: &Numbers, combine: ScSeCombine, in_place: bool) -
         spatial_bias: bias.as_ref().map(|bias| bias.slice(..)),
         output: output.slice(),
     };
-    let operator = ScSe::new(&gpu.device, combine, element).unwrap();
+    let operator = ScSe::new(compiler::of(&gpu.device), combine, element).unwrap();
     gpu.dispatch(&operator.bind(&gpu.device, shape, reduced, buffers).unwrap());
     gpu.floats(&output, element)
 }
@@ -89,7 +90,7 @@ fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = |len: usize| gpu.input(&vec![0.0; len], Element::F32);
     let (features, weight, row, output) = (tensor(64), tensor(32), tensor(8), tensor(64));
-    let operator = ScSe::new(&gpu.device, ScSeCombine::Add, Element::F32).unwrap();
+    let operator = ScSe::new(compiler::of(&gpu.device), ScSeCombine::Add, Element::F32).unwrap();
     let buffers = ScSeBuffers {
         features: features.slice(..),
         reduce_weight: weight.slice(..),

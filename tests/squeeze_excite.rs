@@ -8,6 +8,7 @@ use crate::common::{
     self, Precision, Random, TestGpu, assert_exact, assert_within_gate, assert_within_gate_of_exp, largest, rounded,
     wide,
 };
+use crate::compiler;
 
 /// Shapes and reduced widths: one pixel, a width of 1, widths that are multiples of nothing, parts of planes.
 const SHAPES: [(Nchw, u32); 9] = [
@@ -85,7 +86,7 @@ impl Numbers {
             gate: gate.then(|| gates.slice()),
             output: with_output.then(|| output.slice()),
         };
-        let operator = SqueezeExcite::new(&gpu.device, options, element).unwrap();
+        let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, element).unwrap();
         let dispatch = operator.bind(&gpu.device, shape, reduced, buffers).unwrap();
         gpu.dispatch(&dispatch);
         let gate = if gate { gpu.words(&gates) } else { Vec::new() };
@@ -190,7 +191,7 @@ fn three_dispatches_from_features_to_output() {
         let (features, weight) = (buffer(elements), buffer(u64::from(shape.channels * reduced)));
         for squeeze in Squeeze::ALL {
             let options = SqueezeExciteOptions { squeeze, ..SqueezeExciteOptions::STANDARD };
-            let operator = SqueezeExcite::new(&gpu.device, options, Element::F32).unwrap();
+            let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
             let buffers = SqueezeExciteBuffers {
                 features: features.slice(..),
                 reduce_weight: weight.slice(..),
@@ -206,8 +207,8 @@ fn three_dispatches_from_features_to_output() {
             let fused = ["global_pool", "dense", "channel_scale"];
             // On a software adapter the gate of more than 8 terms is summed up once, before it scales.
             let apart = ["global_pool", "dense", "channel_scale", "channel_scale"];
-            let software = gpu.adapter.device_type == wgpu::DeviceType::Cpu && reduced > 8;
-            assert_eq!(labels, if software { &apart[..] } else { &fused }, "{shape}");
+            let software = compiler::software(&gpu.device);
+            assert_eq!(labels, if software && reduced > 8 { &apart[..] } else { &fused }, "{shape}");
         }
     }
 }
@@ -316,7 +317,7 @@ fn refusals_name_both_sides() {
     };
     let bind = |form, reduced, buffers| {
         let options = SqueezeExciteOptions { form, ..SqueezeExciteOptions::STANDARD };
-        let operator = SqueezeExcite::new(&gpu.device, options, Element::F32).unwrap();
+        let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         operator.bind(&gpu.device, shape, reduced, buffers).map(|dispatch| dispatch.steps().len())
     };
     let refusal = |form, reduced, buffers| bind(form, reduced, buffers).unwrap_err().to_string();
@@ -350,7 +351,7 @@ fn refusals_name_both_sides() {
         refusal(Form::Scale, 2, over),
         "squeeze_excite: output `output` overlaps `reduce_bias` in the same buffer; give each its own range"
     );
-    let operator = SqueezeExcite::new(&gpu.device, SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
+    let operator = SqueezeExcite::new(compiler::of(&gpu.device), SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
     assert_eq!(operator.bind(&gpu.device, Nchw::new(0, 4, 4, 4), 2, buffers).unwrap().steps().len(), 0);
     assert_eq!(
         operator.bind(&gpu.device, Nchw::new(1, 4, 0, 4), 2, buffers).map(|_| ()).unwrap_err().to_string(),

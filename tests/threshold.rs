@@ -1,11 +1,12 @@
 use visual_attention::{Nchw, Nhw, Sampling, Size, Threshold, ThresholdBuffers, ThresholdRule, reference};
 
 use crate::common::{self, Random, TestGpu, assert_exact};
+use crate::compiler;
 
 fn run(gpu: &TestGpu, shape: Nhw, size: Size, rule: ThresholdRule, map: &[f32]) -> Vec<u32> {
     let input = gpu.upload("map", map).unwrap();
     let mask = gpu.output(shape.batch as usize * size.pixels() as usize, 4);
-    let operator = Threshold::new(&gpu.device, rule, Sampling::HalfPixel).unwrap();
+    let operator = Threshold::new(compiler::of(&gpu.device), rule, Sampling::HalfPixel).unwrap();
     let buffers = ThresholdBuffers { map: input.slice(..), mask: mask.slice() };
     let dispatch = operator.bind(&gpu.device, shape, size, buffers).unwrap();
     // Twice: what one run leaves behind must not change the next.

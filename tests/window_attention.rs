@@ -7,6 +7,7 @@ use visual_attention::{
 use crate::common::{
     self, Precision, Random, TestGpu, assert_within_gate_with_room, log_sum_exp_room, rounded, softmax_room, wide,
 };
+use crate::compiler;
 
 /// Inputs of one case, as they are once stored.
 struct Inputs {
@@ -192,7 +193,7 @@ fn random_cases_match_reference() {
             scale_relative: random.below(2) == 0,
         };
         let element = elements[usize::from(seed % 5 == 4) % elements.len()];
-        let operator = WindowAttention::new(&gpu.device, options, element).unwrap();
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, element).unwrap();
         for image in 0..7 {
             let mut extent = |window: u32, dilation: u32| match border {
                 Border::Shift => window * dilation + random.below(7),
@@ -233,6 +234,19 @@ fn corners_match_reference() {
                 ..with(2, 4, 31)
             },
         ),
+        // Heads that several invocations of a GPU have between them, some of which get none of the channels.
+        (Nchw::new(1, 32, 9, 10), with(1, 32, 7)),
+        (Nchw::new(1, 48, 5, 17), WindowAttentionOptions { border: Border::Mask, ..with(2, 24, 5) }),
+        (Nchw::new(1, 96, 9, 9), WindowAttentionOptions { relative: Relative::WholeChannel, ..with(2, 48, 3) }),
+        (
+            Nchw::new(2, 80, 8, 11),
+            WindowAttentionOptions { border: Border::Shift, relative: Relative::Bias, ..with(2, 40, 5) },
+        ),
+        (
+            Nchw::new(1, 64, 30, 9),
+            WindowAttentionOptions { dilation: Size::new(3, 2), stride: Size::new(2, 1), ..plain(1, 64, 5) },
+        ),
+        (Nchw::new(1, 72, 9, 10), with(1, 72, 3)),
         (Nchw::new(1, 8, 1, 70), WindowAttentionOptions { window: Size::new(1, 15), ..base }),
         (Nchw::new(1, 8, 70, 1), WindowAttentionOptions { window: Size::new(15, 1), ..base }),
         (Nchw::new(1, 8, 40, 9), WindowAttentionOptions { stride: Size::new(7, 2), ..base }),
@@ -241,7 +255,7 @@ fn corners_match_reference() {
         (Nchw::new(1, 8, 30, 9), WindowAttentionOptions { stride: Size::new(6, 1), dilation: Size::new(4, 2), ..base }),
     ];
     for (seed, (shape, options)) in (1000..).zip(cases) {
-        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         check(gpu, &operator, shape, Element::F32, seed);
     }
 }
@@ -252,7 +266,7 @@ fn a_window_of_one_returns_the_values() {
     let shape = Nchw::new(2, 12, 7, 9);
     for border in [Border::Zero, Border::Mask, Border::Shift] {
         let options = WindowAttentionOptions { border, ..WindowAttentionOptions::new(3, 4, 1) };
-        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         let inputs = Inputs::random(1, &options, shape, Element::F32);
         let y = run(gpu, &operator, shape, Element::F32, &inputs).y;
         let room = softmax_room(1, 4.0);
@@ -271,7 +285,7 @@ fn a_constant_added_to_all_logits_changes_nothing() {
         scale_relative: false,
         ..WindowAttentionOptions::new(3, 4, 5)
     };
-    let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+    let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
     let mut inputs = Inputs::random(2, &options, shape, Element::F32);
     let before = run(gpu, &operator, shape, Element::F32, &inputs);
     inputs.tables[0].iter_mut().for_each(|bias| *bias += 4.0);
@@ -291,7 +305,7 @@ fn large_logits_are_stable() {
     let shape = Nchw::new(1, 8, 12, 13);
     for border in [Border::Zero, Border::Mask, Border::Shift] {
         let options = WindowAttentionOptions { border, ..WindowAttentionOptions::new(2, 4, 5) };
-        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         let mut inputs = Inputs::random(3, &options, shape, Element::F32);
         // The tables' part would dwarf the keys otherwise.
         for values in [&mut inputs.q, &mut inputs.k] {
@@ -318,7 +332,7 @@ fn special_logits_follow_the_reference() {
         for special in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for tensor in 0..3 {
                 let options = WindowAttentionOptions { border, ..WindowAttentionOptions::new(2, 2, 3) };
-                let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+                let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
                 let mut inputs = Inputs::random(4, &options, shape, Element::F32);
                 let values = [&mut inputs.q, &mut inputs.k, &mut inputs.v];
                 for (index, values) in values.into_iter().enumerate() {
@@ -341,7 +355,7 @@ fn special_logits_follow_the_reference() {
         scale_relative: false,
         ..WindowAttentionOptions::new(2, 2, 3)
     };
-    let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+    let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
     let mut inputs = Inputs::random(5, &options, shape, Element::F32);
     inputs.tables[0].fill(f32::NEG_INFINITY);
     let outputs = run(gpu, &operator, shape, Element::F32, &inputs);
@@ -363,7 +377,7 @@ fn a_split_changes_nothing() {
     let inputs = Inputs::random(6, &options, shape, Element::F32);
     let run = |limits: &wgpu::Limits| -> (Vec<u32>, usize) {
         let gpu = Gpu::open_with(wgpu::Features::empty(), limits).unwrap();
-        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         let [q, k, v, bias] =
             [&inputs.q, &inputs.k, &inputs.v, &inputs.tables[0]].map(|values| gpu.upload("input", values).unwrap());
         let y = gpu.buffer("y", shape.elements().unwrap() * 4).unwrap();
@@ -395,7 +409,8 @@ fn refuses_what_has_no_meaning() {
     let Some(gpu) = common::gpu() else { return };
     let base = WindowAttentionOptions::new(2, 4, 3);
     let refused = |options: WindowAttentionOptions, words: &[&str]| {
-        let error = WindowAttention::new(&gpu.device, options, Element::F32).map(|_| ()).unwrap_err().to_string();
+        let error =
+            WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).map(|_| ()).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
     refused(WindowAttentionOptions { window: Size::new(4, 3), ..base }, &["window.height", "4", "odd"]);
@@ -435,7 +450,7 @@ fn refuses_what_has_no_meaning() {
     let buffer = gpu.upload("x", &[0f32; 1024]).unwrap();
     let output = gpu.upload("y", &[0f32; 1024]).unwrap();
     let bind = |options: WindowAttentionOptions, shape: Nchw, tables: RelativeTables<wgpu::BufferSlice<'_>>| -> Error {
-        let operator = WindowAttention::new(&gpu.device, options, Element::F32).unwrap();
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         let (q, y) = (buffer.slice(..), output.slice(..));
         let buffers = WindowAttentionBuffers { q, k: q, v: q, tables, y, log_sum_exp: None };
         operator.bind(&gpu.device, shape, buffers).unwrap_err()
@@ -454,7 +469,7 @@ fn refuses_what_has_no_meaning() {
     let bias = WindowAttentionOptions { relative: Relative::Bias, ..base };
     says(bind(bias, Nchw::new(1, 8, 4, 4), RelativeTables::Bias(buffer.slice(..196))), &["tables.bias", "196", "200"]);
 
-    let operator = WindowAttention::new(&gpu.device, bias, Element::F32).unwrap();
+    let operator = WindowAttention::new(compiler::of(&gpu.device), bias, Element::F32).unwrap();
     let buffers =
         WindowWeightsBuffers { q: whole, k: whole, tables: RelativeTables::Bias(whole), weights: output.slice(..) };
     let outside = [Query { image: 0, row: 4, column: 0 }];

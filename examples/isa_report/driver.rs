@@ -74,8 +74,6 @@ impl Driver {
         let mut storage = vk::PhysicalDevice16BitStorageFeatures::default()
             .storage_buffer16_bit_access(f16)
             .uniform_and_storage_buffer16_bit_access(f16);
-        let mut zeroes = vk::PhysicalDeviceZeroInitializeWorkgroupMemoryFeatures::default()
-            .shader_zero_initialize_workgroup_memory(true);
         let mut robust = vk::PhysicalDeviceRobustness2FeaturesEXT::default().robust_buffer_access2(true);
         let mut statistics =
             vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
@@ -87,7 +85,6 @@ impl Driver {
             .enabled_features(&core)
             .push_next(&mut half)
             .push_next(&mut storage)
-            .push_next(&mut zeroes)
             .push_next(&mut robust)
             .push_next(&mut statistics);
         // SAFETY: the driver refuses what it does not have; everything that `create` points to is alive.
@@ -173,7 +170,7 @@ fn translate(
             image_load: BoundsCheckPolicy::Unchecked,
             binding_array: BoundsCheckPolicy::Unchecked,
         },
-        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::Native,
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         use_storage_input_output_16: false,
         ..spv::Options::default()
     };

@@ -4,6 +4,8 @@
 
 #[path = "../../tests/common/any.rs"]
 mod any;
+#[path = "../../tests/common/compiler.rs"]
+mod compiler;
 #[path = "../../tests/common/rounds.rs"]
 mod rounds;
 

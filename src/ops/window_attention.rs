@@ -32,6 +32,7 @@ params!(Params {
     out_width: u32,
     window_height: i32,
     window_width: i32,
+    union_height: i32,
     dilation_height: i32,
     dilation_width: i32,
     stride_height: i32,
@@ -350,8 +351,7 @@ pub struct WindowAttention {
     options: WindowAttentionOptions,
     element: Element,
     inner: Element,
-    /// Channels that one invocation of the kernel sums up.
-    length: u32,
+    tile: WindowTile,
     kernel: Kernel,
     weights: Kernel,
 }
@@ -430,8 +430,9 @@ impl WindowAttention {
             Relative::PerHead | Relative::WholeChannel => 1.0,
             Relative::Bias => 2.0,
         };
-        let WindowTile { length, blocks, .. } = options.tile(compiler.software);
-        let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(blocks))];
+        let tile = options.tile(compiler.software);
+        let WindowTile { length, blocks, split, .. } = tile;
+        let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(blocks)), ("SPLIT", f64::from(split))];
         let kernel = Kernel::new(
             compiler,
             &Build {
@@ -439,8 +440,8 @@ impl WindowAttention {
                 shader: &shaders::WINDOW_ATTENTION,
                 variant: Variant { inner, length, ..Variant::new(element, 1) },
                 constants: &constants,
-                workgroup: [GROUP, GROUP, 1],
-                workgroup_bytes: 0,
+                workgroup: [GROUP, GROUP / split, split],
+                workgroup_bytes: if split > 1 { 2 * 4 * GROUP * GROUP * 16 } else { 2 * 16 },
                 storage: &[
                     Access::Read,
                     Access::Read,
@@ -466,7 +467,7 @@ impl WindowAttention {
                 texture: false,
             },
         )?;
-        Ok(Self { options, element, inner, length, kernel, weights })
+        Ok(Self { options, element, inner, tile, kernel, weights })
     }
 
     /// The options it was compiled with.
@@ -545,8 +546,9 @@ impl WindowAttention {
         let classes = options.classes().min(out.height);
         let tiles = out.height.div_ceil(classes).div_ceil(QUERIES);
         let rows = pipeline::to_u32(OP, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
-        let chunk_groups = rows.div_ceil(GROUP);
-        let chunks = options.depth.div_ceil(self.length);
+        let WindowTile { length, split, .. } = self.tile;
+        let chunk_groups = rows.div_ceil(GROUP / split);
+        let chunks = options.depth.div_ceil(length * split);
         let groups = pipeline::to_u32(OP, "rows of workgroups", u64::from(chunk_groups) * u64::from(chunks))?;
         let groups = [out.width.div_ceil(GROUP), groups];
         let steps = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
@@ -567,6 +569,7 @@ impl WindowAttention {
             out_width: out.width,
             window_height: signed(options.window.height),
             window_width: signed(options.window.width),
+            union_height: signed(options.rows()),
             dilation_height: signed(options.dilation.height),
             dilation_width: signed(options.dilation.width),
             stride_height: signed(options.stride.height),

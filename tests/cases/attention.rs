@@ -8,6 +8,7 @@ use visual_attention::{
 };
 
 use super::{Case, Outputs, Problem, floats, integers, run};
+use crate::compiler;
 
 fn statistic(case: &Case) -> Result<Statistic, Problem> {
     Ok(match case.text("reduce")? {
@@ -29,7 +30,7 @@ pub(super) fn attention_map(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Ou
         let features = x.upload(gpu)?;
         let pixels = x.numbers.len() / shape.channels.max(1) as usize;
         let map = gpu.buffer("map", pixels as u64 * 4)?;
-        let operator = AttentionMap::new(&gpu.device, statistic, x.element())?;
+        let operator = AttentionMap::new(compiler::of(&gpu.device), statistic, x.element())?;
         let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice(..) };
         run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
         Ok(vec![("map", floats(gpu, &map, Element::F32, pixels)?)])
@@ -61,7 +62,7 @@ pub(super) fn largest_component(gpu: Option<&Gpu>, case: &Case) -> Result<(Optio
         let input = mask.integers(gpu)?;
         let component = gpu.buffer("component", mask.numbers.len() as u64 * 4)?;
         let boxes = gpu.buffer("boxes", u64::from(shape.batch) * 16)?;
-        let operator = LargestComponent::new(&gpu.device, connectivity)?;
+        let operator = LargestComponent::new(compiler::of(&gpu.device), connectivity)?;
         let buffers = LargestComponentBuffers {
             mask: input.slice(..),
             boxes: boxes.slice(..),
@@ -113,7 +114,7 @@ pub(super) fn attended_region(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<
         let (map_up, mask, component) = (plane()?, plane()?, plane()?);
         let boxes = gpu.buffer("boxes", batch * 16)?;
         let crops = gpu.buffer("crops", image.numbers.len() as u64 * image.element().bytes())?;
-        let operator = AttendedRegion::new(&gpu.device, options, x.element(), image.element())?;
+        let operator = AttendedRegion::new(compiler::of(&gpu.device), options, x.element(), image.element())?;
         let buffers = AttendedRegionBuffers {
             features: x_buffer.slice(..),
             images: Some(image_buffer.slice(..)),

@@ -10,6 +10,7 @@ use visual_attention::{
 };
 
 use super::{Case, Outputs, Problem, Values, floats, run};
+use crate::compiler;
 
 /// What a run gives: the GPU's outputs, where there is one, and the reference's.
 type Both = Result<(Option<Outputs>, Outputs), Problem>;
@@ -195,7 +196,7 @@ fn excite(
         let (Some(w1), Some(w2)) = (w1, w2) else { return Ok(Vec::new()) };
         let gate = tensor(gpu, Element::F32, gates)?;
         let output = tensor(gpu, element, x.numbers.len())?;
-        let operator = SqueezeExcite::new(&gpu.device, options, element)?;
+        let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, element)?;
         let buffers = SqueezeExciteBuffers {
             features: features.slice(),
             reduce_weight: w1.slice(),
@@ -256,7 +257,7 @@ pub(super) fn se_residual(gpu: Option<&Gpu>, case: &Case) -> Both {
         let identity = Parameter::new(gpu, identity, element)?;
         let gate = Parameter::new(gpu, gate, Element::F32)?;
         let output = tensor(gpu, element, x.numbers.len())?;
-        let operator = ChannelScale::new(&gpu.device, Form::Residual, element)?;
+        let operator = ChannelScale::new(compiler::of(&gpu.device), Form::Residual, element)?;
         let buffers = ChannelScaleBuffers {
             features: features.slice(),
             gate: gate.slice(),
@@ -358,7 +359,7 @@ pub(super) fn bisenet(gpu: Option<&Gpu>, case: &Case) -> Both {
         let norms = norm.upload(gpu, element)?;
         let gate = tensor(gpu, Element::F32, gates)?;
         let output = tensor(gpu, element, f.numbers.len())?;
-        let operator = BiSeNetAttention::new(&gpu.device, module, element)?;
+        let operator = BiSeNetAttention::new(compiler::of(&gpu.device), module, element)?;
         let buffers = BiSeNetAttentionBuffers {
             features: features.slice(),
             weight: weight.slice(),
@@ -403,7 +404,7 @@ pub(super) fn cbam_spatial(gpu: Option<&Gpu>, case: &Case) -> Both {
         let norms = norm.upload(gpu, element)?;
         let gate = tensor(gpu, Element::F32, gates)?;
         let output = tensor(gpu, element, x.numbers.len())?;
-        let operator = SpatialGate::new(&gpu.device, element)?;
+        let operator = SpatialGate::new(compiler::of(&gpu.device), element)?;
         let buffers = SpatialGateBuffers {
             features: features.slice(),
             weight: weight.slice(),
@@ -440,7 +441,7 @@ pub(super) fn cbam(gpu: Option<&Gpu>, case: &Case) -> Both {
         let weight = Parameter::new(gpu, weight, element)?;
         let norms = norm.upload(gpu, element)?;
         let output = tensor(gpu, element, x.numbers.len())?;
-        let operator = Cbam::new(&gpu.device, options, element)?;
+        let operator = Cbam::new(compiler::of(&gpu.device), options, element)?;
         let buffers = CbamBuffers {
             features: features.slice(),
             reduce_weight: w1.slice(),

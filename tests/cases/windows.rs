@@ -7,6 +7,7 @@ use visual_attention::{
 };
 
 use super::{Case, Outputs, Problem, Values, floats, run};
+use crate::compiler;
 
 /// An attribute that is one whole number for both axes, or a list of two.
 fn size(case: &Case, name: &str) -> Result<Size, Problem> {
@@ -130,7 +131,7 @@ pub(super) fn window_attention(gpu: Option<&Gpu>, case: &Case) -> Result<(Option
         let [q, k, v] = [q.upload(gpu)?, k.upload(gpu)?, v.upload(gpu)?];
         let tables = map(&tables, |table| table.upload(gpu))?;
         let y = gpu.buffer("y", len as u64 * element.bytes())?;
-        let operator = WindowAttention::new(&gpu.device, options, element)?;
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, element)?;
         let buffers = WindowAttentionBuffers {
             q: q.slice(..),
             k: k.slice(..),
@@ -177,7 +178,7 @@ pub(super) fn sasa_layer(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outpu
         let (x, projections) = (x.upload(gpu)?, projections.upload(gpu)?);
         let tables = map(&tables, |table| table.upload(gpu))?;
         let y = gpu.buffer("y", len as u64 * element.bytes())?;
-        let operator = SasaLayer::new(&gpu.device, options, element)?;
+        let operator = SasaLayer::new(compiler::of(&gpu.device), options, element)?;
         let buffers = SasaLayerBuffers {
             x: x.slice(..),
             projections: projections.slice(..),
@@ -230,7 +231,7 @@ pub(super) fn sasa_stem(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Output
         let (x, projections) = (x.upload(gpu)?, projections.upload(gpu)?);
         let (row, column, mix) = (row.upload(gpu)?, column.upload(gpu)?, mix.upload(gpu)?);
         let y = gpu.buffer("y", len as u64 * element.bytes())?;
-        let operator = SasaStem::new(&gpu.device, options, element)?;
+        let operator = SasaStem::new(compiler::of(&gpu.device), options, element)?;
         let buffers = SasaStemBuffers {
             x: x.slice(..),
             projections: projections.slice(..),

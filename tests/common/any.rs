@@ -15,6 +15,7 @@ use visual_attention::{
     WindowAttentionBuffers, WindowAttentionOptions, WindowPool, WindowPoolBuffers, WindowWeightsBuffers, wgpu,
 };
 
+use super::compiler;
 use super::rounds;
 
 /// Numbers drawn from bytes; zeros once those have run out.
@@ -287,7 +288,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
     match kind {
         0 => {
             let statistic = draw.of(&Statistic::ALL);
-            let operator = AttentionMap::new(device, statistic, element)?;
+            let operator = AttentionMap::new(compiler::of(device), statistic, element)?;
             bound!(
                 "attention_map",
                 (statistic, element),
@@ -301,7 +302,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
             )
         }
         1 => {
-            let operator = Normalize::new(device, normalization)?;
+            let operator = Normalize::new(compiler::of(device), normalization)?;
             bound!(
                 "normalize",
                 normalization,
@@ -314,7 +315,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
             )
         }
         2 => {
-            let operator = Resize::new(device, sampling, element)?;
+            let operator = Resize::new(compiler::of(device), sampling, element)?;
             bound!(
                 "resize",
                 (sampling, element),
@@ -328,7 +329,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
             )
         }
         3 => {
-            let operator = Threshold::new(device, threshold, sampling)?;
+            let operator = Threshold::new(compiler::of(device), threshold, sampling)?;
             let otsu = threshold == ThresholdRule::Otsu;
             bound!(
                 "threshold",
@@ -343,7 +344,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
             )
         }
         4 => {
-            let operator = LargestComponent::new(device, connectivity)?;
+            let operator = LargestComponent::new(compiler::of(device), connectivity)?;
             bound!(
                 "largest_component",
                 connectivity,
@@ -372,7 +373,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
             )
         }
         6 => {
-            let operator = CropResize::new(device, crop_end, sampling, element)?;
+            let operator = CropResize::new(compiler::of(device), crop_end, sampling, element)?;
             bound!(
                 "crop_resize",
                 (crop_end, sampling, element),
@@ -386,7 +387,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
             )
         }
         7 | 8 => {
-            let operator = HeatOverlay::new(device, &ColorMap::Turbo, sampling, element)?;
+            let operator = HeatOverlay::new(compiler::of(device), &ColorMap::Turbo, sampling, element)?;
             let to_texture = kind == 8;
             bound!(
                 "heat_overlay",
@@ -420,7 +421,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
             let options =
                 AttendedRegionOptions { statistic, normalization, sampling, threshold, connectivity, crop_end };
             let images = draw.element();
-            let operator = AttendedRegion::new(device, options, element, images)?;
+            let operator = AttendedRegion::new(compiler::of(device), options, element, images)?;
             let otsu = threshold == ThresholdRule::Otsu;
             bound!(
                 "attended_region",
@@ -477,7 +478,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         11 => {
-            let operator = Dense::new(device, activation, element)?;
+            let operator = Dense::new(compiler::of(device), activation, element)?;
             bound!(
                 "dense",
                 (activation, element),
@@ -502,7 +503,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         12 => {
-            let operator = ChannelScale::new(device, form, element)?;
+            let operator = ChannelScale::new(compiler::of(device), form, element)?;
             bound!(
                 "channel_scale",
                 (form, element),
@@ -519,7 +520,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
         }
         13 => {
             let options = SqueezeExciteOptions { squeeze, activation, gate, form };
-            let operator = SqueezeExcite::new(device, options, element)?;
+            let operator = SqueezeExcite::new(compiler::of(device), options, element)?;
             bound!(
                 "squeeze_excite",
                 (options, element),
@@ -547,7 +548,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
         }
         14 => {
             let module = draw.of(&[BiSeNetModule::AttentionRefinement, BiSeNetModule::FeatureFusion]);
-            let operator = BiSeNetAttention::new(device, module, element)?;
+            let operator = BiSeNetAttention::new(compiler::of(device), module, element)?;
             bound!(
                 "bisenet",
                 (module, element),
@@ -568,7 +569,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         15 => {
-            let operator = SpatialGate::new(device, element)?;
+            let operator = SpatialGate::new(compiler::of(device), element)?;
             bound!(
                 "spatial_gate",
                 element,
@@ -593,7 +594,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
         }
         16 => {
             let options = CbamOptions { activation, gate };
-            let operator = Cbam::new(device, options, element)?;
+            let operator = Cbam::new(compiler::of(device), options, element)?;
             bound!(
                 "cbam",
                 (options, element),
@@ -622,7 +623,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         17 => {
-            let operator = Eca::new(device, form, element)?;
+            let operator = Eca::new(compiler::of(device), form, element)?;
             bound!(
                 "eca",
                 (form, element),
@@ -643,7 +644,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
         }
         _ => {
             let combine = draw.of(&[ScSeCombine::Add, ScSeCombine::Max]);
-            let operator = ScSe::new(device, combine, element)?;
+            let operator = ScSe::new(compiler::of(device), combine, element)?;
             bound!(
                 "scse",
                 (combine, element),
@@ -703,7 +704,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
     match kind {
         0 => {
             let options = attention(draw);
-            let operator = WindowAttention::new(device, options, element)?;
+            let operator = WindowAttention::new(compiler::of(device), options, element)?;
             bound!(
                 "window_attention",
                 (options, element),
@@ -725,7 +726,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
         }
         1 => {
             let options = attention(draw);
-            let operator = WindowAttention::new(device, options, element)?;
+            let operator = WindowAttention::new(compiler::of(device), options, element)?;
             bound!(
                 "window_weights",
                 (options, element),
@@ -761,7 +762,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 stack: if draw.right(true) { 1 + draw.byte() % 3 } else { draw.extent() },
                 bias: draw.option(),
             };
-            let operator = PointwiseConv::new(device, options, element)?;
+            let operator = PointwiseConv::new(compiler::of(device), options, element)?;
             bound!(
                 "pointwise_conv",
                 (options, element),
@@ -779,7 +780,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
         4 => {
             let attention = attention(draw);
             let options = SasaLayerOptions { inputs: draw.count(), groups: draw.of(&[1, 1, 1, 2]), attention };
-            let operator = SasaLayer::new(device, options, element)?;
+            let operator = SasaLayer::new(compiler::of(device), options, element)?;
             bound!(
                 "sasa_layer",
                 (options, element),
@@ -807,7 +808,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 embeddings: draw.count(),
                 scale: if draw.right(true) { 0.5 } else { draw.number() },
             };
-            let operator = SasaStem::new(device, options, element)?;
+            let operator = SasaStem::new(compiler::of(device), options, element)?;
             bound!(
                 "sasa_stem",
                 (options, element),

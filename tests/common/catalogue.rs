@@ -16,6 +16,7 @@ use visual_attention::{
     WindowWeightsBuffers, wgpu,
 };
 
+use super::compiler;
 use super::{Random, rounded};
 
 /// Binds an opened operator to its inputs and outputs, in the order of the entry.
@@ -202,7 +203,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
             format!("attention_map {statistic:?}"),
             inputs,
             vec![("map", pixels, kind)],
-            open!(|d| AttentionMap::new(d, statistic, element), |operator, d, i, o| {
+            open!(|d| AttentionMap::new(compiler::of(d), statistic, element), |operator, d, i, o| {
                 operator.bind(d, shape, AttentionMapBuffers { features: i[0], map: o[0] })
             }),
             references!(|x| vec![reference::attention_map(shape, statistic, &x[0])]),
@@ -216,7 +217,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
             format!("resize {sampling:?}"),
             inputs,
             vec![("output", resized, near)],
-            open!(|d| Resize::new(d, sampling, element), |operator, d, i, o| {
+            open!(|d| Resize::new(compiler::of(d), sampling, element), |operator, d, i, o| {
                 operator.bind(d, shape, larger, ResizeBuffers { input: i[0], output: o[0] })
             }),
             references!(|x| vec![reference::resize(shape, larger, sampling, &x[0])]),
@@ -231,7 +232,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
                 format!("crop_resize {end:?} {sampling:?}"),
                 inputs,
                 vec![("crops", resized, near)],
-                open!(|d| CropResize::new(d, end, sampling, element), |operator, d, i, o| {
+                open!(|d| CropResize::new(compiler::of(d), end, sampling, element), |operator, d, i, o| {
                     operator.bind(d, shape, larger, CropResizeBuffers { images: i[0], boxes: i[1], crops: o[0] })
                 }),
                 (
@@ -273,10 +274,13 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
             format!("heat_overlay {opacity}"),
             inputs,
             vec![("overlay", pixels, Kind::Colors)],
-            open!(|d| HeatOverlay::new(d, &ColorMap::Turbo, Sampling::HalfPixel, element), |operator, d, i, o| {
-                let buffers = HeatOverlayBuffers { map: i[0], pictures: i[1], overlay: o[0] };
-                operator.bind(d, plane, rgb, opacity, buffers)
-            }),
+            open!(
+                |d| HeatOverlay::new(compiler::of(d), &ColorMap::Turbo, Sampling::HalfPixel, element),
+                |operator, d, i, o| {
+                    let buffers = HeatOverlayBuffers { map: i[0], pictures: i[1], overlay: o[0] };
+                    operator.bind(d, plane, rgb, opacity, buffers)
+                }
+            ),
             references!(|x| {
                 let table = ColorMap::Turbo.table();
                 let opacity = numbers([opacity])[0];
@@ -297,7 +301,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
             ("boxes", 4 * shape.batch as usize, Kind::Words),
             ("crops", cropped, near),
         ],
-        open!(|d| AttendedRegion::new(d, options, element, element), |operator, d, i, o| {
+        open!(|d| AttendedRegion::new(compiler::of(d), options, element, element), |operator, d, i, o| {
             let buffers = AttendedRegionBuffers {
                 features: i[0],
                 images: Some(i[1]),
@@ -326,7 +330,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
             format!("normalize {normalization:?}"),
             inputs,
             vec![("map", pixels, Kind::Near(Element::F32))],
-            open!(|d| Normalize::new(d, normalization), |operator, d, _i, o| {
+            open!(|d| Normalize::new(compiler::of(d), normalization), |operator, d, _i, o| {
                 operator.bind(d, plane, NormalizeBuffers { map: o[0] })
             }),
             references!(|x| vec![reference::normalize(plane, normalization, &x[0])]),
@@ -339,7 +343,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
             format!("threshold {rule:?}"),
             inputs,
             vec![("mask", pixels, Kind::Words)],
-            open!(|d| Threshold::new(d, rule, Sampling::HalfPixel), |operator, d, i, o| {
+            open!(|d| Threshold::new(compiler::of(d), rule, Sampling::HalfPixel), |operator, d, i, o| {
                 operator.bind(d, plane, size, ThresholdBuffers { map: i[0], mask: o[0] })
             }),
             references!(|x| vec![numbers(reference::threshold(plane, rule, &x[0]))]),
@@ -368,7 +372,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
                 ("labels", pixels, Kind::Words),
                 ("sizes", pixels, Kind::Words),
             ],
-            open!(|d| LargestComponent::new(d, connectivity), |operator, d, i, o| {
+            open!(|d| LargestComponent::new(compiler::of(d), connectivity), |operator, d, i, o| {
                 let buffers = LargestComponentBuffers {
                     mask: i[0],
                     boxes: o[0],
@@ -402,7 +406,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             format!("dense {activation:?}"),
             inputs,
             vec![("output", batch * 3, gate)],
-            open!(|d| Dense::new(d, activation, element), |operator, d, i, o| {
+            open!(|d| Dense::new(compiler::of(d), activation, element), |operator, d, i, o| {
                 let buffers = DenseBuffers {
                     input: i[0],
                     second: None,
@@ -430,7 +434,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
         "dense of two inputs, with a norm",
         inputs,
         vec![("output", batch * 3, gate)],
-        open!(|d| Dense::new(d, Activation::None, element), |operator, d, i, o| {
+        open!(|d| Dense::new(compiler::of(d), Activation::None, element), |operator, d, i, o| {
             let norm = Some(batch_norm(&i[3..]));
             let buffers =
                 DenseBuffers { input: i[0], second: Some(i[1]), weight: i[2], bias: None, norm, output: o[0] };
@@ -449,7 +453,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             format!("channel_scale {form:?}"),
             inputs,
             vec![("output", len, near)],
-            open!(|d| ChannelScale::new(d, form, element), |operator, d, i, o| {
+            open!(|d| ChannelScale::new(compiler::of(d), form, element), |operator, d, i, o| {
                 let identity = (form == Form::Residual).then_some(i[2]);
                 operator.bind(d, shape, ChannelScaleBuffers { features: i[0], gate: i[1], identity, output: o[0] })
             }),
@@ -474,7 +478,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             format!("squeeze_excite {:?} {:?}", options.squeeze, options.form),
             inputs,
             vec![("gate", planes, gate), ("output", len, near)],
-            open!(|d| SqueezeExcite::new(d, options, element), |operator, d, i, o| {
+            open!(|d| SqueezeExcite::new(compiler::of(d), options, element), |operator, d, i, o| {
                 let buffers = SqueezeExciteBuffers {
                     features: i[0],
                     reduce_weight: i[2],
@@ -500,7 +504,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             format!("bisenet {module:?}"),
             inputs,
             vec![("gate", planes, gate), ("output", len, near)],
-            open!(|d| BiSeNetAttention::new(d, module, element), |operator, d, i, o| {
+            open!(|d| BiSeNetAttention::new(compiler::of(d), module, element), |operator, d, i, o| {
                 let buffers = BiSeNetAttentionBuffers {
                     features: i[0],
                     weight: i[1],
@@ -522,7 +526,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
         "spatial_gate",
         inputs,
         vec![("gate", pixels, gate), ("output", len, near)],
-        open!(|d| SpatialGate::new(d, element), |operator, d, i, o| {
+        open!(|d| SpatialGate::new(compiler::of(d), element), |operator, d, i, o| {
             let buffers = SpatialGateBuffers {
                 features: i[0],
                 weight: i[1],
@@ -546,7 +550,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
         "cbam",
         inputs,
         vec![("output", len, near)],
-        open!(|d| Cbam::new(d, options, element), |operator, d, i, o| {
+        open!(|d| Cbam::new(compiler::of(d), options, element), |operator, d, i, o| {
             let buffers = CbamBuffers {
                 features: i[0],
                 reduce_weight: i[3],
@@ -573,7 +577,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             format!("scse {combine:?}"),
             inputs,
             vec![("output", len, near)],
-            open!(|d| ScSe::new(d, combine, element), |operator, d, i, o| {
+            open!(|d| ScSe::new(compiler::of(d), combine, element), |operator, d, i, o| {
                 let buffers = ScSeBuffers {
                     features: i[0],
                     reduce_weight: i[3],
@@ -594,7 +598,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
         "eca",
         inputs,
         vec![("gate", planes, gate), ("output", len, near)],
-        open!(|d| Eca::new(d, Form::Scale, element), |operator, d, i, o| {
+        open!(|d| Eca::new(compiler::of(d), Form::Scale, element), |operator, d, i, o| {
             let buffers =
                 EcaBuffers { features: i[0], weight: i[1], identity: None, gate: Some(o[0]), output: Some(o[1]) };
             operator.bind(d, shape, 3, buffers)
@@ -643,7 +647,7 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
                 format!("window_attention {border:?} {relative:?}"),
                 inputs,
                 vec![("y", len, near), ("log_sum_exp", 2 * pixels, Kind::Near(Element::F32))],
-                open!(|d| WindowAttention::new(d, options, element), |operator, d, i, o| {
+                open!(|d| WindowAttention::new(compiler::of(d), options, element), |operator, d, i, o| {
                     let buffers = WindowAttentionBuffers {
                         q: i[0],
                         k: i[1],
@@ -670,7 +674,7 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
             format!("window_weights {relative:?}"),
             inputs,
             vec![("weights", 2 * 2 * 9, Kind::Near(Element::F32))],
-            open!(|d| WindowAttention::new(d, options, element), |operator, d, i, o| {
+            open!(|d| WindowAttention::new(compiler::of(d), options, element), |operator, d, i, o| {
                 let queries = queries.map(|(row, column)| Query { image: 0, row, column });
                 let buffers =
                     WindowWeightsBuffers { q: i[0], k: i[1], tables: tables(relative, &i[2..]), weights: o[0] };
@@ -696,7 +700,7 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
         "pointwise_conv",
         inputs,
         vec![("y[0]", len, near), ("y[1]", len, near), ("y[2]", len, near)],
-        open!(|d| PointwiseConv::new(d, options, element), |operator, d, i, o| {
+        open!(|d| PointwiseConv::new(compiler::of(d), options, element), |operator, d, i, o| {
             let y = [Some(o[0]), Some(o[1]), Some(o[2])];
             operator.bind(d, shape, PointwiseConvBuffers { x: i[0], weights: i[1], bias: Some(i[2]), y })
         }),
@@ -713,7 +717,7 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
         "sasa_layer",
         inputs,
         vec![("y", len, near)],
-        open!(|d| SasaLayer::new(d, options, element), |operator, d, i, o| {
+        open!(|d| SasaLayer::new(compiler::of(d), options, element), |operator, d, i, o| {
             let tables = tables(Relative::PerHead, &i[2..]);
             operator.bind(d, shape, SasaLayerBuffers { x: i[0], projections: i[1], tables, y: o[0] })
         }),
@@ -743,7 +747,7 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
         "sasa_stem",
         inputs,
         vec![("y", 4 * pixels, near)],
-        open!(|d| SasaStem::new(d, options, element), |operator, d, i, o| {
+        open!(|d| SasaStem::new(compiler::of(d), options, element), |operator, d, i, o| {
             let buffers = SasaStemBuffers { x: i[0], projections: i[1], row: i[2], column: i[3], mix: i[4], y: o[0] };
             operator.bind(d, shape, buffers)
         }),

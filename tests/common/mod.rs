@@ -2,6 +2,7 @@
 
 pub(crate) mod any;
 pub(crate) mod catalogue;
+pub(crate) mod compiler;
 mod gate;
 mod gpu;
 mod known_faults;

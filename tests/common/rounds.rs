@@ -1,6 +1,7 @@
 //! How often one invocation of each operator's kernels goes round its loops at most, outer and inner ones together, read from
-//! the shaders and not from the host, whichever of a GPU's and a software adapter's variants goes round more often. Left out: trees over a workgroup, of at most 8 rounds, and union-find's paths, which
-//! the data decide (`shaders/shared/component_union.wgsl`).
+//! the shaders and not from the host, whichever of a GPU's and a software adapter's variants goes round more often. Left out:
+//! trees over a workgroup, of at most 8 rounds, and union-find's paths, which the data decide
+//! (`shaders/shared/component_union.wgsl`).
 
 use visual_attention::{Nchw, Nhw, SasaStemOptions, Size, WindowAttentionOptions};
 

@@ -37,7 +37,7 @@ fn spirv(module: &Module, info: &ModuleInfo, entry_point: &str) -> Result<Vec<u3
             image_load: BoundsCheckPolicy::Restrict,
             binding_array: BoundsCheckPolicy::Unchecked,
         },
-        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::Polyfill,
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         use_storage_input_output_16: false,
         ..spv::Options::default()
     };
