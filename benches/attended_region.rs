@@ -1,9 +1,10 @@
 use visual_attention::{
-    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers, CropEnd,
-    CropResize, CropResizeBuffers, Element, LargestComponent, LargestComponentBuffers, Nchw, Normalize,
-    NormalizeBuffers, Resize, ResizeBuffers, Threshold, ThresholdBuffers, reference, wgpu,
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers, BoundingBox,
+    BoundingBoxBuffers, CropEnd, CropResize, CropResizeBuffers, Element, LargestComponent, LargestComponentBuffers,
+    Nchw, Normalize, NormalizeBuffers, Resize, ResizeBuffers, Threshold, ThresholdBuffers, reference, wgpu,
 };
 
+use crate::common::ceiling::software;
 use crate::common::unfused::{Unfused, groups};
 use crate::common::{Bench, noise};
 
@@ -11,7 +12,8 @@ use crate::common::{Bench, noise};
 const LEVEL: f32 = 0.7;
 
 /// The fused operator against its own parts one after another, the map resized and the mask written in between, and against a
-/// dispatch for each elementary operation up to the mask.
+/// dispatch for each elementary operation: components are then labelled as eager frameworks do it, by the smallest label of a
+/// pixel's neighbours, as often as this mask needs it.
 pub(crate) fn bench(bench: &mut Bench) {
     let options = AttendedRegionOptions::default();
     let device = bench.gpu.device.clone();
@@ -138,21 +140,31 @@ pub(crate) fn bench(bench: &mut Bench) {
         before.step(&bench.gpu, divide, params, [&above, &range, &map], of_map);
         let greater = include_str!("baseline/unfused_greater.wgsl");
         after.step(&bench.gpu, greater, one, [&map_up, &level, &mask], groups(plane));
-        let [map_step, normalize_step, resize_step, _, component_step, crop_step] = &steps;
+        let [map_step, normalize_step, resize_step, _, _, crop_step] = &steps;
         let to_the_mask = |pass: &mut wgpu::ComputePass<'_>| {
             before.record(pass);
             resize_step.record(pass);
             after.record(pass);
         };
-        let unfused = |pass: &mut wgpu::ComputePass<'_>| {
-            to_the_mask(pass);
-            component_step.record(pass);
-            crop_step.record(pass);
-        };
-        bench.gpu.run(unfused).expect("run");
-        let actual: Vec<[i32; 4]> = bench.gpu.read(boxes.slice(..)).expect("boxes");
-        assert_eq!(actual, expected.boxes, "{case}, unfused");
-        bench.measure("attended_region", &case, "unfused", cost, unfused);
+        // Masks of a million pixels take a thousand passes, and a software adapter minutes.
+        if !software(&bench.gpu) || plane / u64::from(images.batch) < 1 << 18 {
+            bench.gpu.run(to_the_mask).expect("run");
+            let passes = passes(images, &bench.gpu.read::<u32>(mask.slice(..)).expect("mask"));
+            let components = Components::new(bench, images, &mask);
+            let corners = BoundingBox::new(&device).expect("bounding box");
+            let of_component = BoundingBoxBuffers { mask: components.component.slice(..), boxes: boxes.slice(..) };
+            let corners = corners.bind(&device, images.plane(), of_component).expect("box");
+            let unfused = |pass: &mut wgpu::ComputePass<'_>| {
+                to_the_mask(pass);
+                components.record(pass, passes);
+                corners.record(pass);
+                crop_step.record(pass);
+            };
+            bench.gpu.run(unfused).expect("run");
+            let actual: Vec<[i32; 4]> = bench.gpu.read(boxes.slice(..)).expect("boxes");
+            assert_eq!(actual, expected.boxes, "{case}, unfused");
+            bench.measure("attended_region", &case, "unfused", cost, unfused);
+        }
 
         // The first three operators alone, the map resampled as it is compared.
         let low_map = ThresholdBuffers { map: map.slice(..), mask: mask.slice(..) };
@@ -171,6 +183,81 @@ pub(crate) fn bench(bench: &mut Bench) {
         bench.measure("threshold", &format!("map, normalized {case}"), "fused", cost, fused);
         bench.measure("threshold", &format!("map, normalized {case}"), "unfused", cost, to_the_mask);
     }
+}
+
+/// The largest component, an operation at a time.
+struct Components {
+    first: Unfused,
+    /// To and fro.
+    spread: [Unfused; 2],
+    largest: Unfused,
+    component: wgpu::Buffer,
+}
+
+impl Components {
+    fn new(bench: &Bench, images: Nchw, mask: &wgpu::Buffer) -> Self {
+        let (plane, batch) = (images.plane().elements().expect("small"), u64::from(images.batch));
+        let [labels, other, counts, component] =
+            ["labels", "labels", "counts", "component"].map(|l| buffer(bench, l, plane));
+        let label = buffer(bench, "label", batch);
+        let params = [images.size().pixels() as u32, images.width, 0, 0];
+        let step = |steps: &mut Unfused, source, [a, b, y]: [&wgpu::Buffer; 3], groups| {
+            steps.step(&bench.gpu, source, params, [a, b, y], groups);
+        };
+        let everywhere = groups(plane);
+        let (mut first, mut there, mut back, mut largest) =
+            (Unfused::default(), Unfused::default(), Unfused::default(), Unfused::default());
+        step(&mut first, include_str!("baseline/unfused_label.wgsl"), [mask, mask, &labels], everywhere);
+        let spread = include_str!("baseline/unfused_spread.wgsl");
+        step(&mut there, spread, [&labels, mask, &other], everywhere);
+        step(&mut back, spread, [&other, mask, &labels], everywhere);
+        step(&mut largest, include_str!("baseline/unfused_clear.wgsl"), [&labels, mask, &counts], everywhere);
+        step(&mut largest, include_str!("baseline/unfused_count.wgsl"), [&labels, mask, &counts], everywhere);
+        step(&mut largest, include_str!("baseline/unfused_argmax.wgsl"), [&counts, mask, &label], [images.batch, 1]);
+        step(&mut largest, include_str!("baseline/unfused_equal.wgsl"), [&labels, &label, &component], everywhere);
+        Self { first, spread: [there, back], largest, component }
+    }
+
+    /// An even number of passes ends where the rest reads.
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>, passes: usize) {
+        self.first.record(pass);
+        for at in 0..passes.next_multiple_of(2) {
+            self.spread[at % 2].record(pass);
+        }
+        self.largest.record(pass);
+    }
+}
+
+/// How far the smallest index of a component is from any of its pixels at most: so often must it spread to its neighbours.
+fn passes(images: Nchw, mask: &[u32]) -> usize {
+    let (width, pixels) = (images.width as usize, images.size().pixels() as usize);
+    let mut most = 0;
+    for mask in mask.chunks(pixels) {
+        let mut distance = vec![usize::MAX; pixels];
+        for first in 0..pixels {
+            if mask[first] == 0 || distance[first] != usize::MAX {
+                continue;
+            }
+            distance[first] = 0;
+            let mut found = vec![first];
+            let mut next = 0;
+            while let Some(&pixel) = found.get(next) {
+                next += 1;
+                most = most.max(distance[pixel]);
+                let (row, column) = (pixel / width, pixel % width);
+                for r in row.saturating_sub(1)..(row + 2).min(pixels / width) {
+                    for c in column.saturating_sub(1)..(column + 2).min(width) {
+                        let near = r * width + c;
+                        if mask[near] != 0 && distance[near] == usize::MAX {
+                            distance[near] = distance[pixel] + 1;
+                            found.push(near);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    most
 }
 
 fn buffer(bench: &Bench, label: &str, len: u64) -> wgpu::Buffer {

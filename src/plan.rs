@@ -232,7 +232,7 @@ pub(crate) struct WindowTile {
 pub(crate) fn window_tile(software: bool, depth: u32, rows: u32, width: u32, tables: bool) -> WindowTile {
     let length = match WINDOW_LENGTHS {
         [few, ..] if depth <= few => few,
-        [few, _, _] if !software && depth % 16 != 0 && depth.is_multiple_of(few) && depth <= 8 * few => few,
+        [few, _, _] if !software && !depth.is_multiple_of(16) && depth.is_multiple_of(few) && depth <= 8 * few => few,
         [_, some, _] if !software || depth <= some => some,
         [.., most] => most,
     };

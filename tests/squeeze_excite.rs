@@ -1,7 +1,6 @@
 use num_traits::Float;
 use visual_attention::{
     Activation, Element, Form, Nchw, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, reference,
-    wgpu,
 };
 
 use crate::common::{
