@@ -21,7 +21,7 @@
 //! | [`ScSe`] | the above | [`reference::scse`] | scSE, arXiv:1803.02579 |
 //! | [`Eca`] | `global_pool`, `channel_scale` | [`reference::eca`] | ECA, arXiv:1910.03151, Eq. 6 |
 //! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_weights`](shaders::WINDOW_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143 |
-//! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
+//! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_quads`](shaders::POINTWISE_CONV_QUADS) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
 //! | [`SasaLayer`] | `pointwise_conv`, `window_attention` | [`reference::sasa_layer`] | arXiv:1906.05909, Sec. 3.1 |
 //! | [`SasaStem`] | `pointwise_conv`, [`stem_mixture`](shaders::STEM_MIXTURE), [`stem_attention`](shaders::STEM_ATTENTION) | [`reference::sasa_stem`] | arXiv:1906.05909, Sec. 3.2 |
 //! | [`WindowPool`] | [`window_pool`](shaders::WINDOW_POOL) | [`reference::window_pool`] | arXiv:1906.05909, Sec. 3.3 |

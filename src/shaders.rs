@@ -235,6 +235,8 @@ const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
 /// Tensors of f32 or f16, the latter with f16 or f32 between the kernels of a layer.
 const INNER: &[Variant] = &[Variant::F32, Variant::F16, Variant { inner: Element::F32, ..Variant::F16 }];
+/// The same, four numbers to a load.
+const INNER_VECTORS: &[Variant] = &[Variant::F32X4, Variant::F16X4, Variant { inner: Element::F32, ..Variant::F16X4 }];
 /// The same, f32 between the kernels.
 const STEM: &[Variant] = &[Variant::F32, Variant { inner: Element::F32, ..Variant::F16 }];
 /// The same for every length of [`WindowAttention`](crate::WindowAttention)'s private array.
@@ -406,6 +408,9 @@ pub const THRESHOLD_HISTOGRAM: Shader = shader!(
 pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, &[], ops::threshold::OtsuParams);
 /// [`PointwiseConv`](crate::PointwiseConv).
 pub const POINTWISE_CONV: Shader = shader!("pointwise_conv", INNER, BIAS, ops::pointwise_conv::Params);
+/// [`PointwiseConv`](crate::PointwiseConv), planes and matrices whose sizes divide by 4.
+pub const POINTWISE_CONV_QUADS: Shader =
+    shader!("pointwise_conv_quads", INNER_VECTORS, BIAS, ops::pointwise_conv::Params);
 /// [`SasaStem`](crate::SasaStem).
 pub const STEM_ATTENTION: Shader = shader!("stem_attention", STEM, &[], ops::sasa_stem::Params);
 /// [`SasaStem`](crate::SasaStem), the mixture of its values.
@@ -442,6 +447,7 @@ pub const ALL: &[Shader] = &[
     NORMALIZE,
     NORMALIZE_RANGE,
     POINTWISE_CONV,
+    POINTWISE_CONV_QUADS,
     RESIZE,
     SPATIAL_CONV,
     SPATIAL_SQUEEZE,

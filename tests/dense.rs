@@ -1,4 +1,5 @@
 use visual_attention::reference::{self, Layer, Norm};
+use visual_attention::wgpu::Limits;
 use visual_attention::{Activation, BatchNorm, Dense, DenseBuffers, DenseShape, Element, Error};
 
 use crate::common::{
@@ -165,6 +166,20 @@ fn two_inputs_are_one_longer_vector() {
         let actual = numbers.run(gpu, shape, Activation::Sigmoid, Element::F32, false);
         assert_within_gate(&actual, &exact, &baseline, Precision::F32, "side by side");
         assert_exact(&actual, &numbers.run(gpu, shape, Activation::Sigmoid, Element::F32, false), "again");
+    }
+}
+
+#[test]
+fn the_same_bits_however_the_work_is_divided() {
+    let Some(gpu) = common::gpu() else { return };
+    // A workgroup has 8 rows.
+    let limits = Limits { max_compute_workgroups_per_dimension: 2, ..Limits::default() };
+    let Some(limited) = common::gpu_with(&limits) else { return };
+    let shape = DenseShape { batch: 5, inputs: 33, second_inputs: 5, outputs: 50 };
+    for element in gpu.elements() {
+        let numbers = Numbers::new(8, shape, element);
+        let [whole, divided] = [gpu, &limited].map(|gpu| numbers.run(gpu, shape, Activation::Sigmoid, element, false));
+        assert_exact(&divided, &whole, format!("{element:?}"));
     }
 }
 

@@ -64,43 +64,47 @@ fn buffer_matches_reference() {
     }
 }
 
-/// Each image goes to its own layer; a renderer samples them next.
+/// Each image goes to its own layer, on a device too that has to divide the work; a renderer samples them next.
 #[test]
 fn texture_holds_what_the_buffer_does() {
     let Some(gpu) = common::gpu() else { return };
+    let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 1, ..wgpu::Limits::default() };
+    let Some(limited) = common::gpu_with(&limits) else { return };
     // 64 columns: a row of the copy is then the 256 bytes that texture copies need.
     let (map, pictures) = (Nhw::new(2, 9, 5), Nchw::new(2, 3, 21, 64));
     let (heat, colors) = inputs(map, pictures, Element::F32);
-    let operator =
-        HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Turbo, Sampling::HalfPixel, Element::F32).unwrap();
-    let (map_in, pictures_in) = (gpu.upload("map", &heat).unwrap(), gpu.upload("pictures", &colors).unwrap());
-    let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
-        label: Some("overlay"),
-        size: wgpu::Extent3d { width: 64, height: 21, depth_or_array_layers: 2 },
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format: wgpu::TextureFormat::Rgba8Unorm,
-        usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_SRC,
-        view_formats: &[],
-    });
-    let buffers = HeatOverlayTexture { map: map_in.slice(..), pictures: pictures_in.slice(..), overlay: &texture };
-    let dispatch = operator.bind_texture(&gpu.device, map, pictures, 0.6, buffers).unwrap();
-    let copy = gpu.buffer("copy", 2 * 21 * 256).unwrap();
-    gpu.submit(|encoder| {
-        dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
-        let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(256), rows_per_image: Some(21) };
-        encoder.copy_texture_to_buffer(
-            texture.as_image_copy(),
-            wgpu::TexelCopyBufferInfo { buffer: &copy, layout },
-            texture.size(),
-        );
-    })
-    .unwrap();
-    let table = ColorMap::Turbo.table();
-    // The opacity that the kernel is given.
-    let opacity = f64::from(0.6f32);
-    let expected =
-        reference::heat_overlay(map, pictures, Sampling::HalfPixel, &table, opacity, &wide(&heat), &wide(&colors));
-    assert_rounded(&gpu.read::<u8>(copy.slice(..)).unwrap(), &expected, "texture");
+    for gpu in [gpu, &limited] {
+        let operator =
+            HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Turbo, Sampling::HalfPixel, Element::F32).unwrap();
+        let (map_in, pictures_in) = (gpu.upload("map", &heat).unwrap(), gpu.upload("pictures", &colors).unwrap());
+        let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("overlay"),
+            size: wgpu::Extent3d { width: 64, height: 21, depth_or_array_layers: 2 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba8Unorm,
+            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let buffers = HeatOverlayTexture { map: map_in.slice(..), pictures: pictures_in.slice(..), overlay: &texture };
+        let dispatch = operator.bind_texture(&gpu.device, map, pictures, 0.6, buffers).unwrap();
+        let copy = gpu.buffer("copy", 2 * 21 * 256).unwrap();
+        gpu.submit(|encoder| {
+            dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+            let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(256), rows_per_image: Some(21) };
+            encoder.copy_texture_to_buffer(
+                texture.as_image_copy(),
+                wgpu::TexelCopyBufferInfo { buffer: &copy, layout },
+                texture.size(),
+            );
+        })
+        .unwrap();
+        let table = ColorMap::Turbo.table();
+        // The opacity that the kernel is given.
+        let opacity = f64::from(0.6f32);
+        let expected =
+            reference::heat_overlay(map, pictures, Sampling::HalfPixel, &table, opacity, &wide(&heat), &wide(&colors));
+        assert_rounded(&gpu.read::<u8>(copy.slice(..)).unwrap(), &expected, "texture");
+    }
 }

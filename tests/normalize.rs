@@ -32,15 +32,17 @@ fn matches_reference() {
 #[test]
 fn special_images_have_defined_answers() {
     let Some(gpu) = common::gpu() else { return };
-    let shape = Nhw::new(6, 70, 61);
+    let shape = Nhw::new(7, 70, 61);
     let pixels = shape.size().pixels() as usize;
     for normalization in [Normalization::MinMax, Normalization::Maximum] {
-        let mut map = Random::new(8).normal(pixels * 6);
+        let mut map = Random::new(8).normal(pixels * 7);
         map[..pixels].fill(0.25);
         map[pixels..2 * pixels].fill(0.0);
         map[2 * pixels..3 * pixels].iter_mut().for_each(|value| *value = -value.abs() - 1.0);
         map[3 * pixels + 4000] = f32::NAN;
         map[4 * pixels + 17] = f32::INFINITY;
+        map[5 * pixels..6 * pixels].iter_mut().for_each(|value| *value = -value.abs());
+        map[5 * pixels + 900] = 0.0;
         let actual = run(gpu, shape, normalization, &map);
         let expected = reference::normalize(shape, normalization, &map);
         assert_exact(&actual[..2 * pixels], &vec![0.0; 2 * pixels], format!("{normalization:?}: constant"));
@@ -48,6 +50,7 @@ fn special_images_have_defined_answers() {
         assert_exact(&actual[4 * pixels..5 * pixels], &expected[4 * pixels..5 * pixels], "infinity");
         if normalization == Normalization::Maximum {
             assert_exact(&actual[2 * pixels..3 * pixels], &vec![0.0; pixels], "no positive maximum");
+            assert_exact(&actual[5 * pixels..6 * pixels], &vec![0.0; pixels], "a maximum of 0");
         }
         assert!(actual[5 * pixels..].iter().all(|value| value.is_finite()), "{normalization:?}: neighbour");
     }

@@ -1,6 +1,7 @@
+use visual_attention::wgpu::Limits;
 use visual_attention::{Element, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, reference};
 
-use crate::common::{self, Random, assert_within_gate, rounded, wide};
+use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
 use crate::compiler;
 
 #[test]
@@ -16,6 +17,12 @@ fn matches_reference() {
         (Nchw::new(1, 12, 8, 33), options(12, 12, 12, 3, false)),
         (Nchw::new(1, 2048, 7, 7), options(2048, 16, 1, 1, true)),
         (Nchw::new(1, 6, 23, 45), options(6, 64, 2, 1, false)),
+        // Four numbers to a load.
+        (Nchw::new(1, 4, 2, 2), options(4, 1, 1, 1, false)),
+        (Nchw::new(2, 16, 6, 6), options(16, 9, 1, 3, true)),
+        (Nchw::new(1, 24, 14, 22), options(24, 39, 3, 2, true)),
+        (Nchw::new(1, 8, 2, 130), options(8, 16, 2, 1, false)),
+        (Nchw::new(3, 64, 14, 14), options(64, 48, 1, 3, true)),
     ];
     for element in gpu.elements() {
         for (seed, (shape, options)) in (0..).zip(cases) {
@@ -48,6 +55,34 @@ fn matches_reference() {
                 assert_within_gate(&gpu.floats(y, element), &exact[stack], &baseline[stack], element.into(), what);
             }
         }
+    }
+}
+
+/// A workgroup has 8 outputs of 256 pixels.
+#[test]
+fn the_same_bits_however_the_work_is_divided() {
+    let Some(gpu) = common::gpu() else { return };
+    let limits = Limits { max_compute_workgroups_per_dimension: 2, ..Limits::default() };
+    let Some(limited) = common::gpu_with(&limits) else { return };
+    for shape in [Nchw::new(3, 6, 23, 27), Nchw::new(3, 8, 24, 28)] {
+        let options = PointwiseConvOptions { groups: 2, stack: 2, ..PointwiseConvOptions::new(shape.channels, 40) };
+        let mut random = Random::new(8);
+        let x = random.normal(shape.elements().unwrap() as usize);
+        let weights = random.normal((2 * 40 * shape.channels / 2) as usize);
+        let run = |gpu: &TestGpu| {
+            let [x, weights] = [&x, &weights].map(|numbers| gpu.input(numbers, Element::F32));
+            let y = [0, 1].map(|_| gpu.output(40 * x.size() as usize / 4 / shape.channels as usize, 4));
+            let buffers = PointwiseConvBuffers {
+                x: x.slice(..),
+                weights: weights.slice(..),
+                bias: None,
+                y: [Some(y[0].slice()), Some(y[1].slice()), None],
+            };
+            let operator = PointwiseConv::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
+            gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+            y.map(|y| gpu.floats(&y, Element::F32)).concat()
+        };
+        assert_exact(&run(&limited), &run(gpu), shape);
     }
 }
 

@@ -21,6 +21,7 @@ fn matches_reference() {
         (Nchw::new(1, 3, 9, 10), BASE),
         (Nchw::new(2, 3, 1, 1), SasaStemOptions { heads: 1, depth: 19, ..BASE }),
         (Nchw::new(1, 5, 7, 17), SasaStemOptions { inputs: 5, window: Size::new(3, 6), mixtures: 1, ..BASE }),
+        (Nchw::new(1, 3, 6, 8), SasaStemOptions { window: Size::new(2, 5), padding: Size::new(1, 2), ..BASE }),
         (
             Nchw::new(2, 3, 12, 9),
             SasaStemOptions { heads: 8, depth: 8, padding: Size::new(0, 5), embeddings: 1, scale: -0.4, ..BASE },
@@ -131,4 +132,40 @@ fn infinite_and_nan_logits() {
         let reference = reference::sasa_stem(shape, &options, &[x], &projections, &[0.0], &[0.0], &[0.0]);
         assert_exact(&reference, &[expected], format!("reference, {x} times {key}"));
     }
+}
+
+/// Two mixtures whose logits are 200 and 199: `exp` of either is infinite in f32.
+#[test]
+fn large_logits_of_the_mixture_are_stable() {
+    let Some(gpu) = common::gpu() else { return };
+    let options = SasaStemOptions {
+        inputs: 1,
+        heads: 1,
+        depth: 1,
+        window: Size::new(1, 1),
+        padding: Size::new(0, 0),
+        mixtures: 2,
+        embeddings: 1,
+        scale: 1.0,
+    };
+    let (shape, projections) = (Nchw::new(1, 1, 1, 1), [1.0, 1.0, 3.0, 5.0]);
+    let (row, column, mix) = ([150.0], [50.0], [1.0, 0.995]);
+    let [x_in, projections_in, row_in, column_in, mix_in] =
+        [&[1.0], projections.as_slice(), &row, &column, &mix].map(|numbers| gpu.input(numbers, Element::F32));
+    let y = gpu.output(1, 4);
+    let buffers = SasaStemBuffers {
+        x: x_in.slice(..),
+        projections: projections_in.slice(..),
+        row: row_in.slice(..),
+        column: column_in.slice(..),
+        mix: mix_in.slice(..),
+        y: y.slice(),
+    };
+    let operator = SasaStem::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
+    gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+    let tables = [projections.as_slice(), &row, &column, &mix].map(wide);
+    let exact = reference::sasa_stem(shape, &options, &[1.0], &tables[0], &tables[1], &tables[2], &tables[3]);
+    let baseline = reference::sasa_stem(shape, &options, &[1.0], &projections, &row, &column, &mix);
+    let room = softmax_room(2, 5.0);
+    assert_within_gate_with_room(&gpu.floats(&y, Element::F32), &exact, &baseline, Element::F32.into(), room, "200");
 }

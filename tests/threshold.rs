@@ -4,13 +4,14 @@ use crate::common::{self, Random, TestGpu, assert_exact};
 use crate::compiler;
 
 fn run(gpu: &TestGpu, shape: Nhw, size: Size, rule: ThresholdRule, map: &[f32]) -> Vec<u32> {
-    let input = gpu.upload("map", map).unwrap();
+    // After a run on another map: what it leaves behind must not change the next.
+    let input = gpu.upload("map", &vec![0.9f32; map.len()]).unwrap();
     let mask = gpu.output(shape.batch as usize * size.pixels() as usize, 4);
     let operator = Threshold::new(compiler::of(&gpu.device), rule, Sampling::HalfPixel).unwrap();
     let buffers = ThresholdBuffers { map: input.slice(..), mask: mask.slice() };
     let dispatch = operator.bind(&gpu.device, shape, size, buffers).unwrap();
-    // Twice: what one run leaves behind must not change the next.
     gpu.dispatch(&dispatch);
+    gpu.queue.write_buffer(&input, 0, bytemuck::cast_slice(map));
     gpu.dispatch(&dispatch);
     gpu.words(&mask)
 }
@@ -57,7 +58,7 @@ fn otsu_is_exact_on_ties_and_extremes() {
     let Some(gpu) = common::gpu() else { return };
     let shape = Nhw::new(1, 64, 64);
     let level = |level: u32| (level as f32 + 0.5) / 255.0;
-    let pictures: [(&str, Vec<f32>); 7] = [
+    let pictures: [(&str, Vec<f32>); 8] = [
         ("constant", vec![level(90); 4096]),
         ("two levels far apart: every level between is equally good", (0..4096).map(|i| level(i % 2 * 200)).collect()),
         ("symmetric", (0..4096).map(|i| level(i * 255 / 4095)).collect()),
@@ -65,6 +66,7 @@ fn otsu_is_exact_on_ties_and_extremes() {
         ("NaN and out of range", (0..4096).map(|i| [f32::NAN, -3.0, 7.0, 0.2][i % 4]).collect()),
         ("all NaN", vec![f32::NAN; 4096]),
         ("three even peaks", (0..4096).map(|i| level([10, 128, 246][i as usize % 3])).collect()),
+        ("half of it at level 0", (0..4096).map(|i| level([0, 0, 100, 200][i as usize % 4])).collect()),
     ];
     for (what, map) in pictures {
         let mask = same_size(gpu, shape, ThresholdRule::Otsu, &map);
@@ -77,6 +79,22 @@ fn otsu_is_exact_on_ties_and_extremes() {
         let map: Vec<f32> = (0..4096).map(|_| level(levels[random.below(levels.len() as u32) as usize])).collect();
         let mask = same_size(gpu, shape, ThresholdRule::Otsu, &map);
         assert_exact(&mask, &reference::threshold(shape, ThresholdRule::Otsu, &map), format!("seed {seed}"));
+    }
+}
+
+/// The two levels between three peaks are equally good, but their variances are quotients of different numbers, of more than 64
+/// bits: the lower level wins only if no carry is lost.
+#[test]
+fn otsu_is_exact_on_ties_of_large_pictures() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nhw::new(1, 15, (1 << 22) / 15);
+    for rows in [[7, 7, 1], [8, 6, 1]] {
+        let peaks = [0.5f32 / 255.0, 83.5 / 255.0, 249.5 / 255.0];
+        let map: Vec<f32> =
+            peaks.iter().zip(rows).flat_map(|(&peak, rows)| vec![peak; rows * shape.width as usize]).collect();
+        let expected = reference::threshold(shape, ThresholdRule::Otsu, &map);
+        assert!(expected[(rows[0] * shape.width as usize)..].iter().all(|&set| set == 1), "{rows:?}");
+        assert_exact(&same_size(gpu, shape, ThresholdRule::Otsu, &map), &expected, format!("{rows:?}"));
     }
 }
 

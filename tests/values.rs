@@ -257,27 +257,37 @@ fn repeated_runs_give_the_same_bits() {
 #[test]
 fn results_are_the_same_however_the_work_is_divided() {
     let Some(gpu) = common::gpu() else { return };
-    let limits = wgpu::Limits {
-        max_storage_buffer_binding_size: 16 << 10,
-        max_compute_workgroups_per_dimension: 2,
-        ..wgpu::Limits::default()
+    let limited = |bytes| {
+        common::gpu_with(&wgpu::Limits {
+            max_storage_buffer_binding_size: bytes,
+            max_compute_workgroups_per_dimension: 2,
+            ..wgpu::Limits::default()
+        })
     };
-    let Some(small) = common::gpu_with(&limits) else { return };
+    let run = |gpu: &TestGpu, entry: &Entry| {
+        let rig = Rig::new(&gpu.device, entry).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+        let archive = rig.archive(&gpu.device, 1);
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        rig.record(&mut encoder, &archive, 0);
+        gpu.queue.submit([encoder.finish()]);
+        (read(&gpu.device, &gpu.queue, &archive), rig.dispatch.steps().len())
+    };
+    let Some(small) = limited(16 << 10) else { return };
     for entry in catalogue(Element::F32, Nchw::new(5, 4, 29, 31), 3) {
         // These need whole images.
         if entry.name.starts_with("window_weights") || entry.name.starts_with("sasa_stem") {
             continue;
         }
-        let run = |gpu: &TestGpu| {
-            let rig = Rig::new(&gpu.device, &entry).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
-            let archive = rig.archive(&gpu.device, 1);
-            let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            rig.record(&mut encoder, &archive, 0);
-            gpu.queue.submit([encoder.finish()]);
-            (read(&gpu.device, &gpu.queue, &archive), rig.dispatch.steps().len())
-        };
-        let ((whole, steps), (divided, more)) = (run(gpu), run(&small));
+        let ((whole, steps), (divided, more)) = (run(gpu, &entry), run(&small, &entry));
         assert!(whole == divided, "{}: {steps} steps and {more} give different bits", entry.name);
         assert!(entry.name.starts_with("dense") || more > steps, "{}: {more} steps, nothing was divided", entry.name);
+    }
+    // Within an image: a workgroup of some kernels covers 256 columns, or 64 rows.
+    let Some(few) = limited(1 << 20) else { return };
+    for shape in [Nchw::new(1, 4, 3, 600), Nchw::new(1, 4, 300, 3)] {
+        for entry in catalogue(Element::F32, shape, 4) {
+            let ((whole, steps), (divided, more)) = (run(gpu, &entry), run(&few, &entry));
+            assert!(whole == divided, "{} {shape}: {steps} steps and {more} give different bits", entry.name);
+        }
     }
 }

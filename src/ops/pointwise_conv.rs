@@ -86,7 +86,8 @@ impl PointwiseConvOptions {
 /// Pointwise convolution `x [n, inputs, h, w] -> y [n, outputs, h, w]`, dense or grouped, for up to three stacked matrices in one
 /// dispatch: the projections to queries, keys and values of arXiv:1906.05909, Sec. 3.1, read `x` once.
 ///
-/// Kernel `shaders/pointwise_conv.wgsl`; reference [`reference::pointwise_conv`](crate::reference::pointwise_conv).
+/// Kernels `shaders/pointwise_conv.wgsl` and, where `h * w` and the inputs of a group divide by 4,
+/// `shaders/pointwise_conv_quads.wgsl`; reference [`reference::pointwise_conv`](crate::reference::pointwise_conv).
 #[derive(Clone, Debug)]
 pub struct PointwiseConv {
     op: &'static str,
@@ -94,6 +95,8 @@ pub struct PointwiseConv {
     element: Element,
     inner: Element,
     kernel: Kernel,
+    /// Where the inputs of a group divide by 4.
+    quads: Option<Kernel>,
 }
 
 /// Tensors of a [`PointwiseConv`], of its element type; each needs `BufferUsages::STORAGE`.
@@ -134,20 +137,28 @@ impl PointwiseConv {
         inner: Element,
     ) -> Result<Self, Error> {
         options.check(op)?;
-        let kernel = Kernel::new(
-            compiler,
-            &Build {
+        let kernel = |shader, lanes| {
+            let build = Build {
                 op,
-                shader: &shaders::POINTWISE_CONV,
-                variant: Variant { inner, ..Variant::new(element, 1) },
+                shader,
+                variant: Variant { inner, ..Variant::new(element, lanes) },
                 constants: &[("BIAS", f64::from(u8::from(options.bias)))],
                 workgroup: [64, 1, 1],
                 workgroup_bytes: 0,
                 storage: &[Access::Read, Access::Read, Access::Read, Access::Write, Access::Write, Access::Write],
                 texture: false,
-            },
-        )?;
-        Ok(Self { op, options, element, inner, kernel })
+            };
+            Kernel::new(compiler, &build)
+        };
+        let in_fours = (options.inputs / options.groups).is_multiple_of(4);
+        Ok(Self {
+            op,
+            options,
+            element,
+            inner,
+            kernel: kernel(&shaders::POINTWISE_CONV, 1)?,
+            quads: in_fours.then(|| kernel(&shaders::POINTWISE_CONV_QUADS, 4)).transpose()?,
+        })
     }
 
     /// Checks the buffers against the shape of `x` and binds them.
@@ -183,13 +194,20 @@ impl PointwiseConv {
             return Ok(Dispatch::default());
         }
         let pixels = shape.size().pixels();
+        // The choice depends on one image alone, so a batch gives the same bits however it is divided.
+        let (kernel, lanes) = match &self.quads {
+            Some(quads) if pixels.is_multiple_of(4) => (quads, 4),
+            _ => (&self.kernel, 1),
+        };
+        let pixels = pixels / u64::from(lanes);
         let (unit, out_unit) = (u64::from(options.inputs) * pixels, u64::from(options.outputs) * pixels);
-        let (bytes, inner) = (self.element.bytes(), self.inner.bytes());
+        let (scalar, bytes, inner) =
+            (self.element.bytes(), self.element.bytes() * u64::from(lanes), self.inner.bytes() * u64::from(lanes));
         let [y0, y1, y2] = buffers.y;
         let tensors = [
             Tensor::read("x", buffers.x, unit, bytes),
-            Tensor::read_whole("weights", buffers.weights, options.weights(), bytes),
-            Tensor::read_whole_if("bias", buffers.bias, options.biases(), bytes),
+            Tensor::read_whole("weights", buffers.weights, options.weights() / u64::from(lanes), bytes),
+            Tensor::read_whole_if("bias", buffers.bias, options.biases(), scalar),
             Tensor::write_if("y[0]", y0, out_unit, inner),
             Tensor::write_if("y[1]", y1, out_unit, inner),
             Tensor::write_if("y[2]", y2, out_unit, inner),
@@ -199,10 +217,12 @@ impl PointwiseConv {
         let group_outputs = options.outputs / options.groups;
         let tiles = group_outputs.div_ceil(OUTPUTS);
         let rows = u64::from(options.stack) * u64::from(options.groups) * u64::from(tiles);
-        let groups =
-            [pipeline::to_u32(op, "pixels", pixels.div_ceil(PIXELS))?, pipeline::to_u32(op, "tiles of outputs", rows)?];
+        let groups = [
+            pipeline::to_u32(op, "pixels", pixels.div_ceil(PIXELS / u64::from(lanes)))?,
+            pipeline::to_u32(op, "tiles of outputs", rows)?,
+        ];
         let pixels = pipeline::to_u32(op, "pixels", pixels)?;
-        let steps = self.kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
+        let steps = kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
             x_base: bases[0],
@@ -213,7 +233,7 @@ impl PointwiseConv {
             inputs: options.inputs,
             outputs: options.outputs,
             groups: options.groups,
-            group_inputs: options.inputs / options.groups,
+            group_inputs: options.inputs / options.groups / lanes,
             group_outputs,
             tiles,
         })?;

@@ -1,0 +1,106 @@
+// Pointwise convolution of planes and matrices whose sizes divide by 4: as pointwise_conv.wgsl, with four numbers to a load.
+//
+//   y_s[o] = bias[s, o] + sum over c of weights[s, o, c] * x[group(o), c]
+//
+// Source    the projections of Ramachandran et al. 2019, arXiv:1906.05909, Sec. 3.1
+// Host      src/ops/pointwise_conv.rs        Reference  src/reference/pointwise_conv.rs
+// Shapes    x [n, c, h, w], weights [s, o, c/groups], bias [s, o] -> y0, y1, y2 [n, o, h, w] each; h*w and c/groups divide by 4
+// Grid      x: ceil(h*w / 256), y: tiles of 8 outputs of each group of each stack, z: n
+// Numerics  sums in f32, four channels at a time
+// Needs     f16 variants: SHADER_F16
+//
+// An invocation holds a tile of 4 pixels x 8 outputs in registers. Four channels of them take 4 loads of pixels and 8 of weights,
+// which all lanes share, for 128 multiply-adds: 12 loads, where one number to a load takes 48.
+
+override BIAS: u32 = 0u;
+
+// Pixels and inputs count in fours.
+struct Params {
+    origin_x: u32,
+    origin_y: u32,
+    x_base: u32,
+    y0_base: u32,
+    y1_base: u32,
+    y2_base: u32,
+    pixels: u32,
+    inputs: u32,
+    outputs: u32,
+    groups: u32,
+    // Of one group.
+    group_inputs: u32,
+    group_outputs: u32,
+    tiles: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read> weights: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Scalar>;
+@group(0) @binding(4) var<storage, read_write> y0: array<Inner>;
+@group(0) @binding(5) var<storage, read_write> y1: array<Inner>;
+@group(0) @binding(6) var<storage, read_write> y2: array<Inner>;
+
+fn finish(stack: u32, output: u32, image: u32, pixel: u32, sum: Real) {
+    var result = sum;
+    if BIAS == 1u {
+        result += f32(bias[stack * params.outputs + output]);
+    }
+    let index = (image * params.outputs + output) * params.pixels + pixel;
+    switch stack {
+        case 0u: { y0[params.y0_base + index] = Inner(result); }
+        case 1u: { y1[params.y1_base + index] = Inner(result); }
+        default: { y2[params.y2_base + index] = Inner(result); }
+    }
+}
+
+@compute @workgroup_size(64)
+fn pointwise_conv_quads(
+    @builtin(local_invocation_index) index: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+) {
+    let pixel = (params.origin_x + group.x) * 64u + index;
+    if pixel >= params.pixels {
+        return;
+    }
+    let part = (params.origin_y + group.y) / params.tiles;
+    let tile = (params.origin_y + group.y) % params.tiles * 8u;
+    let stack = part / params.groups;
+    let channel_group = part % params.groups;
+    let channels = 4u * params.group_inputs;
+    var at = params.x_base + (group.z * params.inputs + channel_group * channels) * params.pixels + pixel;
+
+    // Beyond the last output of the group there are copies of it, which are not written.
+    let last = params.group_outputs - 1u;
+    let low = min(tile + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+    let high = min(tile + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(last));
+    let row_low = (part * params.group_outputs + low) * params.group_inputs;
+    let row_high = (part * params.group_outputs + high) * params.group_inputs;
+    // Columns are outputs, rows are pixels.
+    var sum_low = mat4x4<f32>();
+    var sum_high = mat4x4<f32>();
+    var c = 0u;
+    loop {
+        // Columns are channels.
+        let block = mat4x4<f32>(
+            Real(x[at]), Real(x[at + params.pixels]), Real(x[at + 2u * params.pixels]), Real(x[at + 3u * params.pixels]));
+        let a = row_low + c;
+        let b = row_high + c;
+        sum_low += block * mat4x4<f32>(
+            Real(weights[a.x]), Real(weights[a.y]), Real(weights[a.z]), Real(weights[a.w]));
+        sum_high += block * mat4x4<f32>(
+            Real(weights[b.x]), Real(weights[b.y]), Real(weights[b.z]), Real(weights[b.w]));
+        at += 4u * params.pixels;
+        continuing { c += 1u; break if c >= params.group_inputs; }
+    }
+
+    let first = channel_group * params.group_outputs + tile;
+    let outputs = params.group_outputs - tile;
+    finish(stack, first, group.z, pixel, sum_low[0]);
+    if outputs > 1u { finish(stack, first + 1u, group.z, pixel, sum_low[1]); }
+    if outputs > 2u { finish(stack, first + 2u, group.z, pixel, sum_low[2]); }
+    if outputs > 3u { finish(stack, first + 3u, group.z, pixel, sum_low[3]); }
+    if outputs > 4u { finish(stack, first + 4u, group.z, pixel, sum_high[0]); }
+    if outputs > 5u { finish(stack, first + 5u, group.z, pixel, sum_high[1]); }
+    if outputs > 6u { finish(stack, first + 6u, group.z, pixel, sum_high[2]); }
+    if outputs > 7u { finish(stack, first + 7u, group.z, pixel, sum_high[3]); }
+}
