@@ -3,7 +3,7 @@
 use visual_attention::{Compiler, wgpu};
 
 /// Asks for the variants of kernels that GPUs get, which a software adapter would otherwise never run: `gpu`.
-const VARIANTS: &str = "VISUAL_ATTENTION_VARIANTS";
+pub(crate) const VARIANTS: &str = "VISUAL_ATTENTION_VARIANTS";
 
 /// For the variants that the adapter gets, unless [`VARIANTS`] says otherwise.
 pub(crate) fn of(device: &wgpu::Device) -> Compiler<'_> {
@@ -13,10 +13,4 @@ pub(crate) fn of(device: &wgpu::Device) -> Compiler<'_> {
         Ok("gpu") => compiler.with_variants_for(wgpu::DeviceType::DiscreteGpu),
         Ok(other) => panic!("{VARIANTS} is {other}: leave it out, or set it to gpu"),
     }
-}
-
-/// Whether [`of`] compiles the variants of software adapters.
-#[allow(dead_code, reason = "an example shares this file")]
-pub(crate) fn software(device: &wgpu::Device) -> bool {
-    std::env::var_os(VARIANTS).is_none() && device.adapter_info().device_type == wgpu::DeviceType::Cpu
 }

@@ -6,7 +6,7 @@
 //! `layer.rs` is what makes the driver fail, `victim.rs` the process. Skipped where there is no Vulkan adapter, or no Linux.
 
 #[path = "../common/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the suite's, of which this needs a part")]
+#[expect(dead_code, unused_imports, reason = "the suite's, of which this needs a part")]
 mod common;
 mod layer;
 mod panics;

@@ -60,8 +60,12 @@ swiftshader=/usr/lib/chromium/vk_swiftshader_icd.json
 [ -f "$swiftshader" ] || fail "There is no $swiftshader, which Debian's package chromium has"
 suite "llvmpipe in subgroups of 8" "256 bits" WGPU_BACKEND=vulkan WGPU_ADAPTER_NAME=llvmpipe LP_NATIVE_VECTOR_WIDTH=256
 suite "llvmpipe in subgroups of 4" "128 bits" WGPU_BACKEND=vulkan WGPU_ADAPTER_NAME=llvmpipe LP_NATIVE_VECTOR_WIDTH=128
+suite "the same with a GPU's variants" "128 bits" WGPU_BACKEND=vulkan WGPU_ADAPTER_NAME=llvmpipe LP_NATIVE_VECTOR_WIDTH=128 \
+    VISUAL_ATTENTION_VARIANTS=gpu
 # wgpu's OpenGL backend panics where a thread waits 6 seconds for the context, which belongs to one thread at a time.
 suite "Mesa's OpenGL" "Gl, " WGPU_BACKEND=gl LIBGL_ALWAYS_SOFTWARE=1 RUST_TEST_THREADS=1
+suite "OpenGL with a GPU's variants" "Gl, " WGPU_BACKEND=gl LIBGL_ALWAYS_SOFTWARE=1 RUST_TEST_THREADS=1 \
+    VISUAL_ATTENTION_VARIANTS=gpu
 suite "SwiftShader" "SwiftShader" WGPU_BACKEND=vulkan VK_ICD_FILENAMES=$swiftshader VK_DRIVER_FILES=$swiftshader
 
 say "every pipeline in SPIR-V, GLSL, MSL and HLSL"

@@ -3,7 +3,7 @@
 //! tests; `VISUAL_ATTENTION_SOAK` sets the number of dispatches.
 
 #[path = "../common/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the suite's, of which this needs a part")]
+#[expect(dead_code, unused_imports, reason = "the suite's, of which this needs a part")]
 mod common;
 
 use std::sync::Arc;
