@@ -29,6 +29,15 @@ fn comparison_is_strict_and_exact() {
     let shape = Nhw::new(1, 2, 4);
     let mask = same_size(gpu, shape, ThresholdRule::Value(threshold), &around);
     assert_exact(&mask, &[0, 0, 1, 0, 0, 1, 0, 0], "value");
+    // The bits of negative numbers sort the other way round, and those of the two zeros differ.
+    let around =
+        [(-threshold).next_down(), -threshold, (-threshold).next_up(), -2.0, -0.1, 0.0, f32::NEG_INFINITY, f32::NAN];
+    let mask = same_size(gpu, shape, ThresholdRule::Value(-threshold), &around);
+    assert_exact(&mask, &[0, 0, 1, 0, 1, 1, 0, 0], "negative value");
+    for zero in [0.0, -0.0] {
+        let mask = same_size(gpu, shape, ThresholdRule::Value(zero), &[0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0]);
+        assert_exact(&mask, &[0, 0, 1, 0, 1, 0, 1, 0], "zero");
+    }
     let levels = [178.0 / 255.0 + 1e-4, 179.0 / 255.0 + 1e-4, 1.0, 0.0, f32::NAN, 2.0, -1.0, 0.7];
     let mask = same_size(gpu, shape, ThresholdRule::Level(178), &levels);
     assert_exact(&mask, &[0, 1, 1, 0, 0, 1, 0, 0], "level");
