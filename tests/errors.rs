@@ -199,7 +199,7 @@ fn limit_exceeded() {
     // Of its workgroups.
     let limits = wgpu::Limits { max_compute_invocations_per_workgroup: 128, ..wgpu::Limits::default() };
     let narrow = Gpu::open_with(wgpu::Features::empty(), &limits).unwrap();
-    let error = GlobalPool::new(&narrow.device, Squeeze::Mean, Element::F32).unwrap_err();
+    let error = GlobalPool::new(compiler::of(&narrow.device), Squeeze::Mean, Element::F32).unwrap_err();
     assert_says(&error, &["global_pool", "max_compute_invocations_per_workgroup", "256", "128"]);
     // Of the kernels: loops, and 32-bit ratios.
     let (input, output) = (buffer(gpu, 1 << 22, BufferUsages::STORAGE), buffer(gpu, 1 << 22, BufferUsages::STORAGE));

@@ -1,6 +1,7 @@
 use visual_attention::{Element, Error, GlobalPool, GlobalPoolBuffers, Nchw, Squeeze, reference};
 
 use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::compiler;
 
 /// One pixel, odd tails, primes, few and many loads, both vector widths, one more and one less than a workgroup, several parts.
 const SHAPES: [Nchw; 11] = [
@@ -23,7 +24,7 @@ fn run(gpu: &TestGpu, shape: Nchw, squeeze: Squeeze, element: Element, features:
     let pooled = || gpu.output((shape.batch * shape.channels) as usize, 4);
     let mean = (squeeze != Squeeze::Max).then(pooled);
     let maximum = (squeeze != Squeeze::Mean).then(pooled);
-    let operator = GlobalPool::new(&gpu.device, squeeze, element).unwrap();
+    let operator = GlobalPool::new(compiler::of(&gpu.device), squeeze, element).unwrap();
     let buffers = GlobalPoolBuffers {
         features: features.slice(..),
         mean: mean.as_ref().map(common::Output::slice),
@@ -105,7 +106,7 @@ fn the_same_bits_however_the_work_is_divided() {
 #[test]
 fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
-    let operator = GlobalPool::new(&gpu.device, Squeeze::Mean, Element::F32).unwrap();
+    let operator = GlobalPool::new(compiler::of(&gpu.device), Squeeze::Mean, Element::F32).unwrap();
     let features = gpu.input(&[0.0; 24], Element::F32);
     let output = gpu.output(6, 4);
     let bind = |shape, mean: Option<_>, maximum: Option<_>| {

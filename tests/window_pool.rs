@@ -1,9 +1,10 @@
 use visual_attention::{Element, Nchw, Pooling, Size, WindowPool, WindowPoolBuffers, reference};
 
 use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::compiler;
 
 fn run(gpu: &TestGpu, shape: Nchw, pooling: Pooling, window: Size, element: Element, x: &[f32]) -> Vec<f32> {
-    let operator = WindowPool::new(&gpu.device, pooling, window, element).unwrap();
+    let operator = WindowPool::new(compiler::of(&gpu.device), pooling, window, element).unwrap();
     let out = operator.output(shape.size()).pixels() * u64::from(shape.batch * shape.channels);
     let (x, y) = (gpu.input(x, element), gpu.output(out as usize, element.bytes()));
     let buffers = WindowPoolBuffers { x: x.slice(..), y: y.slice() };
@@ -59,8 +60,10 @@ fn nan_stays_in_its_window() {
 fn refuses_what_has_no_meaning() {
     let Some(gpu) = common::gpu() else { return };
     let refused = |window: Size, words: &[&str]| {
-        let error =
-            WindowPool::new(&gpu.device, Pooling::Average, window, Element::F32).map(|_| ()).unwrap_err().to_string();
+        let error = WindowPool::new(compiler::of(&gpu.device), Pooling::Average, window, Element::F32)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
     refused(Size::new(0, 2), &["[0, 2]", "at least [1, 1]"]);

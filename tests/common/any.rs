@@ -462,7 +462,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
     let (activation, gate) = (draw.of(&Activation::ALL), draw.of(&Activation::ALL));
     match kind {
         10 => {
-            let operator = GlobalPool::new(device, squeeze, element)?;
+            let operator = GlobalPool::new(compiler::of(device), squeeze, element)?;
             bound!(
                 "global_pool",
                 (squeeze, element),
@@ -831,7 +831,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
         _ => {
             let pooling = draw.of(&[Pooling::Average, Pooling::Maximum]);
             let window = if kind == 6 { Size::new(draw.extent(), draw.extent()) } else { draw_long_window(draw) };
-            let operator = WindowPool::new(device, pooling, window, element)?;
+            let operator = WindowPool::new(compiler::of(device), pooling, window, element)?;
             bound!(
                 "window_pool",
                 (pooling, window, element),

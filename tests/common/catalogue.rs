@@ -248,7 +248,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
         "global_pool",
         inputs,
         vec![("mean", planes, Kind::Near(Element::F32)), ("maximum", planes, Kind::Exact(Element::F32))],
-        open!(|d| GlobalPool::new(d, Squeeze::MeanAndMax, element), |operator, d, i, o| {
+        open!(|d| GlobalPool::new(compiler::of(d), Squeeze::MeanAndMax, element), |operator, d, i, o| {
             operator.bind(d, shape, GlobalPoolBuffers { features: i[0], mean: Some(o[0]), maximum: Some(o[1]) })
         }),
         references!(|x| vec![reference::global_mean(shape, &x[0]), reference::global_max(shape, &x[0])]),
@@ -261,7 +261,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
             format!("window_pool {pooling:?}"),
             inputs,
             vec![("y", out, kind)],
-            open!(|d| WindowPool::new(d, pooling, window, element), |operator, d, i, o| {
+            open!(|d| WindowPool::new(compiler::of(d), pooling, window, element), |operator, d, i, o| {
                 operator.bind(d, shape, WindowPoolBuffers { x: i[0], y: o[0] })
             }),
             references!(|x| vec![reference::window_pool(shape, pooling, window, &x[0])]),
