@@ -6,7 +6,7 @@
 //! overwritten by one of the same length.
 
 #[path = "../../examples/translate/mod.rs"]
-#[allow(dead_code, reason = "the examples', of which this needs a part")]
+#[expect(dead_code, reason = "the examples', of which this needs a part")]
 mod translate;
 
 use std::collections::BTreeSet;
