@@ -11,6 +11,8 @@
 // As in shaders/threshold.wgsl.
 override RULE: u32 = 0u;
 
+const RESAMPLED = true;
+
 struct Params {
     origin_x: u32,
     origin_y: u32,
@@ -40,6 +42,13 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> bits: array<u32>;      // [n, tile_stride, 8]
 @group(0) @binding(4) var<storage, read_write> boxes: array<i32>;     // [n, 4]; here only their start values
 
+// Of the row whose runs are packed.
+var<private> packed: MapRow;
+
+fn is_set(image: u32, row: u32, column: u32) -> bool {
+    return of_mask(image, map_at(packed, column)) == 1u;
+}
+
 @compute @workgroup_size(8, 8)
 fn attended_region_runs(
     @builtin(global_invocation_id) invocation: vec3<u32>,
@@ -52,6 +61,7 @@ fn attended_region_runs(
     }
     if column < params.tiles_wide {
         let tile = image * params.tile_stride + (row >> 3u) * params.tiles_wide + column;
+        packed = map_row(image, min(row, params.height - 1u));
         bits[tile * 8u + (row & 7u)] = pack_runs(image, row, column);
     }
 }

@@ -76,11 +76,13 @@ fn scaled(value: Real, channel_gate: f32, spatial_index: u32) -> Real {
     }
 }
 
-@compute @workgroup_size(PIXELS, PLANES)
+// In one dimension: drivers that run invocations as lanes of a vector may fill it along x alone.
+@compute @workgroup_size(PIXELS * PLANES)
 fn channel_scale(
-    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) slot: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
+    let local = vec2<u32>(slot % PIXELS, slot / PIXELS);
     let plane_of_unit = (params.origin_x + group.x) * PLANES + local.y;
     let plane = group.z * params.planes + plane_of_unit;
     let image = (params.first_plane + plane) / params.channels;
@@ -102,7 +104,6 @@ fn channel_scale(
     }
     var channel_gate = sum;
     if PIXELS >= 16u {
-        let slot = local.y * PIXELS + local.x;
         wg_sum[slot] = sum;
         workgroupBarrier();
         for (var stride = PIXELS / 2u; stride > 0u; stride /= 2u) {

@@ -89,11 +89,13 @@ fn finish(sum: f32, row: u32) -> f32 {
     return activate(ACTIVATION, t);
 }
 
-@compute @workgroup_size(INPUTS, ROWS)
+// In one dimension: drivers that run invocations as lanes of a vector may fill it along x alone.
+@compute @workgroup_size(INPUTS * ROWS)
 fn dense(
-    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) slot: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
+    let local = vec2<u32>(slot % INPUTS, slot / INPUTS);
     let row = (params.origin + group.x) * ROWS + local.y;
     let image = group.z;
     let inside = row < params.outputs;
@@ -116,7 +118,6 @@ fn dense(
             }
         }
     }
-    let slot = local.y * INPUTS + local.x;
     wg_sum[slot] = vec2(lane_sum(sum), lane_sum(second_sum));
     if INPUTS > 1u {
         workgroupBarrier();

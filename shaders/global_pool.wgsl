@@ -53,11 +53,13 @@ fn add(value: Real) {
     }
 }
 
-@compute @workgroup_size(PIXELS, PLANES)
+// In one dimension: drivers that run invocations as lanes of a vector may fill it along x alone.
+@compute @workgroup_size(PIXELS * PLANES)
 fn global_pool(
-    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) slot: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
+    let local = vec2<u32>(slot % PIXELS, slot / PIXELS);
     let plane_of_unit = (params.origin_x + group.x) * PLANES + local.y;
     let plane = group.z * params.planes + plane_of_unit;
     let part = params.origin_y + group.y;
@@ -84,7 +86,6 @@ fn global_pool(
             add(Real(features[first + pixel]));
         }
     }
-    let slot = local.y * PIXELS + local.x;
     wg_sum[slot] = lane_sum(partial.sum);
     wg_maximum[slot] = lane_max(partial.top);
     if PIXELS > 1u {

@@ -3,9 +3,14 @@
 // Source    the usual way to show an attention map; Guan et al. 2018, arXiv:1801.09927, Fig. 4
 // Host      src/ops/heat_overlay.rs        Reference  src/reference/heat_overlay.rs
 // Shapes    map [n, mh, mw], pictures [n, 3, h, w] in 0..1, colors [256] -> overlay: rgba8unorm storage texture of n layers
-// Grid      x: ceil(w / 16), y: ceil(h / 4), z: n; one invocation for each pixel
+// Grid      x: ceil(w / 64), y: ceil(h / 4), z: n; an invocation takes 4 pixels of a row, 16 apart
 // Numerics  blends in f32, rounded to 8 bits once
 // Needs     f16 variants: SHADER_F16
+
+const RESAMPLED = true;
+
+// Pixels of a workgroup in a row.
+const WIDTH = 64u;
 
 struct Params {
     origin_x: u32,
@@ -37,12 +42,16 @@ struct Params {
 
 @compute @workgroup_size(16, 4)
 fn heat_overlay_texture(
-    @builtin(global_invocation_id) global: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
 ) {
-    let column = params.origin_x * 16u + global.x;
-    let row = params.origin_y * 4u + global.y;
-    if column >= params.width || row >= params.height {
+    let first = (params.origin_x + group.x) * WIDTH + local.x;
+    let row = (params.origin_y + group.y) * 4u + local.y;
+    if row >= params.height {
         return;
     }
-    textureStore(overlay, vec2<u32>(column, row), params.first_layer + global.z, heat_at(global.z, row, column));
+    let map_row = map_row(group.z, row);
+    for (var column = first; column < min(first + WIDTH, params.width); column += 16u) {
+        textureStore(overlay, vec2<u32>(column, row), params.first_layer + group.z, heat_at(group.z, map_row, row, column));
+    }
 }

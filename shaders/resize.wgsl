@@ -3,9 +3,12 @@
 // Source    half-pixel centres as in OpenCV and PyTorch (align_corners=False), or aligned corners (align_corners=True)
 // Host      src/ops/resize.rs        Reference  src/reference/resize.rs
 // Shapes    input [n, c, h, w] -> output [n, c, oh, ow]; a plane is one unit
-// Grid      x: ceil(ow / 16), y: ceil(oh / 4), z: n*c; one invocation for each output
+// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation takes 4 outputs of a row, 16 apart
 // Numerics  positions exact, three blends in f32
 // Needs     f16 variants: SHADER_F16
+
+// Outputs of a workgroup in a row.
+const WIDTH = 64u;
 
 struct Params {
     origin_x: u32,
@@ -32,22 +35,27 @@ struct Params {
 
 @compute @workgroup_size(16, 4)
 fn resize(
-    @builtin(global_invocation_id) global: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
 ) {
-    let column = params.origin_x * 16u + global.x;
-    let row = params.origin_y * 4u + global.y;
-    if column >= params.width || row >= params.height {
+    let first = (params.origin_x + group.x) * WIDTH + local.x;
+    let row = (params.origin_y + group.y) * 4u + local.y;
+    if row >= params.height {
         return;
     }
     let rows = tap(Axis(params.row_multiplier, params.row_plus, params.row_minus, params.row_denominator, params.row_length), row);
-    let columns = tap(Axis(params.column_multiplier, params.column_plus, params.column_minus, params.column_denominator, params.column_length), column);
-    let plane = params.input_base + global.z * params.row_length * params.column_length;
+    let plane = params.input_base + group.z * params.row_length * params.column_length;
     let low = plane + rows.low * params.column_length;
     let high = plane + rows.high * params.column_length;
-    let value = blend(
-        blend(f32(input[low + columns.low]), f32(input[high + columns.low]), rows.weight),
-        blend(f32(input[low + columns.high]), f32(input[high + columns.high]), rows.weight),
-        columns.weight,
-    );
-    output[params.output_base + (global.z * params.height + row) * params.width + column] = Element(value);
+    let start = params.output_base + (group.z * params.height + row) * params.width;
+    let axis = Axis(params.column_multiplier, params.column_plus, params.column_minus, params.column_denominator, params.column_length);
+    for (var column = first; column < min(first + WIDTH, params.width); column += 16u) {
+        let columns = tap(axis, column);
+        let value = blend(
+            blend(f32(input[low + columns.low]), f32(input[high + columns.low]), rows.weight),
+            blend(f32(input[low + columns.high]), f32(input[high + columns.high]), rows.weight),
+            columns.weight,
+        );
+        output[start + column] = Element(value);
+    }
 }

@@ -3,12 +3,17 @@
 // Source    Guan et al. 2018, arXiv:1801.09927, Eq. 4
 // Host      src/ops/threshold.rs        Reference  src/reference/threshold.rs
 // Shapes    map [n, h, w], levels [n] -> mask [n, oh, ow] u32
-// Grid      x: ceil(ow / 16), y: ceil(oh / 4), z: n; one invocation for each pixel
+// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n; an invocation takes 4 pixels of a row, 16 apart
 // Numerics  the map's value as in resize; NaN exceeds nothing
 // Needs     no device feature
 
 // 0: value > threshold. 1: floor(255 * value) > threshold. 2: floor(255 * value) > the image's level, found by Otsu's method.
 override RULE: u32 = 0u;
+
+const RESAMPLED = true;
+
+// Pixels of a workgroup in a row.
+const WIDTH = 64u;
 
 struct Params {
     origin_x: u32,
@@ -38,13 +43,17 @@ struct Params {
 
 @compute @workgroup_size(16, 4)
 fn threshold(
-    @builtin(global_invocation_id) global: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
 ) {
-    let column = params.origin_x * 16u + global.x;
-    let row = params.origin_y * 4u + global.y;
-    if column >= params.width || row >= params.height {
+    let first = (params.origin_x + group.x) * WIDTH + local.x;
+    let row = (params.origin_y + group.y) * 4u + local.y;
+    if row >= params.height {
         return;
     }
-    let index = params.mask_base + (global.z * params.height + row) * params.width + column;
-    mask[index] = u32(is_set(global.z, row, column));
+    let map_row = map_row(group.z, row);
+    let start = params.mask_base + (group.z * params.height + row) * params.width;
+    for (var column = first; column < min(first + WIDTH, params.width); column += 16u) {
+        mask[start + column] = of_mask(group.z, map_at(map_row, column));
+    }
 }

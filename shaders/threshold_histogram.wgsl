@@ -8,6 +8,8 @@
 // Needs     no device feature
 
 override WORKGROUP_SIZE: u32 = 256u;
+// Whether the map has another size than the picture.
+override RESAMPLED: bool = true;
 
 struct Params {
     origin: u32,
@@ -44,12 +46,13 @@ fn threshold_histogram(
     }
     workgroupBarrier();
     for (var row = params.origin + group.x; row < params.height; row += params.shares) {
+        let map_row = map_row(group.z, row);
         for (var column = local.x; column < params.width; column += WORKGROUP_SIZE) {
-            let level = level_of(map_at(group.z, row, column));
-            if exceeds(level, -1.0) {
-                atomicAdd(&wg_bins[u32(min(level, 255.0))], 1u);
-            } else if exceeds(-level, 0.0) {
-                atomicAdd(&wg_bins[0], 1u);
+            let level = level_of(map_at(map_row, column));
+            // By its bits, since WGSL lets a driver assume that there is no NaN.
+            let is_nan = (bitcast<u32>(level) & 0x7fffffffu) > 0x7f800000u;
+            if !is_nan {
+                atomicAdd(&wg_bins[u32(clamp(level, 0.0, 255.0))], 1u);
             }
         }
     }

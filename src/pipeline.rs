@@ -85,6 +85,15 @@ impl<'a> Tensor<'a> {
         Self { name, slice, extent: Extent::Whole(elements), element_bytes, access: Access::Read }
     }
 
+    /// The same, for a kernel that loads `lanes` elements at once.
+    pub(crate) fn by_lanes(self, lanes: u64) -> Self {
+        let extent = match self.extent {
+            Extent::Unit(elements) => Extent::Unit(elements / lanes),
+            Extent::Whole(elements) => Extent::Whole(elements / lanes),
+        };
+        Self { extent, element_bytes: self.element_bytes * lanes, ..self }
+    }
+
     fn bytes(&self, units: u32) -> Option<u64> {
         match self.extent {
             Extent::Unit(elements) => elements.checked_mul(self.element_bytes)?.checked_mul(u64::from(units)),
@@ -201,12 +210,14 @@ pub(crate) fn check_rounds(op: &'static str, needed: u64) -> Result<(), Error> {
     Err(Error::LimitExceeded { op, limit: "loop rounds of one invocation", needed, given: MAX_ROUNDS })
 }
 
-/// Workgroup of the kernels with one invocation for each pixel of a picture.
+/// Workgroup of the kernels that write pictures, and the pixels of a row that each of its invocations takes: what depends on the row
+/// alone is computed once for them.
 pub(crate) const TILE: [u32; 3] = [16, 4, 1];
+const TILE_PIXELS: u32 = 4;
 
 /// Workgroups of [`TILE`] that cover a picture.
 pub(crate) fn tiles(size: Size) -> [u32; 2] {
-    [size.width.div_ceil(TILE[0]), size.height.div_ceil(TILE[1])]
+    [size.width.div_ceil(TILE[0] * TILE_PIXELS), size.height.div_ceil(TILE[1])]
 }
 
 /// Refuses images without pixels where there is something to be computed from them, and axes that `i32` does not hold.

@@ -110,6 +110,20 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     Ok(parts)
 }
 
+/// The turns in which several kernels go over `units` one after another, `together` at a time or the next number at which
+/// tensors of so many bytes for each unit start at multiples of `alignment`, a power of two.
+pub(crate) fn turns(
+    units: u32,
+    together: u32,
+    unit_bytes: &[u64],
+    alignment: u32,
+) -> impl Iterator<Item = Range<u32>> + use<> {
+    let zeros = unit_bytes.iter().map(|bytes| bytes.trailing_zeros()).min().unwrap_or(0);
+    let aligned = alignment >> zeros.min(alignment.trailing_zeros());
+    let together = together.checked_next_multiple_of(aligned.max(1)).unwrap_or(u32::MAX).max(1);
+    (0..units).step_by(together as usize).map(move |start| start..units.min(start.saturating_add(together)))
+}
+
 /// How a workgroup is made up: invocations that share one reduction, and reductions side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Team {
@@ -145,7 +159,7 @@ pub(crate) const fn plane_team(software: bool, loads: u64) -> usize {
 pub(crate) const fn scale_team(software: bool, loads: u64, terms: u64) -> usize {
     match software {
         true if terms > MAX_ROUNDS / 2 => 1,
-        true if loads == 0 => 2,
+        true if loads < 64 => 2,
         true => 0,
         false => (loads > 255) as usize,
     }
@@ -213,7 +227,7 @@ pub(crate) fn ranges(software: bool, pixels: u32) -> Ranges {
 /// Lengths of the private array that window attention is compiled for: the first that holds a head, or the last in several
 /// chunks, the logits being computed for each. GPUs keep up to 16 sums of four queries in registers, where a longer array would lie
 /// in memory, and divide deeper heads among invocations; only what can't be divided evenly goes in chunks there too.
-pub(crate) const WINDOW_LENGTHS: [u32; 3] = [8, 16, 32];
+pub(crate) const WINDOW_LENGTHS: [u32; 4] = [8, 16, 32, 64];
 
 /// How window attention goes about the windows of four queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,8 +246,9 @@ pub(crate) struct WindowTile {
 pub(crate) fn window_tile(software: bool, depth: u32, rows: u32, width: u32, tables: bool) -> WindowTile {
     let length = match WINDOW_LENGTHS {
         [few, ..] if depth <= few => few,
-        [few, _, _] if !software && !depth.is_multiple_of(16) && depth.is_multiple_of(few) && depth <= 8 * few => few,
-        [_, some, _] if !software || depth <= some => some,
+        [few, ..] if !software && !depth.is_multiple_of(16) && depth.is_multiple_of(few) && depth <= 8 * few => few,
+        [_, some, ..] if !software || depth <= some => some,
+        [_, _, many, _] if depth <= many => many,
         [.., most] => most,
     };
     let divided = !software && depth.is_multiple_of(length);
@@ -276,6 +291,31 @@ mod tests {
 
     /// Loads, channels or terms at which a choice may change, and beyond.
     const SIZES: [u64; 12] = [0, 1, 8, 9, 255, 256, 4095, 4096, MAX_ROUNDS, MAX_ROUNDS + 1, 1 << 20, 1 << 24];
+
+    proptest! {
+        #[test]
+        fn turns_cover_every_unit_once_at_offsets_that_bind(
+            units in 0u32..5000,
+            together in 1u32..600,
+            bytes in proptest::collection::vec(1u64..100_000, 1..3),
+            alignment in (0u32..9).prop_map(|power| 1 << power),
+        ) {
+            let turns: Vec<_> = turns(units, together, &bytes, alignment).collect();
+            prop_assert_eq!(turns.iter().flat_map(Clone::clone).collect::<Vec<_>>(), (0..units).collect::<Vec<_>>());
+            for turn in &turns {
+                prop_assert!(bytes.iter().all(|bytes| u64::from(turn.start) * bytes % u64::from(alignment) == 0));
+                // No more than it has to be.
+                prop_assert!(turn.len() < (together + alignment) as usize);
+            }
+        }
+    }
+
+    #[test]
+    fn turns_of_aligned_images_are_as_asked() {
+        assert_eq!(turns(7, 3, &[1024, 512], 256).collect::<Vec<_>>(), [0..3, 3..6, 6..7]);
+        assert_eq!(turns(7, 3, &[1024, 64], 256).collect::<Vec<_>>(), [0..4, 4..7]);
+        assert!(turns(3, u32::MAX, &[1], 256).eq(std::iter::once(0..3)));
+    }
 
     #[test]
     fn software_adapters_work_without_barriers() {
@@ -336,7 +376,8 @@ mod tests {
         let chunked = |length, blocks, rounds| WindowTile { length, blocks, split: 1, rounds };
         assert_eq!(tile(false, 3, 7, false), chunked(8, 1, 3 * 7 * 12));
         assert_eq!(tile(false, 72, 7, false), chunked(16, 1, 3 * 7 * 89));
-        assert_eq!(tile(true, 64, 7, false), chunked(32, 3, 7 * 97));
+        assert_eq!(tile(true, 64, 7, false), chunked(64, 3, 7 * 129));
+        assert_eq!(tile(true, 72, 7, false), chunked(64, 3, 7 * 137));
         for depth in 1..=128 {
             for software in [false, true] {
                 let WindowTile { length, split, .. } = tile(software, depth, 7, false);

@@ -36,7 +36,8 @@ impl Axis {
             Sampling::HalfPixel => (2 * a, a, b, 2 * b),
             Sampling::AlignedCorners => (a, 0, 0, b),
         };
-        let largest = (u64::from(output - 1) * multiplier + plus).max(denominator).max(minus);
+        // `quotient` in the shader takes denominators below 2^30.
+        let largest = (u64::from(output - 1) * multiplier + plus).max(denominator * 4).max(minus);
         crate::pipeline::to_u32(
             op,
             "resampling ratio (about 2 * input * output, in lowest terms, of an axis)",
@@ -51,6 +52,11 @@ impl Axis {
             denominator: word(denominator),
             length: input,
         })
+    }
+
+    /// Whether every output is the input of its own index.
+    pub(crate) const fn is_identity(&self) -> bool {
+        self.multiplier == self.denominator
     }
 
     /// Rows and columns.
@@ -76,6 +82,37 @@ mod tests {
         match numerator / axis.denominator {
             low if low >= last => (last, 0),
             low => (low, numerator % axis.denominator),
+        }
+    }
+
+    /// The shader's `quotient`, with `error` in each of its divisions of floats, of which 2.5 units in the last place are allowed.
+    fn quotient(numerator: u32, denominator: u32, error: [f32; 2]) -> u32 {
+        let divided = |rest: f32, error: f32| rest / denominator as f32 * (1.0 + error * f32::EPSILON);
+        let near = divided(numerator as f32, error[0]) as u32;
+        let rest = numerator.wrapping_sub(near.wrapping_mul(denominator)) as i32;
+        let nearer = near.wrapping_add_signed(divided(rest as f32, error[1]).floor() as i32);
+        let remainder = numerator.wrapping_sub(nearer.wrapping_mul(denominator)) as i32;
+        let denominator = denominator as i32;
+        nearer.wrapping_add(u32::from(remainder >= denominator)).wrapping_sub(u32::from(remainder < 0))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100_000))]
+        #[test]
+        fn quotients_of_floats_are_exact(
+            numerator in proptest::bits::u32::ANY,
+            shift in 0u32..32,
+            near in -3i64..4,
+            denominator in (0u32..30, 1u32..1 << 30).prop_map(|(shift, any)| (any >> shift).max(1)),
+            error in [-2.5f32..2.5, -2.5f32..2.5],
+        ) {
+            let numerator = numerator >> shift;
+            prop_assert_eq!(quotient(numerator, denominator, error), numerator / denominator);
+            // About the multiples, where a quotient changes.
+            let multiple = i64::from(numerator / denominator * denominator) + near;
+            if let Ok(numerator) = u32::try_from(multiple) {
+                prop_assert_eq!(quotient(numerator, denominator, error), numerator / denominator);
+            }
         }
     }
 

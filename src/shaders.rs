@@ -231,6 +231,7 @@ macro_rules! shader {
 }
 
 const PLAIN: &[Variant] = &[Variant::F32];
+const PLAIN_VECTORS: &[Variant] = &[Variant::F32, Variant::F32X4];
 const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
 /// Tensors of f32 or f16, the latter with f16 or f32 between the kernels of a layer.
@@ -242,7 +243,7 @@ const STEM: &[Variant] = &[Variant::F32, Variant { inner: Element::F32, ..Varian
 /// The same for every length of [`WindowAttention`](crate::WindowAttention)'s private array.
 const LENGTHS: &[Variant] = &{
     let lengths = crate::plan::WINDOW_LENGTHS;
-    let mut variants = [Variant::F32; 9];
+    let mut variants = [Variant::F32; 12];
     let mut index = 0;
     while index < variants.len() {
         variants[index] = Variant { length: lengths[index / 3], ..INNER[index % 3] };
@@ -273,9 +274,10 @@ const RANGES: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[256.0], &[8.0]])];
 const LAYERS: &[Overrides] =
     &[group(&["INPUTS", "ROWS"], &[&[32.0, 8.0], &[1.0, 8.0]]), group(&["ACTIVATION"], SIX_CODES)];
 const NORMALIZATIONS: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[64.0]]), group(&["BY_MAXIMUM"], NO_OR_YES)];
-const POOLINGS: &[Overrides] = &[group(&["POOLING"], NO_OR_YES)];
+const POOLINGS: &[Overrides] = &[group(&["POOLING"], NO_OR_YES), group(&["SIDE"], &[&[0.0], &[2.0], &[4.0]])];
 const POOLS: &[Overrides] = &[PIXELS_BY_PLANES, group(&["STATISTIC"], THREE_CODES)];
 const RELATIVE: &[Overrides] = &[group(&["RELATIVE"], THREE_CODES)];
+const HISTOGRAMS: &[Overrides] = &[GROUP_OF_256[0], group(&["RESAMPLED"], NO_OR_YES)];
 const RULES: &[Overrides] = &[group(&["RULE"], THREE_CODES)];
 /// Gates of one number for each channel come with every activation and form, those of pixels with the ones that their
 /// operators have.
@@ -301,7 +303,8 @@ pub const ATTENDED_REGION_RUNS: Shader = shader!(
     "thresholded",
     "sampled_map",
     "bilinear",
-    "exceeds"
+    "exceeds",
+    "ordered"
 );
 /// [`AttentionMap`](crate::AttentionMap).
 pub const ATTENTION_MAP: Shader =
@@ -392,17 +395,30 @@ pub const SPATIAL_CONV: Shader =
 /// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).
 pub const SPATIAL_SQUEEZE: Shader = shader!("spatial_squeeze", VECTORS, SQUEEZES, ops::cbam::SqueezeParams, "ordered");
 /// [`Threshold`](crate::Threshold).
-pub const THRESHOLD: Shader =
-    shader!("threshold", PLAIN, RULES, ops::threshold::Params, "thresholded", "sampled_map", "bilinear", "exceeds");
+pub const THRESHOLD: Shader = shader!(
+    "threshold",
+    PLAIN,
+    RULES,
+    ops::threshold::Params,
+    "thresholded",
+    "sampled_map",
+    "bilinear",
+    "exceeds",
+    "ordered"
+);
+/// [`Threshold`](crate::Threshold) of a map of the mask's size.
+pub const THRESHOLD_SAME: Shader =
+    shader!("threshold_same", PLAIN_VECTORS, RULES, ops::threshold::SameParams, "thresholded", "exceeds", "ordered");
 /// [`Threshold`](crate::Threshold) by Otsu's method, histogram.
 pub const THRESHOLD_HISTOGRAM: Shader = shader!(
     "threshold_histogram",
     PLAIN,
-    GROUP_OF_256,
+    HISTOGRAMS,
     ops::threshold::HistogramParams,
     "sampled_map",
     "bilinear",
-    "exceeds"
+    "exceeds",
+    "ordered"
 );
 /// [`Threshold`](crate::Threshold) by Otsu's method, level.
 pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, &[], ops::threshold::OtsuParams);
@@ -456,6 +472,7 @@ pub const ALL: &[Shader] = &[
     THRESHOLD,
     THRESHOLD_HISTOGRAM,
     THRESHOLD_OTSU,
+    THRESHOLD_SAME,
     WINDOW_ATTENTION,
     WINDOW_POOL,
     WINDOW_WEIGHTS,

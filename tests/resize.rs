@@ -63,3 +63,22 @@ fn ramps_and_corners_are_kept() {
     let expected: Vec<f32> = (0..15 * 23).map(|index| (index / 23 * 4 + index % 23) as f32 / 2.0).collect();
     assert_exact(&actual, &expected, "aligned ramp of step 1/2");
 }
+
+/// Positions are ratios of integers to the last pixel of an axis that floats can't count: 0 and 1 by turns, where the neighbour of
+/// the right pixel would give the opposite.
+#[test]
+fn positions_are_exact_on_long_axes() {
+    let Some(gpu) = common::gpu() else { return };
+    // Three outputs for five inputs.
+    let (input, output) = (6_000_005, 3_600_003);
+    let pattern: Vec<f32> = (0..input).map(|index: u32| (index % 2) as f32).collect();
+    let (shape, size) = (Nchw::new(1, 1, 1, input), Size::new(1, output));
+    let actual = run(gpu, shape, size, Sampling::HalfPixel, Element::F32, &pattern);
+    for (index, &actual) in (0u64..).zip(&actual) {
+        // (index + 1/2) * 5/3 - 1/2, in sixths.
+        let (low, sixths) = ((10 * index + 2) / 6, (10 * index + 2) % 6);
+        let share = sixths as f32 / 6.0;
+        let expected = if low % 2 == 0 { share } else { 1.0 - share };
+        assert!((actual - expected).abs() < 1e-6, "output {index} is {actual}, expected {expected}");
+    }
+}

@@ -66,6 +66,18 @@ impl Numbers {
 
     /// The gate, empty unless it was asked for, and the output, empty for the gate alone.
     fn run(&self, gpu: &TestGpu, options: SqueezeExciteOptions, gate: bool, in_place: bool) -> (Vec<f32>, Vec<f32>) {
+        self.run_in_turns(gpu, options, gate, in_place, self.shape.batch).1
+    }
+
+    /// The same with this many images at a time, and how many dispatches it took.
+    fn run_in_turns(
+        &self,
+        gpu: &TestGpu,
+        options: SqueezeExciteOptions,
+        gate: bool,
+        in_place: bool,
+        images: u32,
+    ) -> (usize, (Vec<f32>, Vec<f32>)) {
         let Self { shape, reduced, element, .. } = *self;
         let [features, identity, w1, w2] =
             [&self.features, &self.identity, &self.w1, &self.w2].map(|values| gpu.input(values, element));
@@ -87,10 +99,14 @@ impl Numbers {
             output: with_output.then(|| output.slice()),
         };
         let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, element).unwrap();
-        let dispatch = operator.bind(&gpu.device, shape, reduced, buffers).unwrap();
+        let dispatch = match images {
+            images if images == shape.batch => operator.bind(&gpu.device, shape, reduced, buffers).unwrap(),
+            images => operator.bind_in_turns(&gpu.device, shape, reduced, images, buffers).unwrap(),
+        };
         gpu.dispatch(&dispatch);
         let gate = if gate { gpu.words(&gates) } else { Vec::new() };
-        (gate, if with_output { gpu.floats(&output, element) } else { Vec::new() })
+        let output = if with_output { gpu.floats(&output, element) } else { Vec::new() };
+        (dispatch.steps().len(), (gate, output))
     }
 
     fn reference<T: Float>(&self, options: SqueezeExciteOptions, to: fn(&[f32]) -> Vec<T>) -> (Vec<T>, Vec<T>) {
@@ -276,6 +292,32 @@ fn the_same_bits_however_the_work_is_divided() {
     }
 }
 
+/// Images of 1,680 and 1,764 bytes, of which turns must take several to start where a device can bind, and of 4,096.
+#[test]
+fn the_same_bits_in_turns() {
+    let Some(gpu) = common::gpu() else { return };
+    for shape in [Nchw::new(70, 4, 15, 7), Nchw::new(67, 9, 7, 7), Nchw::new(7, 64, 4, 4)] {
+        for element in gpu.elements() {
+            let numbers = Numbers::new(12, shape, 3, element, true);
+            for (form, gate, in_place) in
+                [(Form::Residual, true, false), (Form::Scale, false, true), (Form::GateOnly, true, false)]
+            {
+                let options = SqueezeExciteOptions { form, ..SqueezeExciteOptions::CBAM_CHANNEL };
+                let (steps, whole) = numbers.run_in_turns(gpu, options, gate, in_place, shape.batch);
+                for images in [1, 3, shape.batch - 1, u32::MAX] {
+                    let (turned, actual) = numbers.run_in_turns(gpu, options, gate, in_place, images);
+                    assert!(actual == whole, "{shape} {form:?} {images} at a time");
+                    assert!(turned >= steps && (images != u32::MAX || turned == steps), "{shape} {images} at a time");
+                }
+            }
+        }
+    }
+    let aligned = Numbers::new(13, Nchw::new(7, 64, 4, 4), 3, Element::F32, false);
+    let (once, _) = aligned.run_in_turns(gpu, SqueezeExciteOptions::RESIDUAL, true, false, 7);
+    let (thrice, _) = aligned.run_in_turns(gpu, SqueezeExciteOptions::RESIDUAL, true, false, 3);
+    assert_eq!(thrice, 3 * once, "7 images, 3 at a time");
+}
+
 #[test]
 fn images_of_a_batch_do_not_see_each_other() {
     let Some(gpu) = common::gpu() else { return };
@@ -324,6 +366,9 @@ fn refusals_name_both_sides() {
     let refusal = |form, reduced, buffers| bind(form, reduced, buffers).unwrap_err().to_string();
     assert_eq!(bind(Form::Scale, 2, buffers), Ok(3));
     assert_eq!(refusal(Form::Scale, 0, buffers), "squeeze_excite: `reduced` is 0, needs at least 1");
+    let operator = SqueezeExcite::new(compiler::of(&gpu.device), SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
+    let no_images = operator.bind_in_turns(&gpu.device, shape, 2, 0, buffers).unwrap_err();
+    assert_eq!(no_images.to_string(), "squeeze_excite: `images` is 0, needs at least 1");
     assert_eq!(refusal(Form::Scale, 3, buffers), "squeeze_excite: `reduce_weight` holds 32 bytes, needs 48");
     let short = SqueezeExciteBuffers { expand_weight: weight.slice(0..16), ..buffers };
     assert_eq!(refusal(Form::Scale, 2, short), "squeeze_excite: `expand_weight` holds 16 bytes, needs 32");

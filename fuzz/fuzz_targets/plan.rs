@@ -1,7 +1,7 @@
 //! The planner alone: work is refused, or its parts keep the limits and are as many workgroups as there are.
 
 #![no_main]
-#![allow(dead_code)]
+#![expect(dead_code, reason = "the crate's file, of which this needs a part")]
 
 #[path = "../../src/plan.rs"]
 mod plan;

@@ -17,15 +17,25 @@ struct Tap {
     weight: f32,
 }
 
+// numerator / denominator, rounded down, for a denominator below 2^30. Integer division is slow wherever a vector unit has no
+// instruction for it, which is everywhere. The quotient of floats is off by a millionth of it; what then remains divides to a number
+// that floats do hold, but for 1.
+fn quotient(numerator: u32, denominator: u32) -> u32 {
+    let near = u32(f32(numerator) / f32(denominator));
+    let rest = i32(numerator - near * denominator);
+    let nearer = near + u32(i32(floor(f32(rest) / f32(denominator))));
+    let remainder = i32(numerator - nearer * denominator);
+    return nearer + u32(remainder >= i32(denominator)) - u32(remainder < 0);
+}
+
+// Without a branch, which vector units pay for on both sides.
 fn tap(axis: Axis, index: u32) -> Tap {
     let position = index * axis.multiplier + axis.plus;
     let numerator = position - min(position, axis.minus);
-    let low = numerator / axis.denominator;
+    let low = quotient(numerator, axis.denominator);
+    let weight = f32(numerator - low * axis.denominator) / f32(axis.denominator);
     let last = axis.length - 1u;
-    if low >= last {
-        return Tap(last, last, 0.0);
-    }
-    return Tap(low, low + 1u, f32(numerator % axis.denominator) / f32(axis.denominator));
+    return Tap(min(low, last), min(low + 1u, last), select(weight, 0.0, low >= last));
 }
 
 // A neighbour without a share is left out, so that it can't turn a number into NaN.

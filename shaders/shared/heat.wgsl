@@ -1,7 +1,7 @@
 // Expects: shared/sampled_map.wgsl; `pictures: array<Element>`, `colors: array<u32>` of 256, `params` with the members read here.
 // A pixel of the picture with the map's colour over it. Heat outside 0..1 is cut to it, NaN counts as 0.
-fn heat_at(image: u32, row: u32, column: u32) -> vec4<f32> {
-    let value = map_at(image, row, column);
+fn heat_at(image: u32, map_row: MapRow, row: u32, column: u32) -> vec4<f32> {
+    let value = map_at(map_row, column);
     let is_nan = (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
     let position = select(clamp(value, 0.0, 1.0), 0.0, is_nan) * 255.0;
     // Between two entries, so that the colour has no jumps that rounding could fall on either side of.

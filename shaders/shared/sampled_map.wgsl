@@ -1,14 +1,30 @@
-// Expects: shared/bilinear.wgsl; `map: array<f32>` of planes; `params` with `map_base` and the members read here.
+// Expects: shared/bilinear.wgsl; RESAMPLED; `map: array<f32>` of planes; `params` with `map_base` and the members read here.
 // The map at a pixel of the picture: bilinear, along rows and then columns.
-fn map_at(image: u32, row: u32, column: u32) -> f32 {
-    let rows = tap(Axis(params.row_multiplier, params.row_plus, params.row_minus, params.row_denominator, params.row_length), row);
-    let columns = tap(Axis(params.column_multiplier, params.column_plus, params.column_minus, params.column_denominator, params.column_length), column);
+
+// What all pixels of a row have in common: the first elements of two rows of the map, and the share of the second.
+struct MapRow {
+    low: u32,
+    high: u32,
+    weight: f32,
+}
+
+fn map_row(image: u32, row: u32) -> MapRow {
     let plane = params.map_base + image * params.row_length * params.column_length;
-    let low = plane + rows.low * params.column_length;
-    let high = plane + rows.high * params.column_length;
+    if !RESAMPLED {
+        return MapRow(plane + row * params.column_length, 0u, 0.0);
+    }
+    let rows = tap(Axis(params.row_multiplier, params.row_plus, params.row_minus, params.row_denominator, params.row_length), row);
+    return MapRow(plane + rows.low * params.column_length, plane + rows.high * params.column_length, rows.weight);
+}
+
+fn map_at(row: MapRow, column: u32) -> f32 {
+    if !RESAMPLED {
+        return map[row.low + column];
+    }
+    let columns = tap(Axis(params.column_multiplier, params.column_plus, params.column_minus, params.column_denominator, params.column_length), column);
     return blend(
-        blend(map[low + columns.low], map[high + columns.low], rows.weight),
-        blend(map[low + columns.high], map[high + columns.high], rows.weight),
+        blend(map[row.low + columns.low], map[row.high + columns.low], row.weight),
+        blend(map[row.low + columns.high], map[row.high + columns.high], row.weight),
         columns.weight,
     );
 }

@@ -1,7 +1,6 @@
-// Expects: shared/sampled_map.wgsl, shared/exceeds.wgsl; RULE, `levels: array<u32>`, `params` with `threshold`, `levels_base`.
-// Whether a pixel of the picture belongs to the mask: the rules of shaders/threshold.wgsl.
-fn is_set(image: u32, row: u32, column: u32) -> bool {
-    let value = map_at(image, row, column);
+// Expects: shared/exceeds.wgsl; RULE, `levels: array<u32>`, `params` with `threshold` and `levels_base`.
+// 1 where the map's value belongs to the mask of its image, else 0: the rules of shaders/threshold.wgsl.
+fn of_mask(image: u32, value: Real) -> Bits {
     if RULE == 0u {
         return exceeds(value, params.threshold);
     }

@@ -298,7 +298,7 @@ impl Scale {
                         ("FORM", form.code()),
                         ("COMBINE", combine),
                     ],
-                    workgroup: [pixels, planes, 1],
+                    workgroup: [pixels * planes, 1, 1],
                     workgroup_bytes: pixels * planes * 4,
                     storage: &[
                         Access::Read,

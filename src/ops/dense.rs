@@ -294,7 +294,7 @@ impl Layer {
                         ("ROWS", f64::from(rows)),
                         ("ACTIVATION", activation.code()),
                     ],
-                    workgroup: [inputs, rows, 1],
+                    workgroup: [inputs * rows, 1, 1],
                     workgroup_bytes: inputs * rows * 8,
                     storage: &[
                         Access::Read,

@@ -254,7 +254,7 @@ fn kernel(
             shader: &shaders::GLOBAL_POOL,
             variant,
             constants: &[("PIXELS", f64::from(pixels)), ("PLANES", f64::from(planes)), ("STATISTIC", squeeze.code())],
-            workgroup: [pixels, planes, 1],
+            workgroup: [pixels * planes, 1, 1],
             workgroup_bytes: pixels * planes * 8,
             storage: &[Access::Read, Access::Write, Access::Write],
             texture: false,

@@ -4,6 +4,7 @@ use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
 use crate::pipeline::{self, Compiler, Step, Tensor};
+use crate::plan;
 use crate::{Activation, Cost, DenseShape, Dispatch, Element, Error, Form, Nchw, Squeeze};
 
 const OP: &str = "squeeze_excite";
@@ -182,6 +183,28 @@ impl SqueezeExcite {
         reduced: u32,
         buffers: SqueezeExciteBuffers<'_>,
     ) -> Result<Dispatch, Error> {
+        self.bind_in_turns(device, shape, reduced, shape.batch, buffers)
+    }
+
+    /// As [`Self::bind`], with squeeze and scale in turns over `images` images each, which gives the same bits. The scale then
+    /// finds the features in the cache where the squeeze has just left them: of the four tensors that a residual unit moves
+    /// (features twice, identity, output) one never comes from memory. Each turn costs the three dispatches and the waits
+    /// between them, so this is faster where memory is slow for the size of the last cache, and slower where it is fast. Try `images`
+    /// whose features take a third of the cache: the scale's other two tensors pass through it as well.
+    ///
+    /// `images` is raised to the next number at which every turn starts at an offset that the device can bind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::bind`], and [`Error::InvalidParameter`] where `images` is zero.
+    pub fn bind_in_turns(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        reduced: u32,
+        images: u32,
+        buffers: SqueezeExciteBuffers<'_>,
+    ) -> Result<Dispatch, Error> {
         let SqueezeExciteBuffers { features, identity, gate, output, .. } = buffers;
         let excitation = Excitation {
             reduced,
@@ -196,12 +219,33 @@ impl SqueezeExcite {
         if !squeezable(self.op, shape)? {
             return Ok(Dispatch::default());
         }
+        if images == 0 {
+            let (given, needed) = ("0".into(), "at least 1".into());
+            return Err(Error::InvalidParameter { op: self.op, parameter: "images", given, needed });
+        }
         let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
         tensors.extend(excitation.tensors(shape.channels, self.element));
         tensors.push(Tensor::write_if("gate", gate, shape.channels.into(), 4));
         pipeline::check(self.op, device, shape.batch, &tensors)?;
-        let surroundings = Surroundings { identity, spatial: None, gate, output };
-        Ok(Dispatch::new(self.steps(device, shape, features, excitation, surroundings)?))
+
+        let image_bytes = u64::from(shape.channels) * shape.size().pixels() * self.element.bytes();
+        let gate_bytes = u64::from(shape.channels) * 4;
+        let unit_bytes = [image_bytes, if gate.is_some() { gate_bytes } else { image_bytes }];
+        let mut dispatch = Dispatch::default();
+        for images in plan::turns(shape.batch, images, &unit_bytes, device.limits().min_storage_buffer_offset_alignment)
+        {
+            let start = u64::from(images.start);
+            let surroundings = Surroundings {
+                identity: identity.map(|identity| identity.slice(start * image_bytes..)),
+                spatial: None,
+                gate: gate.map(|gate| gate.slice(start * gate_bytes..)),
+                output: output.map(|output| output.slice(start * image_bytes..)),
+            };
+            let turn = Nchw { batch: images.end - images.start, ..shape };
+            let steps = self.steps(device, turn, features.slice(start * image_bytes..), excitation, surroundings)?;
+            dispatch.extend(Dispatch::new(steps));
+        }
+        Ok(dispatch)
     }
 
     /// The tensors have been checked. `shape` has pixels and channels.

@@ -7,6 +7,8 @@ use crate::{Cost, Dispatch, Error, Nhw, Size};
 
 const OP: &str = "threshold";
 const BINS: u64 = 256;
+/// Loads of a workgroup where map and mask are of one size.
+const GROUP: u32 = 64;
 const HISTOGRAM_GROUP: u32 = 256;
 /// Rows for each share of the histogram, and the most shares.
 const SHARE_ROWS: u32 = 16;
@@ -22,6 +24,7 @@ params!(axes HistogramParams {
     width: u32,
     shares: u32,
 });
+params!(SameParams { origin: u32, map_base: u32, levels_base: u32, mask_base: u32, pixels: u32, threshold: f32 });
 params!(OtsuParams { bins_base: u32, levels_base: u32 });
 params!(axes Params {
     origin_x: u32,
@@ -58,7 +61,8 @@ impl ThresholdRule {
     /// The threshold that the kernel is given; unused for Otsu's.
     pub(crate) fn value(self, op: &'static str) -> Result<f32, Error> {
         match self {
-            Self::Value(threshold) => pipeline::finite(op, "threshold", threshold),
+            // A zero is the positive one: see `exceeds` in the shader.
+            Self::Value(threshold) => pipeline::finite(op, "threshold", threshold).map(|threshold| threshold + 0.0),
             Self::Level(level) => Ok(f32::from(level)),
             Self::Otsu => Ok(0.0),
         }
@@ -68,14 +72,16 @@ impl ThresholdRule {
 /// Mask `map [n, h, w] -> mask [n, oh, ow]` u32: 1 where the map, resampled to the mask's size, exceeds the threshold (AG-CNN,
 /// Guan et al. 2018, arXiv:1801.09927, Eq. 4). The resampled map is never written.
 ///
-/// Kernels `shaders/threshold.wgsl`, `shaders/threshold_histogram.wgsl`, `shaders/threshold_otsu.wgsl`; reference
-/// [`reference::threshold`](crate::reference::threshold). Scratch, for Otsu's only: 1028 bytes for each image.
+/// Kernels `shaders/threshold.wgsl`, `shaders/threshold_same.wgsl`, `shaders/threshold_histogram.wgsl`,
+/// `shaders/threshold_otsu.wgsl`; reference [`reference::threshold`](crate::reference::threshold). Scratch, for Otsu's only: 1028 bytes for each image.
 #[derive(Clone, Debug)]
 pub struct Threshold {
     rule: ThresholdRule,
     sampling: Sampling,
     otsu: Option<Otsu>,
-    kernel: Kernel,
+    resampled: Kernel,
+    /// For maps of the mask's size, by one pixel to a load and by four.
+    same: [Kernel; 2],
 }
 
 /// Tensors of a [`Threshold`]; each needs `BufferUsages::STORAGE`.
@@ -98,20 +104,25 @@ impl Threshold {
         let compiler = compiler.into();
         rule.value(OP)?;
         let otsu = Otsu::new_for(compiler, rule)?;
-        let kernel = Kernel::new(
-            compiler,
-            &Build {
-                op: OP,
-                shader: &shaders::THRESHOLD,
-                variant: Variant::F32,
-                constants: &[("RULE", rule.code())],
-                workgroup: pipeline::TILE,
-                workgroup_bytes: 0,
-                storage: &[Access::Read, Access::Read, Access::Write],
-                texture: false,
-            },
-        )?;
-        Ok(Self { rule, sampling, otsu, kernel })
+        let kernel = |shader, variant, workgroup| {
+            Kernel::new(
+                compiler,
+                &Build {
+                    op: OP,
+                    shader,
+                    variant,
+                    constants: &[("RULE", rule.code())],
+                    workgroup,
+                    workgroup_bytes: 0,
+                    storage: &[Access::Read, Access::Read, Access::Write],
+                    texture: false,
+                },
+            )
+        };
+        let resampled = kernel(&shaders::THRESHOLD, Variant::F32, pipeline::TILE)?;
+        let same = |variant| kernel(&shaders::THRESHOLD_SAME, variant, [GROUP, 1, 1]);
+        let same = [same(Variant::F32)?, same(Variant::F32X4)?];
+        Ok(Self { rule, sampling, otsu, resampled, same })
     }
 
     /// Checks the buffers against the shapes and binds them. `shape` is the map's, `size` the mask's `[oh, ow]`.
@@ -174,8 +185,23 @@ impl Threshold {
     ) -> Result<(), Error> {
         let levels = Tensor::read_if("levels", levels.map(|buffer| buffer.slice(..)), 1, 4);
         let threshold = self.rule.value(OP)?;
+        if axes.iter().all(Axis::is_identity) {
+            let lanes = if size.pixels().is_multiple_of(4) { 4 } else { 1 };
+            let pixels = pipeline::to_u32(OP, "pixels of an image", size.pixels() / lanes)?;
+            let [map, mask] = [map, mask].map(|tensor| tensor.by_lanes(lanes));
+            let (kernel, groups) = (&self.same[usize::from(lanes == 4)], [pixels.div_ceil(GROUP), 1]);
+            steps.extend(kernel.bind(device, batch, groups, &[map, levels, mask], None, |part, bases| SameParams {
+                origin: part.origin[0],
+                map_base: bases[0],
+                levels_base: bases[1],
+                mask_base: bases[2],
+                pixels,
+                threshold,
+            })?);
+            return Ok(());
+        }
         let (tensors, groups) = ([map, levels, mask], pipeline::tiles(size));
-        steps.extend(self.kernel.bind(device, batch, groups, &tensors, None, |part, bases| Params {
+        steps.extend(self.resampled.bind(device, batch, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
             map_base: bases[0],
@@ -201,7 +227,8 @@ impl Threshold {
 /// The level of each image by Otsu's method.
 #[derive(Clone, Debug)]
 struct Otsu {
-    histogram: Kernel,
+    /// For maps of the mask's size, and for all others.
+    histogram: [Kernel; 2],
     otsu: Kernel,
 }
 
@@ -211,7 +238,7 @@ impl Otsu {
         if rule != ThresholdRule::Otsu {
             return Ok(None);
         }
-        let kernel = |shader, constants, storage, workgroup_bytes| {
+        let kernel = |shader, constants: &[_], storage: &[_], workgroup_bytes| {
             Kernel::new(
                 compiler,
                 &Build {
@@ -226,13 +253,16 @@ impl Otsu {
                 },
             )
         };
-        Ok(Some(Self {
-            histogram: kernel(
+        let histogram = |resampled| {
+            kernel(
                 &shaders::THRESHOLD_HISTOGRAM,
-                &[("WORKGROUP_SIZE", f64::from(HISTOGRAM_GROUP))],
+                &[("WORKGROUP_SIZE", f64::from(HISTOGRAM_GROUP)), ("RESAMPLED", resampled)],
                 &[Access::Read, Access::Write],
                 256 * 4,
-            )?,
+            )
+        };
+        Ok(Some(Self {
+            histogram: [histogram(0.0)?, histogram(1.0)?],
             otsu: kernel(&shaders::THRESHOLD_OTSU, &[], &[Access::Write, Access::Write], 256 * 36)?,
         }))
     }
@@ -265,7 +295,8 @@ impl Otsu {
         let bins = pipeline::scratch(op, device, "bins", u64::from(batch) * BINS * 4)?;
         let levels = pipeline::scratch(op, device, "levels", u64::from(batch) * 4)?;
         let bins = Tensor::write("bins", bins.slice(..), BINS, 4);
-        steps.extend(self.histogram.bind(device, batch, [shares, 1], &[map, bins], None, |part, bases| {
+        let histogram = &self.histogram[usize::from(!axes.iter().all(Axis::is_identity))];
+        steps.extend(histogram.bind(device, batch, [shares, 1], &[map, bins], None, |part, bases| {
             HistogramParams {
                 origin: part.origin[0],
                 map_base: bases[0],
