@@ -1,29 +1,56 @@
 use visual_attention::{AttentionMap, AttentionMapBuffers, Element, Nchw, Statistic, reference};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::{Join, Unfused};
+use crate::common::{Bench, noise, of};
+
+const OPERATOR: &str = "attention_map";
 
 pub(crate) fn bench(bench: &mut Bench) {
-    let shapes = [
+    let stages = [
         Nchw::new(1, 64, 112, 112),
         Nchw::new(1, 256, 56, 56),
         Nchw::new(1, 512, 28, 28),
         Nchw::new(1, 1024, 14, 14),
         Nchw::new(1, 2048, 7, 7),
     ];
-    let batches = bench.batches();
-    for shape in batches.iter().flat_map(|&batch| shapes.map(|shape| Nchw { batch, ..shape })) {
-        let values = noise(shape.elements().expect("small"));
-        let features = bench.gpu.upload("features", &values).expect("features");
-        let map = bench.gpu.buffer("map", shape.plane().elements().expect("small") * 4).expect("map");
-        for statistic in [Statistic::MaxAbs, Statistic::Rms] {
-            let operator = AttentionMap::new(&bench.gpu.device, statistic, Element::F32).expect("operator");
-            let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice(..) };
-            let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-            bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
-            let what = format!("{statistic:?} {shape}");
-            let actual: Vec<f32> = bench.gpu.read(map.slice(..)).expect("map");
-            assert_close(&what, &actual, &reference::attention_map(shape, statistic, &values));
-            bench.measure("attention_map", &what, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+    for &batch in bench.batches() {
+        for stage in stages {
+            case(bench, Nchw { batch, ..stage }, Element::F32);
         }
+    }
+    for element in bench.large() {
+        let batch = if element == Element::F32 { 64 } else { 128 };
+        case(bench, Nchw::new(batch, 256, 64, 64), element);
+    }
+}
+
+fn case(bench: &mut Bench, shape: Nchw, element: Element) {
+    let mut values = noise(shape.elements().expect("small"));
+    let features = bench.upload(element, &mut values);
+    let (len, planes, pixels) = (values.len() as u64, shape.plane().elements().expect("small"), shape.size().pixels());
+    let map = bench.gpu.buffer("map", planes * 4).expect("map");
+    for statistic in [Statistic::MaxAbs, Statistic::Rms] {
+        let operator = AttentionMap::new(&bench.gpu.device, statistic, element).expect("operator");
+        let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice(..) };
+        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
+        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let what = of(element, &format!("{statistic:?} {shape}"));
+        let expected = reference::attention_map(shape, statistic, &values);
+        bench.check(&what, Element::F32, &map, &expected);
+        let cost = operator.cost(shape);
+        bench.measure(OPERATOR, &what, "fused", cost, |pass| dispatch.record(pass));
+        if element != Element::F32 {
+            continue;
+        }
+        let mut unfused = Unfused::new(&bench.gpu);
+        let map = if statistic == Statistic::MaxAbs {
+            let magnitudes = unfused.each("abs(a[i])", &[&features], len);
+            unfused.across(Join::Maximum, &magnitudes, shape.channels, pixels)
+        } else {
+            let squares = unfused.each("a[i] * a[i]", &[&features], len);
+            let means = unfused.across(Join::Mean, &squares, shape.channels, pixels);
+            unfused.each("sqrt(a[i])", &[&means], planes)
+        };
+        bench.measure_unfused(OPERATOR, &what, cost, &unfused, &[(&map, &expected)]);
     }
 }

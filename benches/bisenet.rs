@@ -1,7 +1,8 @@
 use visual_attention::reference::{self, Norm};
 use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, BiSeNetModule, Element, Nchw};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::{Join, SIGMOID, Unfused};
+use crate::common::{Bench, noise};
 
 /// BiSeNet's modules on an image of 1024 x 512: refinement of the context path's stages, and the fusion.
 pub(crate) fn bench(bench: &mut Bench) {
@@ -37,7 +38,21 @@ pub(crate) fn bench(bench: &mut Bench) {
         let what = format!("{module:?} {shape}");
         let norm = Norm { weight: &scale, bias: &shift, mean: &shift, variance: &scale, epsilon: 1e-5 };
         let (_, expected) = reference::bisenet(shape, module, &values, &weights, norm);
-        assert_close(&what, &bench.gpu.read::<f32>(output.slice(..)).expect("output"), &expected);
-        bench.measure("bisenet", &what, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+        bench.check(&what, Element::F32, &output, &expected);
+        let cost = operator.cost(shape);
+        bench.measure("bisenet", &what, "fused", cost, |pass| dispatch.record(pass));
+
+        let mut unfused = Unfused::new(&bench.gpu);
+        let pooled = unfused.rows(Join::Mean, &features, channels);
+        let sums = unfused.linear(&pooled, &weight, 1);
+        // Weight and variance, bias and mean are the same tensors here.
+        let norm = "(a[i] - b[i]) / sqrt(c[i] + 1e-5) * c[i] + b[i]";
+        let normed = unfused.each(norm, &[&sums, &shift_buffer, &scale_buffer], channels);
+        let gate = unfused.each(SIGMOID, &[&normed], channels);
+        let mut output = unfused.scale(&features, &gate, shape);
+        if module == BiSeNetModule::FeatureFusion {
+            output = unfused.each("a[i] + b[i]", &[&output, &features], elements);
+        }
+        bench.measure_unfused("bisenet", &what, cost, &unfused, &[(&output, &expected)]);
     }
 }

@@ -1,5 +1,6 @@
-use visual_attention::{BoundingBox, BoundingBoxBuffers, Nhw, reference};
+use visual_attention::{BoundingBox, BoundingBoxBuffers, Nhw, reference, wgpu};
 
+use crate::common::unfused::{Join, Unfused};
 use crate::common::{Bench, noise};
 
 pub(crate) fn bench(bench: &mut Bench) {
@@ -12,8 +13,36 @@ pub(crate) fn bench(bench: &mut Bench) {
         let buffers = BoundingBoxBuffers { mask: input.slice(..), boxes: boxes.slice(..) };
         let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
         bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
-        let actual: Vec<[i32; 4]> = bench.gpu.read(boxes.slice(..)).expect("boxes");
-        assert_eq!(actual, reference::bounding_box(shape, &mask), "{shape}");
-        bench.measure("bounding_box", &shape.to_string(), "fused", operator.cost(shape), |pass| dispatch.record(pass));
+        let expected = reference::bounding_box(shape, &mask);
+        let read =
+            |bench: &Bench, boxes: &wgpu::Buffer| -> Vec<[i32; 4]> { bench.gpu.read(boxes.slice(..)).expect("boxes") };
+        assert_eq!(read(bench, &boxes), expected, "{shape}");
+        let (case, cost) = (shape.to_string(), operator.cost(shape));
+        bench.measure("bounding_box", &case, "fused", cost, |pass| dispatch.record(pass));
+
+        let mut unfused = Unfused::new(&bench.gpu);
+        let boxes = corners(&mut unfused, &input, shape);
+        bench.gpu.run(|pass| unfused.record(pass)).expect("run");
+        assert_eq!(read(bench, &boxes), expected, "{shape}, unfused");
+        bench.measure("bounding_box", &case, "unfused", cost, |pass| unfused.record(pass));
     }
+}
+
+/// Which rows and columns have anything set, the first and last of each, side by side. Takes masks of 0 and 1 with something set.
+fn corners(unfused: &mut Unfused, mask: &wgpu::Buffer, shape: Nhw) -> wgpu::Buffer {
+    let Nhw { batch, height, width } = shape;
+    let (images, integers) = (u64::from(batch), ["u32", "u32"]);
+    let columns = unfused.across_of("u32", Join::Maximum, mask, height, width.into());
+    let rows = unfused.rows_of("u32", Join::Maximum, mask, images * u64::from(height));
+    let [columns, rows] = [(columns, width), (rows, height)].map(|(set, length)| {
+        let [first, last] = [(length, Join::Minimum), (0, Join::Maximum)].map(|(none, join)| {
+            let at = format!("select(#{none}, i % #{length}, a[i] != 0u)");
+            let at = unfused.each_of(integers, &at, &[&set], images * u64::from(length));
+            unfused.rows_of("u32", join, &at, images)
+        });
+        [first, last]
+    });
+    let side_by_side =
+        "select(select(a[i / 4u], b[i / 4u], i % 4u == 1u), select(c[i / 4u], d[i / 4u], i % 4u == 3u), i % 4u > 1u)";
+    unfused.each_of(integers, side_by_side, &[&columns[0], &rows[0], &columns[1], &rows[1]], images * 4)
 }

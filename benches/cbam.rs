@@ -1,7 +1,8 @@
 use visual_attention::reference::{self, Excitation, Layer};
-use visual_attention::{Cbam, CbamBuffers, CbamOptions, Element, Nchw, SpatialGate, SpatialGateBuffers};
+use visual_attention::{Cbam, CbamBuffers, CbamOptions, Element, Nchw, Size, SpatialGate, SpatialGateBuffers, wgpu};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::{Join, SIGMOID, Unfused};
+use crate::common::{Bench, noise};
 
 pub(crate) fn bench(bench: &mut Bench) {
     for shape in [Nchw::new(1, 256, 56, 56), Nchw::new(1, 2048, 7, 7)] {
@@ -28,8 +29,12 @@ pub(crate) fn bench(bench: &mut Bench) {
         bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
         let what = format!("spatial {shape}");
         let (_, expected) = reference::spatial_gate(shape, 7, &values, &layer);
-        assert_close(&what, &bench.gpu.read::<f32>(output.slice(..)).expect("output"), &expected);
-        bench.measure("cbam", &what, "fused", operator.cost(shape, 7), |pass| dispatch.record(pass));
+        bench.check(&what, Element::F32, &output, &expected);
+        let cost = operator.cost(shape, 7);
+        bench.measure("cbam", &what, "fused", cost, |pass| dispatch.record(pass));
+        let mut unfused = Unfused::new(&bench.gpu);
+        let gated = spatial(&mut unfused, &features, &conv, shape);
+        bench.measure_unfused("cbam", &what, cost, &unfused, &[(&gated, &expected)]);
 
         let options = CbamOptions::STANDARD;
         let operator = Cbam::new(&bench.gpu.device, options, Element::F32).expect("operator");
@@ -50,7 +55,32 @@ pub(crate) fn bench(bench: &mut Bench) {
         let excitation =
             Excitation { reduce_weight: &weights, reduce_bias: None, expand_weight: &weights, expand_bias: None };
         let expected = reference::cbam(shape, options, 7, &values, &excitation, &layer);
-        assert_close(&what, &bench.gpu.read::<f32>(output.slice(..)).expect("output"), &expected);
-        bench.measure("cbam", &what, "fused", operator.cost(shape, reduced, 7), |pass| dispatch.record(pass));
+        bench.check(&what, Element::F32, &output, &expected);
+        let cost = operator.cost(shape, reduced, 7);
+        bench.measure("cbam", &what, "fused", cost, |pass| dispatch.record(pass));
+        let planes = u64::from(shape.batch * shape.channels);
+        let mut unfused = Unfused::new(&bench.gpu);
+        let squeezed = [Join::Mean, Join::Maximum].map(|join| {
+            let pooled = unfused.rows(join, &features, planes);
+            unfused.excite(&pooled, &weight, &weight, shape.batch)
+        });
+        let sums = unfused.each("a[i] + b[i]", &[&squeezed[0], &squeezed[1]], planes);
+        let gate = unfused.each(SIGMOID, &[&sums], planes);
+        let scaled = unfused.scale(&features, &gate, shape);
+        let gated = spatial(&mut unfused, &scaled, &conv, shape);
+        bench.measure_unfused("cbam", &what, cost, &unfused, &[(&gated, &expected)]);
     }
+}
+
+/// Both statistics over the channels, side by side, their convolution, the gate, the product.
+fn spatial(unfused: &mut Unfused, features: &wgpu::Buffer, conv: &wgpu::Buffer, shape: Nchw) -> wgpu::Buffer {
+    let (pixels, planes) = (shape.size().pixels(), shape.plane().elements().expect("small"));
+    let [maximum, mean] =
+        [Join::Maximum, Join::Mean].map(|join| unfused.across(join, features, shape.channels, pixels));
+    let plane = format!("i / #{} * #{pixels} + i % #{pixels}", 2 * pixels);
+    let side_by_side = format!("select(a[{plane}], b[{plane}], i / #{pixels} % 2u == 1u)");
+    let both = unfused.each(&side_by_side, &[&maximum, &mean], 2 * planes);
+    let sums = unfused.conv(&both, Nchw { channels: 2, ..shape }, conv, Size::new(7, 7));
+    let gate = unfused.each(SIGMOID, &[&sums], planes);
+    unfused.scale_pixels(features, &gate, shape)
 }

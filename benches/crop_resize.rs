@@ -1,25 +1,53 @@
 use visual_attention::{CropEnd, CropResize, CropResizeBuffers, Element, Nchw, Sampling, Size, reference};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::Unfused;
+use crate::common::{Bench, noise, of};
+
+const OPERATOR: &str = "crop_resize";
 
 pub(crate) fn bench(bench: &mut Bench) {
-    let (end, sampling) = (CropEnd::Inclusive, Sampling::HalfPixel);
-    let operator = CropResize::new(&bench.gpu.device, end, sampling, Element::F32).expect("operator");
-    for (shape, size) in
-        [(Nchw::new(8, 3, 224, 224), Size::new(224, 224)), (Nchw::new(1, 3, 1024, 1024), Size::new(1024, 1024))]
-    {
-        let values = noise(shape.elements().expect("small"));
-        let (height, width) = (shape.height as i32, shape.width as i32);
-        let boxes = vec![[width / 5, height / 6, width * 4 / 5, height * 3 / 4]; shape.batch as usize];
-        let expected = reference::crop_resize(shape, size, end, sampling, &values, &boxes);
-        let images = bench.gpu.upload("images", &values).expect("images");
-        let boxes = bench.gpu.upload("boxes", &boxes).expect("boxes");
-        let crops = bench.gpu.buffer("crops", expected.len() as u64 * 4).expect("crops");
-        let buffers = CropResizeBuffers { images: images.slice(..), boxes: boxes.slice(..), crops: crops.slice(..) };
-        let dispatch = operator.bind(&bench.gpu.device, shape, size, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
-        let case = format!("{shape} to {size}");
-        assert_close(&case, &bench.gpu.read::<f32>(crops.slice(..)).expect("crops"), &expected);
-        bench.measure("crop_resize", &case, "fused", operator.cost(shape, size), |pass| dispatch.record(pass));
+    case(bench, Nchw::new(8, 3, 224, 224), Element::F32);
+    case(bench, Nchw::new(1, 3, 1024, 1024), Element::F32);
+    for element in bench.large() {
+        let batch = if element == Element::F32 { 21 } else { 42 };
+        case(bench, Nchw::new(batch, 3, 1024, 1024), element);
     }
+}
+
+/// Crops of the middle of each image, as large as the image.
+fn case(bench: &mut Bench, shape: Nchw, element: Element) {
+    let (end, sampling, size) = (CropEnd::Inclusive, Sampling::HalfPixel, shape.size());
+    let operator = CropResize::new(&bench.gpu.device, end, sampling, element).expect("operator");
+    let mut values = noise(shape.elements().expect("small"));
+    let images = bench.upload(element, &mut values);
+    let (height, width) = (shape.height, shape.width);
+    let [left, top, right, bottom] = [width / 5, height / 6, width * 4 / 5, height * 3 / 4];
+    let corners = vec![[left, top, right, bottom].map(|at| at as i32); shape.batch as usize];
+    let expected = reference::crop_resize(shape, size, end, sampling, &values, &corners);
+    let boxes = bench.gpu.upload("boxes", &corners).expect("boxes");
+    let crops = bench.gpu.buffer("crops", images.size()).expect("crops");
+    let buffers = CropResizeBuffers { images: images.slice(..), boxes: boxes.slice(..), crops: crops.slice(..) };
+    let dispatch = operator.bind(&bench.gpu.device, shape, size, buffers).expect("dispatch");
+    bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+    let what = of(element, &format!("{shape} to {size}"));
+    bench.check(&what, element, &crops, &expected);
+    let cost = operator.cost(shape, size);
+    bench.measure(OPERATOR, &what, "fused", cost, |pass| dispatch.record(pass));
+    if element != Element::F32 {
+        return;
+    }
+    // The crop, copied, and resized: with boxes that the host knows, which a framework would have to wait for.
+    let cut = Size::new(bottom - top + 1, right - left + 1);
+    let planes = u64::from(shape.batch * shape.channels);
+    let mut unfused = Unfused::new(&bench.gpu);
+    let source = format!(
+        "a[i / #{area} * #{pixels} + (i / #{cut_width} % #{cut_height} + #{top}) * #{width} + i % #{cut_width} + #{left}]",
+        area = cut.pixels(),
+        pixels = size.pixels(),
+        cut_width = cut.width,
+        cut_height = cut.height,
+    );
+    let cropped = unfused.each(&source, &[&images], planes * cut.pixels());
+    let resized = unfused.resize(&cropped, planes, cut, size);
+    bench.measure_unfused(OPERATOR, &what, cost, &unfused, &[(&resized, &expected)]);
 }

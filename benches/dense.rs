@@ -1,7 +1,8 @@
 use visual_attention::reference::{self, Layer};
 use visual_attention::{Activation, Dense, DenseBuffers, DenseShape, Element};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::{SIGMOID, Unfused};
+use crate::common::{Bench, noise};
 
 /// Both layers of ResNet-50's last stage, one of its first, and a fusion head of two branches.
 pub(crate) fn bench(bench: &mut Bench) {
@@ -32,8 +33,20 @@ pub(crate) fn bench(bench: &mut Bench) {
             let layer = Layer { weight: &weight, bias: None, norm: None };
             let expected = reference::dense(width as usize, &joined, &layer, Activation::Sigmoid);
             let what = format!("[{batch}, {inputs} + {second_inputs}] to {outputs}");
-            assert_close(&what, &bench.gpu.read::<f32>(output.slice(..)).expect("output"), &expected);
-            bench.measure("dense", &what, "fused", operator.cost(shape, false), |pass| dispatch.record(pass));
+            bench.check(&what, Element::F32, &output, &expected);
+            let cost = operator.cost(shape, false);
+            bench.measure("dense", &what, "fused", cost, |pass| dispatch.record(pass));
+
+            let mut unfused = Unfused::new(&bench.gpu);
+            let both = (second_inputs > 0).then(|| {
+                let at = format!("i / #{width} * #{inputs} + min(i % #{width}, #{})", inputs - 1);
+                let next = format!("i / #{width} * #{second_inputs} + max(i % #{width}, #{inputs}) - #{inputs}");
+                let side_by_side = format!("select(a[{at}], b[{next}], i % #{width} >= #{inputs})");
+                unfused.each(&side_by_side, &[&input, &right], u64::from(batch * width))
+            });
+            let sums = unfused.linear(both.as_ref().unwrap_or(&input), &weights, batch);
+            let gates = unfused.each(SIGMOID, &[&sums], u64::from(batch * outputs));
+            bench.measure_unfused("dense", &what, cost, &unfused, &[(&gates, &expected)]);
         }
     }
 }

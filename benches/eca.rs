@@ -1,6 +1,7 @@
-use visual_attention::{Eca, EcaBuffers, Element, Form, Nchw, reference};
+use visual_attention::{Eca, EcaBuffers, Element, Form, Nchw, Size, reference};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::{Join, SIGMOID, Unfused};
+use crate::common::{Bench, noise};
 
 pub(crate) fn bench(bench: &mut Bench) {
     for shape in [Nchw::new(1, 256, 56, 56), Nchw::new(8, 2048, 7, 7)] {
@@ -21,7 +22,17 @@ pub(crate) fn bench(bench: &mut Bench) {
         bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
         let what = format!("k {taps} {shape}");
         let (_, expected) = reference::eca(shape, Form::Scale, &values, &weights, None);
-        assert_close(&what, &bench.gpu.read::<f32>(output.slice(..)).expect("output"), &expected);
-        bench.measure("eca", &what, "fused", operator.cost(shape, taps), |pass| dispatch.record(pass));
+        bench.check(&what, Element::F32, &output, &expected);
+        let cost = operator.cost(shape, taps);
+        bench.measure("eca", &what, "fused", cost, |pass| dispatch.record(pass));
+
+        let planes = u64::from(shape.batch * shape.channels);
+        let mut unfused = Unfused::new(&bench.gpu);
+        let pooled = unfused.rows(Join::Mean, &features, planes);
+        let vectors = Nchw::new(shape.batch, 1, 1, shape.channels);
+        let sums = unfused.conv(&pooled, vectors, &weight, Size::new(1, taps));
+        let gate = unfused.each(SIGMOID, &[&sums], planes);
+        let output = unfused.scale(&features, &gate, shape);
+        bench.measure_unfused("eca", &what, cost, &unfused, &[(&output, &expected)]);
     }
 }

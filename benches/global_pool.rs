@@ -1,31 +1,57 @@
 use visual_attention::{Element, GlobalPool, GlobalPoolBuffers, Nchw, Squeeze, reference};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::{Join, Unfused};
+use crate::common::{Bench, noise, of};
 
+const OPERATOR: &str = "global_pool";
+
+/// One operation for an eager framework, too, but where both are asked for: its baseline is the plain kernel.
 pub(crate) fn bench(bench: &mut Bench) {
-    let shapes =
-        [Nchw::new(1, 64, 112, 112), Nchw::new(1, 2048, 7, 7), Nchw::new(8, 2048, 7, 7), Nchw::new(1, 3, 1024, 1024)];
-    for shape in shapes {
-        let values = noise(shape.elements().expect("small"));
-        let features = bench.gpu.upload("features", &values).expect("features");
-        let pooled = || bench.gpu.buffer("pooled", u64::from(shape.batch * shape.channels) * 4).expect("pooled");
-        let (mean, maximum) = (pooled(), pooled());
-        for squeeze in Squeeze::ALL {
-            let operator = GlobalPool::new(&bench.gpu.device, squeeze, Element::F32).expect("operator");
-            let buffers = GlobalPoolBuffers {
-                features: features.slice(..),
-                mean: (squeeze != Squeeze::Max).then(|| mean.slice(..)),
-                maximum: (squeeze != Squeeze::Mean).then(|| maximum.slice(..)),
-            };
-            let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-            bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
-            let what = format!("{squeeze:?} {shape}");
-            if squeeze == Squeeze::MeanAndMax {
-                let read = |buffer| -> Vec<f32> { bench.gpu.read(buffer).expect("pooled") };
-                assert_close(&what, &read(mean.slice(..)), &reference::global_mean(shape, &values));
-                assert_close(&what, &read(maximum.slice(..)), &reference::global_max(shape, &values));
-            }
-            bench.measure("global_pool", &what, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+    for shape in
+        [Nchw::new(1, 64, 112, 112), Nchw::new(1, 2048, 7, 7), Nchw::new(8, 2048, 7, 7), Nchw::new(1, 3, 1024, 1024)]
+    {
+        case(bench, shape, Element::F32);
+    }
+    for element in bench.large() {
+        let batch = if element == Element::F32 { 64 } else { 128 };
+        case(bench, Nchw::new(batch, 256, 64, 64), element);
+    }
+}
+
+fn case(bench: &mut Bench, shape: Nchw, element: Element) {
+    let mut values = noise(shape.elements().expect("small"));
+    let features = bench.upload(element, &mut values);
+    let planes = u64::from(shape.batch * shape.channels);
+    let [mean, maximum] = ["mean", "maximum"].map(|label| bench.gpu.buffer(label, planes * 4).expect("pooled"));
+    let (expected_mean, expected_maximum) =
+        (reference::global_mean(shape, &values), reference::global_max(shape, &values));
+    for squeeze in Squeeze::ALL {
+        let operator = GlobalPool::new(&bench.gpu.device, squeeze, element).expect("operator");
+        let (has_mean, has_maximum) = (squeeze != Squeeze::Max, squeeze != Squeeze::Mean);
+        let buffers = GlobalPoolBuffers {
+            features: features.slice(..),
+            mean: has_mean.then(|| mean.slice(..)),
+            maximum: has_maximum.then(|| maximum.slice(..)),
+        };
+        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
+        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let what = of(element, &format!("{squeeze:?} {shape}"));
+        if has_mean {
+            bench.check(&what, Element::F32, &mean, &expected_mean);
         }
+        if has_maximum {
+            bench.check(&what, Element::F32, &maximum, &expected_maximum);
+        }
+        let cost = operator.cost(shape);
+        bench.measure(OPERATOR, &what, "fused", cost, |pass| dispatch.record(pass));
+        if element != Element::F32 {
+            continue;
+        }
+        let mut unfused = Unfused::new(&bench.gpu);
+        let mean = has_mean.then(|| unfused.rows(Join::Mean, &features, planes));
+        let maximum = has_maximum.then(|| unfused.rows(Join::Maximum, &features, planes));
+        let ends = [mean.as_ref().zip(Some(&expected_mean[..])), maximum.as_ref().zip(Some(&expected_maximum[..]))];
+        let ends: Vec<_> = ends.into_iter().flatten().collect();
+        bench.measure_unfused(OPERATOR, &what, cost, &unfused, &ends);
     }
 }

@@ -1,5 +1,6 @@
 use visual_attention::{Nhw, Normalization, Normalize, NormalizeBuffers, reference};
 
+use crate::common::unfused::Unfused;
 use crate::common::{Bench, assert_close, noise};
 
 pub(crate) fn bench(bench: &mut Bench) {
@@ -12,7 +13,14 @@ pub(crate) fn bench(bench: &mut Bench) {
         bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
         let actual: Vec<f32> = bench.gpu.read(map.slice(..)).expect("map");
         let case = shape.to_string();
-        assert_close(&case, &actual, &reference::normalize(shape, Normalization::MinMax, &values));
-        bench.measure("normalize", &case, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+        let expected = reference::normalize(shape, Normalization::MinMax, &values);
+        assert_close(&case, &actual, &expected);
+        let cost = operator.cost(shape);
+        bench.measure("normalize", &case, "fused", cost, |pass| dispatch.record(pass));
+
+        let map = bench.gpu.upload("map", &values).expect("map");
+        let mut unfused = Unfused::new(&bench.gpu);
+        let normalized = unfused.normalize(&map, shape);
+        bench.measure_unfused("normalize", &case, cost, &unfused, &[(&normalized, &expected)]);
     }
 }

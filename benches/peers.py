@@ -4,9 +4,10 @@
     cargo bench                              (or: cargo run --release --example gpu_report -- --write report)
     python benches/peers.py target/bench/operators.tsv > peers.tsv
 
-Reads the operators' rows of a table that `cargo bench` or `gpu_report` wrote, runs those it knows in PyTorch with TF32 off, in
-float32 and, for rows of f16, in float16, and prints a line for each: the crate's time, PyTorch's, and their ratio. Above 1 the
-crate is faster. Needs torch 2.5 or later; without CUDA it runs on the CPU, where the ratios say little.
+Reads the operators' rows of a table that `cargo bench` or `gpu_report` wrote, runs those that PyTorch has operations for (no
+components, no histograms) with TF32 off, in float32 and, for rows of f16, in float16, and prints a line for each: the crate's
+time, PyTorch's, and their ratio. Above 1 the crate is faster. Needs torch 2.5 or later; without CUDA it runs on the CPU, where
+the ratios say little.
 """
 
 import argparse
@@ -20,7 +21,6 @@ import torch.nn.functional as F
 torch.backends.cuda.matmul.allow_tf32 = False
 torch.backends.cudnn.allow_tf32 = False
 
-REPEATS = 20
 # Larger than any last cache, so that every run finds its inputs in memory.
 FLUSH_BYTES = 256 << 20
 
@@ -31,24 +31,78 @@ def shapes(case):
 
 
 def attention_map(case, make):
-    statistic = case.split()[0]
     x = make(*shapes(case)[0])
-    if statistic == "Rms":
+    if "Rms" in case:
         return lambda: x.float().square().mean(1).sqrt()
     return lambda: x.abs().amax(1)
 
 
+def normalize(case, make):
+    x = make(*shapes(case)[0])
+
+    def run():
+        low, high = x.amin((1, 2), keepdim=True), x.amax((1, 2), keepdim=True)
+        return (x - low) / (high - low)
+
+    return run
+
+
+def resize(case, make):
+    shape, size = shapes(case)
+    x = make(*shape)
+    return lambda: F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+def threshold(case, make):
+    if "Value" not in case:
+        return None
+    x = make(*shapes(case)[0])
+    return lambda: (x > 0.7).int()
+
+
+def bounding_box(case, make):
+    mask = make(*shapes(case)[0]) > 0.98
+
+    def run():
+        sides = []
+        for axis in (1, 2):
+            found = mask.any(axis).int()
+            sides += [found.argmax(1), found.shape[1] - 1 - found.flip(1).argmax(1)]
+        return torch.stack([sides[0], sides[2], sides[1], sides[3]], 1)
+
+    return run
+
+
+def crop_resize(case, make):
+    """With boxes that the host knows."""
+    (batch, channels, height, width), size = shapes(case)
+    x = make(batch, channels, height, width)
+    crop = x[:, :, height // 6 : height * 3 // 4 + 1, width // 5 : width * 4 // 5 + 1]
+    return lambda: F.interpolate(crop, size, mode="bilinear", align_corners=False)
+
+
 def global_pool(case, make):
     x = make(*shapes(case)[0])
-    if "Max" in case:
+    if "MeanAndMax" in case:
         return lambda: (x.float().mean((2, 3)), x.amax((2, 3)))
+    if "Max" in case:
+        return lambda: x.amax((2, 3))
     return lambda: x.float().mean((2, 3))
+
+
+def dense(case, make):
+    batch, inputs, second, outputs = (int(number) for number in re.findall(r"\d+", case))
+    x, weight = make(batch, inputs), make(outputs, inputs + second)
+    if second == 0:
+        return lambda: torch.sigmoid(F.linear(x, weight))
+    other = make(batch, second)
+    return lambda: torch.sigmoid(F.linear(torch.cat((x, other), 1), weight))
 
 
 def channel_scale(case, make):
     shape = shapes(case)[0]
     x, gate, identity = make(*shape), make(*shape[:2]), make(*shape)
-    if "esidual" in case:
+    if "Residual" in case:
         return lambda: F.relu(x * gate[:, :, None, None] + identity)
     return lambda: x * gate[:, :, None, None]
 
@@ -66,6 +120,66 @@ def squeeze_excite(case, make):
     return block
 
 
+def bisenet(case, make):
+    shape = shapes(case)[0]
+    x, weight = make(*shape), make(shape[1], shape[1])
+    scale, shift = torch.ones_like(weight[0]), torch.zeros_like(weight[0])
+
+    def block():
+        pooled = F.linear(x.mean((2, 3)), weight)
+        gate = torch.sigmoid(F.batch_norm(pooled, shift, scale, scale, shift))
+        scaled = x * gate[:, :, None, None]
+        return scaled + x if "FeatureFusion" in case else scaled
+
+    return block
+
+
+def cbam(case, make):
+    shape = shapes(case)[0]
+    channels, reduced = shape[1], shape[1] // 16
+    x, reduce, expand = make(*shape), make(reduced, channels), make(channels, reduced)
+    taps = make(1, 2, 7, 7)
+
+    def both_layers(pooled):
+        return F.linear(F.relu(F.linear(pooled, reduce)), expand)
+
+    def spatial(x):
+        planes = torch.stack((x.amax(1), x.mean(1)), 1)
+        return x * torch.sigmoid(F.conv2d(planes, taps, padding=3))
+
+    def block():
+        gate = torch.sigmoid(both_layers(x.mean((2, 3))) + both_layers(x.amax((2, 3))))
+        return spatial(x * gate[:, :, None, None])
+
+    return block if "both" in case else lambda: spatial(x)
+
+
+def scse(case, make):
+    shape = shapes(case)[0]
+    channels, reduced = shape[1], 32
+    x, reduce, expand = make(*shape), make(reduced, channels), make(channels, reduced)
+    taps = make(1, channels, 1, 1)
+    join = torch.maximum if "Max" in case else torch.add
+
+    def block():
+        gate = torch.sigmoid(F.linear(F.relu(F.linear(x.mean((2, 3)), reduce)), expand))
+        return join(x * gate[:, :, None, None], x * torch.sigmoid(F.conv2d(x, taps)))
+
+    return block
+
+
+def eca(case, make):
+    shape = shapes(case)[0]
+    taps = int(re.search(r"k (\d+)", case)[1])
+    x, weight = make(*shape), make(1, 1, taps)
+
+    def block():
+        gate = torch.sigmoid(F.conv1d(x.mean((2, 3))[:, None], weight, padding=taps // 2))
+        return x * gate[:, 0, :, None, None]
+
+    return block
+
+
 def pointwise_conv(case, make):
     batch, channels, height, width = shapes(case)[0]
     x = make(batch, channels, height, width)
@@ -74,52 +188,62 @@ def pointwise_conv(case, make):
     return lambda: F.conv2d(x, weight)
 
 
+def window_pool(case, make):
+    window, shape = shapes(case)
+    x = make(*shape)
+    pool = F.avg_pool2d if "Average" in case else F.max_pool2d
+    return lambda: pool(x, window)
+
+
+def attend(q, key, value, heads, k, tables=None):
+    """Unfolded keys and values, with zero padding, as public code of the paper does it."""
+    batch, channels, height, width = q.shape
+    depth = channels // heads
+
+    def unfolded(t):
+        return F.unfold(t, k, padding=k // 2).view(batch, heads, depth, k * k, height * width)
+
+    keys = unfolded(key)
+    if tables is not None:
+        row, column = tables
+        embedded = torch.cat((row[:, :, None].expand(-1, k, k), column[:, None, :].expand(-1, k, k)))
+        keys = keys + embedded.reshape(1, 1, depth, k * k, 1)
+    queries = q.view(batch, heads, depth, 1, height * width) * depth**-0.5
+    weights = (queries * keys).sum(2, keepdim=True).float().softmax(3).to(q.dtype)
+    return (weights * unfolded(value)).sum(3).view(q.shape)
+
+
 def window(case):
-    """heads, depth, k, batch and sides of a case, or None where it has tables."""
-    found = re.search(r"(\d+)x(\d+) k(\d+)", case)
-    if not found or "embeddings" in case:
-        return None
-    heads, depth, k = (int(group) for group in found.groups())
-    sides = re.match(r"(\d+)x(\d+) ", case)
-    if shapes(case):
-        batch, _, height, width = shapes(case)[0]
-    elif sides and sides.start() != found.start():
-        batch, height, width = 1, int(sides[1]), int(sides[2])
-    else:
-        return None
-    return heads, depth, k, batch, height, width
+    """heads, depth, k and the shape of a case."""
+    heads, depth, k = (int(group) for group in re.search(r"(\d+)x(\d+) k(\d+)", case).groups())
+    return heads, depth, k, shapes(case)[0]
 
 
 def window_attention(case, make):
-    """Unfolded keys and values, with zero padding, as public code of the paper does it."""
-    sizes = window(case)
-    if sizes is None:
-        return None
-    heads, depth, k, batch, height, width = sizes
-    q, key, value = (make(batch, heads * depth, height, width) for _ in range(3))
+    heads, depth, k, shape = window(case)
+    q, key, value = (make(*shape) for _ in range(3))
+    tables = [make(depth // 2, k) for _ in range(2)] if "embeddings" in case else None
+    return lambda: attend(q, key, value, heads, k, tables)
 
-    def attend():
-        def unfolded(t):
-            columns = F.unfold(t, k, padding=k // 2)
-            return columns.view(batch, heads, depth, k * k, height * width)
 
-        queries = q.view(batch, heads, depth, 1, height * width)
-        weights = (queries * unfolded(key)).sum(2, keepdim=True).float().softmax(3).to(q.dtype)
-        return (weights * unfolded(value)).sum(3)
+def sasa_layer(case, make):
+    shape, heads, k = shapes(case)[0], 8, int(re.search(r"k(\d+)", case)[1])
+    x, weight = make(*shape), make(3 * shape[1], shape[1], 1, 1)
+    tables = [make(shape[1] // heads // 2, k) for _ in range(2)]
 
-    return attend
+    def layer():
+        return attend(*F.conv2d(x, weight).chunk(3, 1), heads, k, tables)
+
+    return layer
 
 
 def flex_attention(case, make):
     """The same windows with the keys outside left out, which is FlexAttention's way."""
-    sizes = window(case)
-    if sizes is None:
+    heads, depth, k, (batch, _, height, width) = window(case)
+    if "embeddings" in case or depth < 16:  # its kernels need heads of 16 channels at least
         return None
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention as flex
 
-    heads, depth, k, batch, height, width = sizes
-    if depth < 16:  # its kernels need heads of 16 channels at least
-        return None
     q, key, value = (make(batch, heads, height * width, depth) for _ in range(3))
     reach = k // 2
 
@@ -129,26 +253,41 @@ def flex_attention(case, make):
 
     mask = create_block_mask(near, None, None, height * width, height * width, device=q.device.type)
     compiled = torch.compile(flex)
-    return lambda: compiled(q, key, value, block_mask=mask, scale=1.0)
+    return lambda: compiled(q, key, value, block_mask=mask)
 
 
 PEERS = {
-    "attention_map": attention_map,
-    "global_pool": global_pool,
-    "channel_scale": channel_scale,
-    "squeeze_excite": squeeze_excite,
-    "pointwise_conv": pointwise_conv,
-    "window_attention": window_attention,
+    peer.__name__: peer
+    for peer in (
+        attention_map,
+        normalize,
+        resize,
+        threshold,
+        bounding_box,
+        crop_resize,
+        global_pool,
+        dense,
+        channel_scale,
+        squeeze_excite,
+        bisenet,
+        cbam,
+        scse,
+        eca,
+        pointwise_conv,
+        window_attention,
+        sasa_layer,
+        window_pool,
+    )
 }
 
 
-def measure(run, device):
+def measure(run, device, repeats):
     """Median seconds, the caches full of something else."""
     flush = torch.empty(FLUSH_BYTES, dtype=torch.uint8, device=device)
     for _ in range(3):
         run()
     times = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         flush.zero_()
         if device == "cuda":
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -176,10 +315,11 @@ def main():
     parser.add_argument("table", help="operators.tsv of cargo bench, or what gpu_report --write wrote")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--repeats", type=int, default=20, help="runs of which the median is taken (20)")
     arguments = parser.parse_args()
     device = arguments.device
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
-    print(f"# PyTorch {torch.__version__}, CUDA {torch.version.cuda}, {name}, TF32 off; caches flushed, medians of {REPEATS}")
+    print(f"# PyTorch {torch.__version__}, CUDA {torch.version.cuda}, {name}, TF32 off; caches flushed, medians of {arguments.repeats}")
     print("operator\tcase\tpeer\tdtype\tours_seconds\tpeer_seconds\tpeer_to_ours")
     torch.manual_seed(0)
     for row in rows(arguments.table):
@@ -203,7 +343,7 @@ def main():
                     run = build()
                     if run is None:
                         continue
-                    seconds = measure(run, device)
+                    seconds = measure(run, device, arguments.repeats)
             except Exception as error:  # a shape that PyTorch has no memory or kernel for is a line, not the end
                 print(f"{row['operator']} {row['case']} {version}: {str(error).splitlines()[0]}", file=sys.stderr)
                 continue

@@ -1,9 +1,14 @@
-use visual_attention::{Element, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, reference};
+use visual_attention::{Element, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Size, reference};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::ceiling::software;
+use crate::common::unfused::Unfused;
+use crate::common::{Bench, noise};
 
 pub(crate) fn bench(bench: &mut Bench) {
-    for shape in [Nchw::new(1, 64, 56, 56), Nchw::new(1, 128, 28, 28), Nchw::new(1, 256, 14, 14)] {
+    let stages = [Nchw::new(1, 64, 56, 56), Nchw::new(1, 128, 28, 28), Nchw::new(1, 256, 14, 14)];
+    // What a GPU needs to be busy.
+    let large = (!software(&bench.gpu)).then_some(Nchw::new(8, 256, 56, 56));
+    for shape in stages.into_iter().chain(large) {
         let options = PointwiseConvOptions { stack: 3, ..PointwiseConvOptions::new(shape.channels, shape.channels) };
         let len = shape.elements().expect("small");
         let values = noise(len);
@@ -23,8 +28,18 @@ pub(crate) fn bench(bench: &mut Bench) {
         let expected = reference::pointwise_conv(shape, &options, &values, &weights, None);
         let what = format!("q, k, v {shape}");
         for (y, expected) in y.iter().zip(&expected) {
-            assert_close(&what, &bench.gpu.read::<f32>(y.slice(..)).expect("y"), expected);
+            bench.check(&what, Element::F32, y, expected);
         }
-        bench.measure("pointwise_conv", &what, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+        let cost = operator.cost(shape);
+        bench.measure("pointwise_conv", &what, "fused", cost, |pass| dispatch.record(pass));
+
+        let mut unfused = Unfused::new(&bench.gpu);
+        let ends = weights.chunks_exact(weights.len() / 3).zip(&expected).map(|(weights, expected)| {
+            let weights = bench.gpu.upload("weights", weights).expect("weights");
+            (unfused.conv(&x, shape, &weights, Size::new(1, 1)), expected)
+        });
+        let ends: Vec<_> = ends.collect();
+        let ends: Vec<_> = ends.iter().map(|(y, expected)| (y, expected.as_slice())).collect();
+        bench.measure_unfused("pointwise_conv", &what, cost, &unfused, &ends);
     }
 }

@@ -1,7 +1,9 @@
 use visual_attention::{Element, Nchw, Resize, ResizeBuffers, Sampling, Size, reference};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::Unfused;
+use crate::common::{Bench, noise};
 
+/// One operation for an eager framework, too: its baseline is the plain kernel.
 pub(crate) fn bench(bench: &mut Bench) {
     let operator = Resize::new(&bench.gpu.device, Sampling::HalfPixel, Element::F32).expect("operator");
     for (shape, size) in [
@@ -17,7 +19,13 @@ pub(crate) fn bench(bench: &mut Bench) {
         let dispatch = operator.bind(&bench.gpu.device, shape, size, buffers).expect("dispatch");
         bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
         let case = format!("{shape} to {size}");
-        assert_close(&case, &bench.gpu.read::<f32>(output.slice(..)).expect("output"), &expected);
-        bench.measure("resize", &case, "fused", operator.cost(shape, size), |pass| dispatch.record(pass));
+        bench.check(&case, Element::F32, &output, &expected);
+        let cost = operator.cost(shape, size);
+        bench.measure("resize", &case, "fused", cost, |pass| dispatch.record(pass));
+
+        let mut unfused = Unfused::new(&bench.gpu);
+        let planes = u64::from(shape.batch * shape.channels);
+        let resized = unfused.resize(&input, planes, shape.size(), size);
+        bench.measure_unfused("resize", &case, cost, &unfused, &[(&resized, &expected)]);
     }
 }

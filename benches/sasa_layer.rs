@@ -1,8 +1,11 @@
 use visual_attention::{
-    Element, Nchw, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, WindowAttentionOptions, reference,
+    Element, Nchw, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, Size, WindowAttentionOptions,
+    reference,
 };
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::Unfused;
+use crate::common::{Bench, noise};
+use crate::window_attention::unfolded;
 
 pub(crate) fn bench(bench: &mut Bench) {
     // The second and third stage of the paper's ResNet-50.
@@ -17,13 +20,13 @@ pub(crate) fn bench(bench: &mut Bench) {
         let table = small(u64::from(depth) / 2 * 7);
         let x = bench.gpu.upload("x", &values).expect("x");
         let projections = bench.gpu.upload("projections", &weights).expect("projections");
-        let tables = bench.gpu.upload("tables", &table).expect("tables");
+        let table_buffer = bench.gpu.upload("tables", &table).expect("tables");
         let y = bench.gpu.buffer("y", values.len() as u64 * 4).expect("y");
         let operator = SasaLayer::new(&bench.gpu.device, options, Element::F32).expect("operator");
         let buffers = SasaLayerBuffers {
             x: x.slice(..),
             projections: projections.slice(..),
-            tables: RelativeTables::Factorised { row: tables.slice(..), column: tables.slice(..) },
+            tables: RelativeTables::Factorised { row: table_buffer.slice(..), column: table_buffer.slice(..) },
             y: y.slice(..),
         };
         let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
@@ -31,7 +34,21 @@ pub(crate) fn bench(bench: &mut Bench) {
         let what = format!("k7 {shape}");
         let tables = RelativeTables::Factorised { row: table.as_slice(), column: table.as_slice() };
         let expected = reference::sasa_layer(shape, &options, &values, &weights, tables);
-        assert_close(&what, &bench.gpu.read::<f32>(y.slice(..)).expect("y"), &expected);
-        bench.measure("sasa_layer", &what, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+        bench.check(&what, Element::F32, &y, &expected);
+        let cost = operator.cost(shape);
+        bench.measure("sasa_layer", &what, "fused", cost, |pass| dispatch.record(pass));
+
+        let mut unfused = Unfused::new(&bench.gpu);
+        let projected: Vec<_> = weights
+            .chunks_exact(weights.len() / 3)
+            .map(|weights| {
+                let weights = bench.gpu.upload("weights", weights).expect("weights");
+                unfused.conv(&x, shape, &weights, Size::new(1, 1))
+            })
+            .collect();
+        let [q, key, value] = [0, 1, 2].map(|at: usize| &projected[at]);
+        let both = Some([&table_buffer, &table_buffer]);
+        let y = unfolded(bench, &mut unfused, [q, key, value], shape, &options.attention, both);
+        bench.measure_unfused("sasa_layer", &what, cost, &unfused, &[(&y, &expected)]);
     }
 }

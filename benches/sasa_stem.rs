@@ -1,6 +1,8 @@
-use visual_attention::{Element, Nchw, SasaStem, SasaStemBuffers, SasaStemOptions, Size, reference};
+use visual_attention::{Element, Nchw, SasaStem, SasaStemBuffers, SasaStemOptions, Size, reference, wgpu};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::Unfused;
+use crate::common::{Bench, noise};
+use crate::window_attention::attend;
 
 pub(crate) fn bench(bench: &mut Bench) {
     let options = SasaStemOptions {
@@ -18,9 +20,9 @@ pub(crate) fn bench(bench: &mut Bench) {
         [shape.elements().expect("small"), 6 * 64 * 3, 16 * 4, 16 * 4, 4 * 16].map(noise);
     let buffers =
         [&values, &weights, &row, &column, &mix].map(|values| bench.gpu.upload("input", values).expect("input"));
+    let [x, projections, row_buffer, column_buffer, mix_buffer] = &buffers;
     let y = bench.gpu.buffer("y", 64 * shape.size().pixels() * 4).expect("y");
     let operator = SasaStem::new(&bench.gpu.device, options, Element::F32).expect("operator");
-    let [x, projections, row_buffer, column_buffer, mix_buffer] = &buffers;
     let buffers = SasaStemBuffers {
         x: x.slice(..),
         projections: projections.slice(..),
@@ -33,6 +35,50 @@ pub(crate) fn bench(bench: &mut Bench) {
     bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
     let what = format!("k4 m4 {shape}");
     let expected = reference::sasa_stem(shape, &options, &values, &weights, &row, &column, &mix);
-    assert_close(&what, &bench.gpu.read::<f32>(y.slice(..)).expect("y"), &expected);
-    bench.measure("sasa_stem", &what, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+    bench.check(&what, Element::F32, &y, &expected);
+    let cost = operator.cost(shape);
+    bench.measure("sasa_stem", &what, "fused", cost, |pass| dispatch.record(pass));
+
+    let mut unfused = Unfused::new(&bench.gpu);
+    let projections: Vec<_> =
+        weights.chunks_exact(64 * 3).map(|weights| bench.gpu.upload("weights", weights).expect("weights")).collect();
+    let y = unfolded(&mut unfused, x, &projections, [row_buffer, column_buffer, mix_buffer], shape, &options);
+    bench.measure_unfused("sasa_stem", &what, cost, &unfused, &[(&y, &expected)]);
+}
+
+/// Projections, keys and each mixture's values unfolded, the softmax of the embeddings' sums, the values mixed, attention.
+fn unfolded(
+    unfused: &mut Unfused,
+    x: &wgpu::Buffer,
+    projections: &[wgpu::Buffer],
+    [row, column, mix]: [&wgpu::Buffer; 3],
+    shape: Nchw,
+    options: &SasaStemOptions,
+) -> wgpu::Buffer {
+    let SasaStemOptions { heads, depth, window, padding, mixtures, embeddings, .. } = *options;
+    let (entries, pixels) = (window.pixels() as u32, shape.size().pixels() as u32);
+    let planes = heads * depth;
+    let mut projected = projections.iter().map(|weight| unfused.conv(x, shape, weight, Size::new(1, 1)));
+    let q = projected.next().expect("q");
+    let others: Vec<_> = projected.collect();
+    let unfold = |tensor| unfused.unfold(tensor, 0..planes, shape.size(), window, padding);
+    let others: Vec<_> = others.iter().map(unfold).collect();
+    let (keys, values) = others.split_first().expect("keys");
+
+    let entry = format!("i % #{entries}");
+    let of_row = format!("a[i / #{entries} * #{} + {entry} / #{}]", window.height, window.width);
+    let of_column = format!("b[i / #{entries} * #{0} + {entry} % #{0}]", window.width);
+    let sums = unfused.each(&format!("{of_row} + {of_column}"), &[row, column], u64::from(embeddings * entries));
+    let sums = unfused.conv(&sums, Nchw::new(1, embeddings, window.height, window.width), mix, Size::new(1, 1));
+    unfused.softmax(&sums, mixtures, entries);
+
+    let entry = format!("i / #{pixels} % #{entries}");
+    let terms = ["b", "c", "d", "e"].iter().zip(0..mixtures);
+    let terms: Vec<_> = terms.map(|(name, m)| format!("{name}[i] * a[#{} + {entry}]", m * entries)).collect();
+    let inputs: Vec<_> = std::iter::once(&sums).chain(values).collect();
+    let mixed = unfused.each(&terms.join(" + "), &inputs, keys.size() / 4);
+
+    let y = unfused.tensor(shape.elements().expect("small") / u64::from(shape.channels) * u64::from(planes));
+    attend(unfused, [&q, keys, &mixed, &y], 0..heads, depth, entries, pixels);
+    y
 }

@@ -1,6 +1,7 @@
-use visual_attention::{Element, Nchw, ScSe, ScSeBuffers, ScSeCombine, reference};
+use visual_attention::{Element, Nchw, ScSe, ScSeBuffers, ScSeCombine, Size, reference};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::{Join, SIGMOID, Unfused};
+use crate::common::{Bench, noise};
 
 pub(crate) fn bench(bench: &mut Bench) {
     let (shape, reduced) = (Nchw::new(1, 64, 128, 128), 32);
@@ -32,7 +33,21 @@ pub(crate) fn bench(bench: &mut Bench) {
             expand_bias: None,
         };
         let expected = reference::scse(shape, combine, &values, &excitation, &spatial, None);
-        assert_close(&what, &bench.gpu.read::<f32>(output.slice(..)).expect("output"), &expected);
-        bench.measure("scse", &what, "fused", operator.cost(shape, reduced), |pass| dispatch.record(pass));
+        bench.check(&what, Element::F32, &output, &expected);
+        let cost = operator.cost(shape, reduced);
+        bench.measure("scse", &what, "fused", cost, |pass| dispatch.record(pass));
+
+        let planes = u64::from(shape.batch * shape.channels);
+        let mut unfused = Unfused::new(&bench.gpu);
+        let pooled = unfused.rows(Join::Mean, &features, planes);
+        let sums = unfused.excite(&pooled, &weight, &weight, shape.batch);
+        let gate = unfused.each(SIGMOID, &[&sums], planes);
+        let by_channel = unfused.scale(&features, &gate, shape);
+        let sums = unfused.conv(&features, shape, &spatial_weight, Size::new(1, 1));
+        let gate = unfused.each(SIGMOID, &[&sums], shape.plane().elements().expect("small"));
+        let by_pixel = unfused.scale_pixels(&features, &gate, shape);
+        let both = if combine == ScSeCombine::Add { "a[i] + b[i]" } else { "max(a[i], b[i])" };
+        let output = unfused.each(both, &[&by_channel, &by_pixel], elements);
+        bench.measure_unfused("scse", &what, cost, &unfused, &[(&output, &expected)]);
     }
 }

@@ -1,7 +1,7 @@
 use visual_attention::{Element, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, reference, wgpu};
 
-use crate::common::unfused::{Unfused, groups};
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::{Join, RELU, SIGMOID, Unfused};
+use crate::common::{Bench, noise};
 
 /// ResNet-50's four stages, with the reduced widths of r = 16.
 const STAGES: [Nchw; 4] =
@@ -27,12 +27,27 @@ pub(crate) fn bench(bench: &mut Bench) {
             };
             let dispatch = operator.bind(&bench.gpu.device, shape, problem.reduced, buffers).expect("dispatch");
             let cost = operator.cost(shape, problem.reduced);
-            problem.check(bench, &case, |pass| dispatch.record(pass));
+            bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+            bench.check(&case, Element::F32, &problem.output, &problem.expected);
             bench.measure("squeeze_excite", &case, "fused", cost, |pass| dispatch.record(pass));
 
-            let unfused = unfused(bench, &problem);
-            problem.check(bench, &case, |pass| unfused.record(pass));
-            bench.measure("squeeze_excite", &case, "unfused", cost, |pass| unfused.record(pass));
+            // Turns whose features take a third of last caches from 6 to 96 MiB.
+            for megabytes in [2, 8, 32] {
+                let images = (megabytes << 20) / (shape.channels * shape.size().pixels() as u32 * 4);
+                if (1..batch).contains(&images) {
+                    let dispatch = operator
+                        .bind_in_turns(&bench.gpu.device, shape, problem.reduced, images, buffers)
+                        .expect("dispatch");
+                    bench.gpu.submit(|encoder| encoder.clear_buffer(&problem.output, 0, None)).expect("cleared");
+                    bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+                    bench.check(&case, Element::F32, &problem.output, &problem.expected);
+                    let version = format!("turns of {images}");
+                    bench.measure("squeeze_excite", &case, &version, cost, |pass| dispatch.record(pass));
+                }
+            }
+
+            let (unfused, output) = unfused(bench, &problem);
+            bench.measure_unfused("squeeze_excite", &case, cost, &unfused, &[(&output, &problem.expected)]);
         }
     }
 }
@@ -75,46 +90,18 @@ impl Problem {
             expected,
         }
     }
-
-    fn check(&self, bench: &Bench, case: &str, record: impl Fn(&mut wgpu::ComputePass<'_>)) {
-        bench.gpu.run(|pass| record(pass)).expect("run");
-        let actual: Vec<f32> = bench.gpu.read(self.output.slice(..)).expect("output");
-        assert_close(case, &actual, &self.expected);
-    }
 }
 
-/// The same as a user would write it without this crate: one dispatch for each operation.
-fn unfused(bench: &Bench, problem: &Problem) -> Unfused {
-    let gpu = &bench.gpu;
-    let Problem { shape, reduced, .. } = *problem;
-    let elements = shape.elements().expect("small");
-    let vectors = u64::from(shape.batch);
-    let buffer = |numbers: u64| gpu.buffer("intermediate", numbers * 4).expect("intermediate");
-    let pooled = buffer(vectors * u64::from(shape.channels));
-    let hidden = [buffer(vectors * u64::from(reduced)), buffer(vectors * u64::from(reduced))];
-    let gate = [0, 1].map(|_| buffer(vectors * u64::from(shape.channels)));
-    let scaled = [buffer(elements), buffer(elements)];
-    let mut unfused = Unfused::default();
-    let mut step = |source: &str, inputs: u32, outputs: u32, buffers: [&wgpu::Buffer; 3], groups: [u32; 2]| {
-        let params = [shape.size().pixels() as u32, shape.channels, inputs, outputs];
-        unfused.step(gpu, source, params, buffers, groups);
-    };
-    let Nchw { batch, channels, .. } = shape;
-    let Problem { features, identity, reduce, expand, output, .. } = problem;
-    let (of_hidden, of_gate) = (vectors * u64::from(reduced), vectors * u64::from(channels));
-    let pool = include_str!("baseline/unfused_pool.wgsl");
-    let dense = include_str!("baseline/unfused_dense.wgsl");
-    let relu = include_str!("baseline/unfused_relu.wgsl");
-    let sigmoid = include_str!("baseline/unfused_sigmoid.wgsl");
-    let multiply = include_str!("baseline/unfused_multiply.wgsl");
-    let add = include_str!("baseline/unfused_add.wgsl");
-    step(pool, 0, 0, [features, identity, &pooled], [channels, batch]);
-    step(dense, channels, reduced, [&pooled, reduce, &hidden[0]], [reduced, batch]);
-    step(relu, 0, 0, [&hidden[0], identity, &hidden[1]], groups(of_hidden));
-    step(dense, reduced, channels, [&hidden[1], expand, &gate[0]], [channels, batch]);
-    step(sigmoid, 0, 0, [&gate[0], identity, &gate[1]], groups(of_gate));
-    step(multiply, 0, 0, [features, &gate[1], &scaled[0]], groups(elements));
-    step(add, 0, 0, [&scaled[0], identity, &scaled[1]], groups(elements));
-    step(relu, 0, 0, [&scaled[1], identity, output], groups(elements));
-    unfused
+/// The same as a user would write it without this crate: one dispatch for each operation. Returns them and the output.
+fn unfused(bench: &Bench, problem: &Problem) -> (Unfused, wgpu::Buffer) {
+    let Problem { shape, features, identity, reduce, expand, .. } = problem;
+    let (len, planes) = (shape.elements().expect("small"), u64::from(shape.batch * shape.channels));
+    let mut unfused = Unfused::new(&bench.gpu);
+    let pooled = unfused.rows(Join::Mean, features, planes);
+    let sums = unfused.excite(&pooled, reduce, expand, shape.batch);
+    let gate = unfused.each(SIGMOID, &[&sums], planes);
+    let scaled = unfused.scale(features, &gate, *shape);
+    let sum = unfused.each("a[i] + b[i]", &[&scaled, identity], len);
+    let output = unfused.each(RELU, &[&sum], len);
+    (unfused, output)
 }

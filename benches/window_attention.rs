@@ -1,198 +1,178 @@
-use visual_attention::host::Gpu;
+use std::ops::Range;
+
 use visual_attention::{
-    Element, Nchw, Relative, RelativeTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
+    Element, Nchw, Relative, RelativeTables, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
     reference, wgpu,
 };
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::ceiling::software;
+use crate::common::unfused::Unfused;
+use crate::common::{Bench, noise};
 
 const OPERATOR: &str = "window_attention";
+/// Heads and their depths.
+const HEADS: [(u32, u32); 3] = [(8, 8), (8, 32), (4, 64)];
+/// Multiply-adds that a reference may take, on one core.
+const CHECKED: u64 = 1 << 30;
 
 pub(crate) fn bench(bench: &mut Bench) {
     for side in [56, 28] {
-        for (heads, depth) in [(8, 8), (8, 32), (4, 64)] {
+        for heads in HEADS {
             for k in [3, 5, 7, 11] {
-                case(bench, side, heads, depth, k);
+                case(bench, 1, side, heads, k, false);
             }
         }
     }
-    embeddings(bench);
+    // The other stages, of which a software adapter has time for small ones, and what a GPU needs to be busy.
+    for side in [14, 7] {
+        case(bench, 8, side, (8, 32), 7, false);
+    }
+    if !software(&bench.gpu) {
+        for heads in [(8, 32), (4, 64)] {
+            case(bench, 8, 112, heads, 7, false);
+            case(bench, 64, 28, heads, 7, false);
+        }
+    }
+    for heads in HEADS {
+        case(bench, 1, 56, heads, 7, true);
+    }
     scaling(bench);
 }
 
-fn name(side: u32, heads: u32, depth: u32, k: u32) -> String {
-    format!("{side}x{side} {heads}x{depth} k{k}")
+fn name(batch: u32, side: u32, (heads, depth): (u32, u32), k: u32) -> String {
+    format!("{heads}x{depth} k{k} {}", Nchw::new(batch, heads * depth, side, side))
 }
 
-/// The operator and the unfolded composition, with the same logits: no relative term.
-fn case(bench: &mut Bench, side: u32, heads: u32, depth: u32, k: u32) {
-    let options = WindowAttentionOptions { relative: Relative::None, ..WindowAttentionOptions::new(heads, depth, k) };
-    let shape = Nchw::new(1, heads * depth, side, side);
-    let len = shape.elements().expect("small");
-    let numbers = noise(3 * len);
-    let (q, rest) = numbers.split_at(len as usize);
-    let (key, value) = rest.split_at(len as usize);
-    let [q_buffer, k_buffer, v_buffer] =
-        [q, key, value].map(|values| bench.gpu.upload("input", values).expect("input"));
-    let y = bench.gpu.buffer("y", len * 4).expect("y");
+/// The operator and the composition of unfolded keys and values; with the paper's row and column embeddings or without.
+fn case(bench: &mut Bench, batch: u32, side: u32, (heads, depth): (u32, u32), k: u32, embedded: bool) {
+    let relative = if embedded { Relative::PerHead } else { Relative::None };
+    let scale = 1.0 / (depth as f32).sqrt();
+    let options = WindowAttentionOptions { relative, scale, ..WindowAttentionOptions::new(heads, depth, k) };
+    let shape = Nchw::new(batch, heads * depth, side, side);
+    let len = shape.elements().expect("small") as usize;
+    let numbers = noise(3 * len as u64);
+    let [q, key, value] = [0, 1, 2].map(|at| &numbers[at * len..][..len]);
+    let table = noise(u64::from(depth) / 2 * u64::from(k));
+    let [q_buffer, k_buffer, v_buffer, table_buffer] =
+        [q, key, value, &table].map(|values| bench.gpu.upload("input", values).expect("input"));
+    let y = bench.gpu.buffer("y", len as u64 * 4).expect("y");
     let operator = WindowAttention::new(&bench.gpu.device, options, Element::F32).expect("operator");
+    let tables = if embedded {
+        RelativeTables::Factorised { row: table_buffer.slice(..), column: table_buffer.slice(..) }
+    } else {
+        RelativeTables::None
+    };
     let buffers = WindowAttentionBuffers {
         q: q_buffer.slice(..),
         k: k_buffer.slice(..),
         v: v_buffer.slice(..),
-        tables: RelativeTables::None,
+        tables,
         y: y.slice(..),
         log_sum_exp: None,
     };
     let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-    let what = name(side, heads, depth, k);
+    let what = name(batch, side, (heads, depth), k) + if embedded { " embeddings" } else { "" };
     bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
-    let fused: Vec<f32> = bench.gpu.read(y.slice(..)).expect("y");
-    if k <= 5 {
-        assert_close(
-            &what,
-            &fused,
-            &reference::window_attention(shape, &options, q, key, value, RelativeTables::None).y,
-        );
-    }
     let cost = operator.cost(shape);
+    // Where the reference takes minutes, the two versions are checked against each other.
+    let expected = if cost.flops / 2 <= CHECKED {
+        let tables = if embedded {
+            RelativeTables::Factorised { row: &table[..], column: &table[..] }
+        } else {
+            RelativeTables::None
+        };
+        let expected = reference::window_attention(shape, &options, q, key, value, tables).y;
+        bench.check(&what, Element::F32, &y, &expected);
+        expected
+    } else {
+        bench.gpu.read(y.slice(..)).expect("y")
+    };
     bench.measure(OPERATOR, &what, "fused", cost, |pass| dispatch.record(pass));
-    if bench.median(OPERATOR, &what, "fused").is_none() {
-        return;
-    }
 
-    let unfolded = Unfolded::new(&bench.gpu, side, heads, depth, k, [&q_buffer, &k_buffer, &v_buffer, &y]);
-    bench.gpu.run(|pass| unfolded.record(pass)).expect("run");
-    assert_close(&format!("{what} unfolded"), &bench.gpu.read::<f32>(y.slice(..)).expect("y"), &fused);
-    bench.measure(OPERATOR, &what, "unfolded", cost, |pass| unfolded.record(pass));
+    let mut unfused = Unfused::new(&bench.gpu);
+    let tables = embedded.then_some([&table_buffer, &table_buffer]);
+    let scaled = unfused.each(&format!("a[i] * {scale}f"), &[&q_buffer], len as u64);
+    let y = unfolded(bench, &mut unfused, [&scaled, &k_buffer, &v_buffer], shape, &options, tables);
+    bench.measure_unfused(OPERATOR, &what, cost, &unfused, &[(&y, &expected)]);
 }
 
-/// The paper's row and column embeddings.
-fn embeddings(bench: &mut Bench) {
-    for (heads, depth) in [(8, 8), (8, 32), (4, 64)] {
-        let options = WindowAttentionOptions::new(heads, depth, 7);
-        let shape = Nchw::new(1, heads * depth, 56, 56);
-        let x = noise(shape.elements().expect("small"));
-        let table = noise(u64::from(depth) / 2 * 7);
-        let x_buffer = bench.gpu.upload("x", &x).expect("x");
-        let table_buffer = bench.gpu.upload("table", &table).expect("table");
-        let y = bench.gpu.buffer("y", x.len() as u64 * 4).expect("y");
-        let operator = WindowAttention::new(&bench.gpu.device, options, Element::F32).expect("operator");
-        let buffers = WindowAttentionBuffers {
-            q: x_buffer.slice(..),
-            k: x_buffer.slice(..),
-            v: x_buffer.slice(..),
-            tables: RelativeTables::Factorised { row: table_buffer.slice(..), column: table_buffer.slice(..) },
-            y: y.slice(..),
-            log_sum_exp: None,
-        };
-        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-        let what = format!("{} embeddings", name(56, heads, depth, 7));
-        bench.measure(OPERATOR, &what, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+/// The composition that needs no kernel of its own: keys and values unfolded, embeddings added to the keys, products, softmax,
+/// weighted sums; for as many heads at once as a binding holds.
+pub(crate) fn unfolded(
+    bench: &Bench,
+    unfused: &mut Unfused,
+    [q, key, value]: [&wgpu::Buffer; 3],
+    shape: Nchw,
+    options: &WindowAttentionOptions,
+    tables: Option<[&wgpu::Buffer; 2]>,
+) -> wgpu::Buffer {
+    let WindowAttentionOptions { heads, depth, window, .. } = *options;
+    let padding = Size::new((window.height - 1) / 2, (window.width - 1) / 2);
+    let (entries, pixels) = (window.pixels() as u32, shape.size().pixels() as u32);
+    let y = unfused.tensor(shape.elements().expect("small"));
+    let limit = bench.gpu.device.limits().max_storage_buffer_binding_size;
+    let head_bytes = u64::from(depth * entries * pixels) * 4;
+    assert!(head_bytes <= limit, "one head, unfolded, exceeds a binding");
+    // No more planes than a dispatch has workgroups in a dimension, and not more memory than it takes to be busy.
+    let together = ((limit.min(1 << 30) / head_bytes) as u32).min(65_535 / depth);
+    let all = shape.batch * heads;
+    for first in (0..all).step_by(together as usize) {
+        let heads = first..all.min(first + together);
+        let planes = heads.start * depth..heads.end * depth;
+        let mut keys = unfused.unfold(key, planes.clone(), shape.size(), window, padding);
+        if let Some([row, column]) = tables {
+            let (half, entry) = (depth / 2, format!("i / #{pixels} % #{entries}"));
+            let channel = format!("i / #{} % #{depth}", entries * pixels);
+            let of_row = format!("b[{channel} % #{half} * #{} + {entry} / #{}]", window.height, window.width);
+            let of_column = format!("c[{channel} % #{half} * #{0} + {entry} % #{0}]", window.width);
+            let embedded = format!("a[i] + select({of_row}, {of_column}, {channel} >= #{half})");
+            keys = unfused.each(&embedded, &[&keys, row, column], keys.size() / 4);
+        }
+        let values = unfused.unfold(value, planes, shape.size(), window, padding);
+        attend(unfused, [q, &keys, &values, &y], heads, depth, entries, pixels);
     }
+    y
+}
+
+/// Products, softmax and weighted sums of these heads.
+pub(crate) fn attend(
+    unfused: &mut Unfused,
+    [q, keys, values, y]: [&wgpu::Buffer; 4],
+    heads: Range<u32>,
+    depth: u32,
+    entries: u32,
+    pixels: u32,
+) {
+    let count = heads.len() as u32;
+    let scores = unfused.tensor(u64::from(count * entries) * u64::from(pixels));
+    let words = [depth, entries, pixels, heads.start];
+    let groups = pixels.div_ceil(64);
+    unfused.kernel(include_str!("baseline/scores.wgsl"), &words, &[q, keys, &scores], [groups, entries, count]);
+    unfused.softmax(&scores, entries, pixels);
+    unfused.kernel(include_str!("baseline/mix.wgsl"), &words, &[&scores, values, y], [groups, 1, count * depth]);
 }
 
 /// How the time grows.
 fn scaling(bench: &Bench) {
-    let time = |side, heads, depth, k| {
-        bench.median(OPERATOR, &name(side, heads, depth, k), "fused").map(|time| time.as_secs_f64())
-    };
-    for (heads, depth) in [(8, 8), (8, 32), (4, 64)] {
+    let time =
+        |side, heads, k| bench.median(OPERATOR, &name(1, side, heads, k), "fused").map(|time| time.as_secs_f64());
+    for heads in HEADS {
+        let (count, depth) = heads;
         for k in [3, 5, 7, 11] {
-            if let (Some(small), Some(large)) = (time(28, heads, depth, k), time(56, heads, depth, k)) {
+            if let (Some(small), Some(large)) = (time(28, heads, k), time(56, heads, k)) {
                 println!(
-                    "{heads}x{depth} k{k}: 4 times the pixels take {:.2} times as long (at most 4.4)",
+                    "{count}x{depth} k{k}: 4 times the pixels take {:.2} times as long (at most 4.4)",
                     large / small
                 );
             }
         }
         for side in [56, 28] {
-            if let (Some(small), Some(large)) = (time(side, heads, depth, 7), time(side, heads, depth, 11)) {
+            if let (Some(small), Some(large)) = (time(side, heads, 7), time(side, heads, 11)) {
                 println!(
-                    "{side}x{side} {heads}x{depth}: k 7 -> 11 takes {:.2} times as long (at most 2.9)",
+                    "{side}x{side} {count}x{depth}: k 7 -> 11 takes {:.2} times as long (at most 2.9)",
                     large / small
                 );
             }
-        }
-    }
-}
-
-/// The composition that needs no kernel of its own: keys and values unfolded, multiplied, softmax, multiplied.
-struct Unfolded {
-    steps: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, [u32; 3])>,
-}
-
-impl Unfolded {
-    fn new(gpu: &Gpu, side: u32, heads: u32, depth: u32, k: u32, tensors: [&wgpu::Buffer; 4]) -> Self {
-        let pipeline = |entry: &str, wgsl: &str| {
-            let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(entry),
-                source: wgpu::ShaderSource::Wgsl(wgsl.into()),
-            });
-            gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(entry),
-                layout: None,
-                module: &module,
-                entry_point: Some(entry),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
-            })
-        };
-        let unfold = pipeline("unfold", include_str!("baseline/unfold.wgsl"));
-        let scores_of = pipeline("scores_of", include_str!("baseline/scores.wgsl"));
-        let softmax = pipeline("softmax", include_str!("baseline/softmax.wgsl"));
-        let mix_values = pipeline("mix_values", include_str!("baseline/mix.wgsl"));
-
-        let (entries, pixels) = (k * k, side * side);
-        let head_bytes = u64::from(depth * entries * pixels) * 4;
-        let limit = gpu.device.limits().max_storage_buffer_binding_size;
-        let together = u32::try_from(limit / head_bytes).unwrap_or(u32::MAX).min(heads);
-        assert!(together > 0, "one head, unfolded, exceeds a binding");
-        let scratch = |bytes: u64| gpu.buffer("unfolded", bytes).expect("scratch");
-        let keys = scratch(head_bytes * u64::from(together));
-        let values = scratch(head_bytes * u64::from(together));
-        let scores = scratch(u64::from(together * entries * pixels) * 4);
-        let [q, key, value, y] = tensors;
-
-        let mut steps = Vec::new();
-        for first in (0..heads).step_by(together as usize) {
-            let count = together.min(heads - first);
-            let uniform = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("params"),
-                size: 24,
-                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            let params: Vec<u8> =
-                [side, side, k, heads, depth, first].iter().flat_map(|word| word.to_le_bytes()).collect();
-            gpu.queue.write_buffer(&uniform, 0, &params);
-            let mut step = |pipeline: &wgpu::ComputePipeline, buffers: &[&wgpu::Buffer], groups: [u32; 3]| {
-                let entries: Vec<_> = (0..)
-                    .zip([&uniform].iter().chain(buffers))
-                    .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-                    .collect();
-                let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: Some("unfolded"),
-                    layout: &pipeline.get_bind_group_layout(0),
-                    entries: &entries,
-                });
-                steps.push((pipeline.clone(), bind_group, groups));
-            };
-            let groups = pixels.div_ceil(64);
-            step(&unfold, &[key, &keys], [groups, entries, count * depth]);
-            step(&unfold, &[value, &values], [groups, entries, count * depth]);
-            step(&scores_of, &[q, &keys, &scores], [groups, entries, count]);
-            step(&softmax, &[&scores], [groups, 1, count]);
-            step(&mix_values, &[&scores, &values, y], [groups, 1, count * depth]);
-        }
-        Self { steps }
-    }
-
-    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
-        for (pipeline, bind_group, [x, y, z]) in &self.steps {
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, bind_group, &[]);
-            pass.dispatch_workgroups(*x, *y, *z);
         }
     }
 }

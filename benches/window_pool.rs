@@ -1,7 +1,9 @@
 use visual_attention::{Element, Nchw, Pooling, Size, WindowPool, WindowPoolBuffers, reference};
 
-use crate::common::{Bench, assert_close, noise};
+use crate::common::unfused::Unfused;
+use crate::common::{Bench, noise};
 
+/// One operation for an eager framework, too: its baseline is the plain kernel.
 pub(crate) fn bench(bench: &mut Bench) {
     for (shape, pooling, k) in
         [(Nchw::new(1, 128, 56, 56), Pooling::Average, 2), (Nchw::new(1, 64, 224, 224), Pooling::Maximum, 4)]
@@ -10,14 +12,30 @@ pub(crate) fn bench(bench: &mut Bench) {
         let values = noise(shape.elements().expect("small"));
         let x = bench.gpu.upload("x", &values).expect("x");
         let operator = WindowPool::new(&bench.gpu.device, pooling, window, Element::F32).expect("operator");
-        let len = operator.output(shape.size()).pixels() * u64::from(shape.channels);
+        let output = operator.output(shape.size());
+        let len = output.pixels() * u64::from(shape.channels);
         let y = bench.gpu.buffer("y", len * 4).expect("y");
         let buffers = WindowPoolBuffers { x: x.slice(..), y: y.slice(..) };
         let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
         bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
         let what = format!("{pooling:?} {window} {shape}");
-        let actual: Vec<f32> = bench.gpu.read(y.slice(..)).expect("y");
-        assert_close(&what, &actual, &reference::window_pool(shape, pooling, window, &values));
-        bench.measure("window_pool", &what, "fused", operator.cost(shape), |pass| dispatch.record(pass));
+        let expected = reference::window_pool(shape, pooling, window, &values);
+        bench.check(&what, Element::F32, &y, &expected);
+        let cost = operator.cost(shape);
+        bench.measure("window_pool", &what, "fused", cost, |pass| dispatch.record(pass));
+
+        let mut unfused = Unfused::new(&bench.gpu);
+        let corner = format!(
+            "(i / #{across} * #{k} * #{width} + i % #{across} * #{k})",
+            across = output.width,
+            width = shape.width
+        );
+        let entries = (0..k * k).map(|entry| format!("a[{corner} + #{}]", entry / k * shape.width + entry % k));
+        let joined = match pooling {
+            Pooling::Average => format!("({}) / {}.0", entries.collect::<Vec<_>>().join(" + "), k * k),
+            Pooling::Maximum => entries.reduce(|all, entry| format!("max({all}, {entry})")).expect("entries"),
+        };
+        let y = unfused.each(&joined, &[&x], len);
+        bench.measure_unfused("window_pool", &what, cost, &unfused, &[(&y, &expected)]);
     }
 }

@@ -1,32 +1,27 @@
-// Fourth: the sum of the values of each neighbourhood, weighted.
-// weights [g, k*k, h*w], values [c, k*k, h*w] -> y [c, h, w].
+// The sum of the values of each neighbourhood, weighted, for heads from first on.
+// weights [heads, entries, pixels], values [heads, depth, entries, pixels] -> y [heads, depth, pixels].
 
-struct Params {
-    height: i32,
-    width: i32,
-    window: i32,
-    heads: u32,
+struct Shape {
     depth: u32,
-    // Heads are done in groups that fit a binding; this is the first of the group.
-    first_head: u32,
+    entries: u32,
+    pixels: u32,
+    first: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> weights: array<f32>;
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
-fn mix_values(@builtin(global_invocation_id) id: vec3<u32>) {
-    let pixels = u32(params.height * params.width);
-    if id.x >= pixels {
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x >= shape.pixels {
         return;
     }
-    let entries = u32(params.window * params.window);
-    let head = id.z / params.depth;
+    let head = id.z / shape.depth;
     var sum = 0.0;
-    for (var e = 0u; e < entries; e += 1u) {
-        sum += weights[(head * entries + e) * pixels + id.x] * values[(id.z * entries + e) * pixels + id.x];
+    for (var e = 0u; e < shape.entries; e += 1u) {
+        sum += weights[(head * shape.entries + e) * shape.pixels + id.x] * values[(id.z * shape.entries + e) * shape.pixels + id.x];
     }
-    y[(params.first_head * params.depth + id.z) * pixels + id.x] = sum;
+    y[(shape.first * shape.depth + id.z) * shape.pixels + id.x] = sum;
 }

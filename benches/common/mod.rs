@@ -11,11 +11,15 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode};
 use visual_attention::host::Gpu;
-use visual_attention::{Cost, wgpu};
+use visual_attention::{Cost, Element, wgpu};
 
 use ceiling::{Ceilings, Copy};
 use clock::{Clock, PASSES};
 use report::{Report, Row};
+use unfused::Unfused;
+
+/// Bytes of the tensors that are to show a kernel's rate alone.
+const LARGE: u64 = 256 << 20;
 
 /// Where `cargo bench` leaves its table, and the plot beside it.
 const REPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/operators");
@@ -54,6 +58,58 @@ impl Bench {
     /// Batches that the shapes of a paper are measured at: a software adapter takes minutes for what a GPU does in milliseconds.
     pub(crate) fn batches(&self) -> &'static [u32] {
         if ceiling::software(&self.gpu) { &[1, 8] } else { &[1, 8, 64] }
+    }
+
+    /// Types of the large tensors to measure with: none on a software adapter, unless `VISUAL_ATTENTION_BENCH_LARGE` is set.
+    pub(crate) fn large(&self) -> Vec<Element> {
+        let wanted = !ceiling::software(&self.gpu) || std::env::var_os("VISUAL_ATTENTION_BENCH_LARGE").is_some();
+        let fits = LARGE + (LARGE >> 4) <= self.gpu.device.limits().max_storage_buffer_binding_size;
+        if wanted && !fits {
+            println!("no large tensors: they take more than a storage binding of this device may have");
+        }
+        let elements = [(Element::F32, true), (Element::F16, self.gpu.has_f16())];
+        elements.into_iter().filter(|&(_, has)| wanted && fits && has).map(|(element, _)| element).collect()
+    }
+
+    /// Uploads `values`, which become what they are as `element`.
+    pub(crate) fn upload(&self, element: Element, values: &mut [f32]) -> wgpu::Buffer {
+        if element == Element::F32 {
+            return self.gpu.upload("tensor", values).expect("tensor");
+        }
+        let halves: Vec<half::f16> = values.iter().map(|&value| half::f16::from_f32(value)).collect();
+        for (value, half) in values.iter_mut().zip(&halves) {
+            *value = half.to_f32();
+        }
+        self.gpu.upload("tensor", &halves).expect("tensor")
+    }
+
+    /// Stops where `buffer` is not as `expected`: see [`assert_close`]. Halves may be half a unit in their last place off, too.
+    pub(crate) fn check(&self, what: &str, element: Element, buffer: &wgpu::Buffer, expected: &[f32]) {
+        let actual: Vec<f32> = match element {
+            Element::F32 => self.gpu.read(buffer.slice(..)).expect("result"),
+            Element::F16 => {
+                let halves: Vec<half::f16> = self.gpu.read(buffer.slice(..)).expect("result");
+                halves.into_iter().map(half::f16::to_f32).collect()
+            }
+        };
+        let room = if element == Element::F32 { 1e-5 } else { 1e-5 + f32::powi(2.0, -11) };
+        assert_within(what, room, &actual, expected);
+    }
+
+    /// Checks and times the composition of elementary operations that ends in these tensors.
+    pub(crate) fn measure_unfused(
+        &mut self,
+        operator: &str,
+        case: &str,
+        cost: Cost,
+        unfused: &Unfused,
+        ends: &[(&wgpu::Buffer, &[f32])],
+    ) {
+        self.gpu.run(|pass| unfused.record(pass)).expect("run");
+        for (end, expected) in ends {
+            self.check(&format!("{case}, unfused"), Element::F32, end, expected);
+        }
+        self.measure(operator, case, "unfused", cost, |pass| unfused.record(pass));
     }
 
     /// Times what `record` records, with the caches full of something else, after a warm-up. `version` is "fused" for the
@@ -124,9 +180,18 @@ pub(crate) fn noise(len: u64) -> Vec<f32> {
 
 /// Stops the bench where the GPU's result is not the reference's: no speed of a wrong result is reported.
 pub(crate) fn assert_close(what: &str, actual: &[f32], expected: &[f32]) {
+    assert_within(what, 1e-5, actual, expected);
+}
+
+fn assert_within(what: &str, room: f32, actual: &[f32], expected: &[f32]) {
     assert_eq!(actual.len(), expected.len(), "{what}");
     let scale = expected.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
     for (index, (a, e)) in actual.iter().zip(expected).enumerate() {
-        assert!((a - e).abs() <= 1e-5 * scale, "{what}: element {index} is {a}, expected {e}");
+        assert!((a - e).abs() <= room * scale, "{what}: element {index} is {a}, expected {e}");
     }
+}
+
+/// The name of a case: halves have theirs in front.
+pub(crate) fn of(element: Element, case: &str) -> String {
+    if element == Element::F32 { case.to_owned() } else { format!("f16 {case}") }
 }
