@@ -52,6 +52,19 @@ fn span(low: i32, high: i32, size: u32) -> vec2<u32> {
     return vec2<u32>(u32(first), u32(end - first));
 }
 
+// An output of the row that starts at `start`, of the image's rows at `low` and `high`, from the box's first column on.
+fn put(axis: Axis, weight: f32, low: u32, high: u32, start: u32, column: u32) {
+    if column < params.width {
+        let columns = tap(axis, column);
+        let value = blend(
+            blend(f32(images[low + columns.low]), f32(images[high + columns.low]), weight),
+            blend(f32(images[low + columns.high]), f32(images[high + columns.high]), weight),
+            columns.weight,
+        );
+        crops[start + column] = Element(value);
+    }
+}
+
 @compute @workgroup_size(16, 4)
 fn crop_resize(
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -72,13 +85,8 @@ fn crop_resize(
     let high = plane + (vertical.x + rows.high) * params.input_width;
     let start = params.crops_base + (group.z * params.height + row) * params.width;
     let column_axis = axis(horizontal.y, params.width);
-    for (var column = first; column < min(first + WIDTH, params.width); column += 16u) {
-        let columns = tap(column_axis, column);
-        let value = blend(
-            blend(f32(images[low + columns.low]), f32(images[high + columns.low]), rows.weight),
-            blend(f32(images[low + columns.high]), f32(images[high + columns.high]), rows.weight),
-            columns.weight,
-        );
-        crops[start + column] = Element(value);
-    }
+    put(column_axis, rows.weight, low, high, start, first);
+    put(column_axis, rows.weight, low, high, start, first + 16u);
+    put(column_axis, rows.weight, low, high, start, first + 32u);
+    put(column_axis, rows.weight, low, high, start, first + 48u);
 }

@@ -40,6 +40,13 @@ struct Params {
 @group(0) @binding(3) var<storage, read> colors: array<u32>;
 @group(0) @binding(4) var<storage, read_write> overlay: array<u32>;
 
+fn put(image: u32, map_row: MapRow, row: u32, column: u32) {
+    if column < params.width {
+        overlay[params.overlay_base + (image * params.height + row) * params.width + column] =
+            pack4x8unorm(heat_at(image, map_row, row, column));
+    }
+}
+
 @compute @workgroup_size(16, 4)
 fn heat_overlay(
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -51,8 +58,8 @@ fn heat_overlay(
         return;
     }
     let map_row = map_row(group.z, row);
-    let start = params.overlay_base + (group.z * params.height + row) * params.width;
-    for (var column = first; column < min(first + WIDTH, params.width); column += 16u) {
-        overlay[start + column] = pack4x8unorm(heat_at(group.z, map_row, row, column));
-    }
+    put(group.z, map_row, row, first);
+    put(group.z, map_row, row, first + 16u);
+    put(group.z, map_row, row, first + 32u);
+    put(group.z, map_row, row, first + 48u);
 }

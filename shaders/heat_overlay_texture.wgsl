@@ -40,6 +40,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read> colors: array<u32>;
 @group(0) @binding(4) var overlay: texture_storage_2d_array<rgba8unorm, write>;
 
+fn put(image: u32, map_row: MapRow, row: u32, column: u32) {
+    if column < params.width {
+        textureStore(overlay, vec2<u32>(column, row), params.first_layer + image, heat_at(image, map_row, row, column));
+    }
+}
+
 @compute @workgroup_size(16, 4)
 fn heat_overlay_texture(
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -51,7 +57,8 @@ fn heat_overlay_texture(
         return;
     }
     let map_row = map_row(group.z, row);
-    for (var column = first; column < min(first + WIDTH, params.width); column += 16u) {
-        textureStore(overlay, vec2<u32>(column, row), params.first_layer + group.z, heat_at(group.z, map_row, row, column));
-    }
+    put(group.z, map_row, row, first);
+    put(group.z, map_row, row, first + 16u);
+    put(group.z, map_row, row, first + 32u);
+    put(group.z, map_row, row, first + 48u);
 }

@@ -33,6 +33,19 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<Element>;
 @group(0) @binding(2) var<storage, read_write> output: array<Element>;
 
+// An output of the row that starts at `start`, of the input's rows at `low` and `high`.
+fn put(axis: Axis, weight: f32, low: u32, high: u32, start: u32, column: u32) {
+    if column < params.width {
+        let columns = tap(axis, column);
+        let value = blend(
+            blend(f32(input[low + columns.low]), f32(input[high + columns.low]), weight),
+            blend(f32(input[low + columns.high]), f32(input[high + columns.high]), weight),
+            columns.weight,
+        );
+        output[start + column] = Element(value);
+    }
+}
+
 @compute @workgroup_size(16, 4)
 fn resize(
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -49,13 +62,8 @@ fn resize(
     let high = plane + rows.high * params.column_length;
     let start = params.output_base + (group.z * params.height + row) * params.width;
     let axis = Axis(params.column_multiplier, params.column_plus, params.column_minus, params.column_denominator, params.column_length);
-    for (var column = first; column < min(first + WIDTH, params.width); column += 16u) {
-        let columns = tap(axis, column);
-        let value = blend(
-            blend(f32(input[low + columns.low]), f32(input[high + columns.low]), rows.weight),
-            blend(f32(input[low + columns.high]), f32(input[high + columns.high]), rows.weight),
-            columns.weight,
-        );
-        output[start + column] = Element(value);
-    }
+    put(axis, rows.weight, low, high, start, first);
+    put(axis, rows.weight, low, high, start, first + 16u);
+    put(axis, rows.weight, low, high, start, first + 32u);
+    put(axis, rows.weight, low, high, start, first + 48u);
 }

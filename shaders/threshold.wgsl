@@ -41,6 +41,12 @@ struct Params {
 @group(0) @binding(2) var<storage, read> levels: array<u32>;
 @group(0) @binding(3) var<storage, read_write> mask: array<u32>;
 
+fn put(image: u32, map_row: MapRow, start: u32, column: u32) {
+    if column < params.width {
+        mask[start + column] = of_mask(image, map_at(map_row, column));
+    }
+}
+
 @compute @workgroup_size(16, 4)
 fn threshold(
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -53,7 +59,8 @@ fn threshold(
     }
     let map_row = map_row(group.z, row);
     let start = params.mask_base + (group.z * params.height + row) * params.width;
-    for (var column = first; column < min(first + WIDTH, params.width); column += 16u) {
-        mask[start + column] = of_mask(group.z, map_at(map_row, column));
-    }
+    put(group.z, map_row, start, first);
+    put(group.z, map_row, start, first + 16u);
+    put(group.z, map_row, start, first + 32u);
+    put(group.z, map_row, start, first + 48u);
 }

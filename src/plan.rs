@@ -172,11 +172,19 @@ pub(crate) const fn gate_apart(software: bool, terms: u64) -> bool {
 }
 
 /// Teams that reduce the channels of each pixel.
-pub(crate) const CHANNEL_TEAMS: &[Team] = &[team(1, 64), team(32, 8)];
+pub(crate) const fn channel_teams(software: bool) -> &'static [Team] {
+    if software { const { &[team(1, 64), team(32, 8), team(1, 8)] } } else { const { &[team(1, 64), team(32, 8)] } }
+}
 
-/// Which of [`CHANNEL_TEAMS`], for so many loads in each channel and so many channels.
+/// Which of [`channel_teams`], for so many loads in each channel and so many channels.
 pub(crate) const fn channel_team(software: bool, loads: u64, channels: u32) -> usize {
-    (channels as u64 > MAX_ROUNDS || !software && loads < 4096) as usize
+    match software {
+        _ if channels as u64 > MAX_ROUNDS => 1,
+        // Every core is to have its share of few pixels.
+        true if loads < 512 => 2,
+        true => 0,
+        false => (loads < 4096) as usize,
+    }
 }
 
 /// Teams that multiply by a matrix, row by row.
@@ -322,7 +330,7 @@ mod tests {
         for size in SIZES.into_iter().filter(|&size| size <= MAX_ROUNDS / 2) {
             assert_eq!(plane_teams(true)[plane_team(true, size)].sharing, 1);
             assert!(scale_teams(true)[scale_team(true, size, size)].sharing < 16);
-            assert_eq!(CHANNEL_TEAMS[channel_team(true, size, size as u32)].sharing, 1);
+            assert_eq!(channel_teams(true)[channel_team(true, size, size as u32)].sharing, 1);
             assert_eq!(layer_teams(true)[layer_team(true, size)].sharing, 1);
         }
     }
@@ -331,7 +339,7 @@ mod tests {
     fn what_an_invocation_could_not_do_alone_is_shared() {
         for software in [false, true] {
             assert_eq!(plane_teams(software)[plane_team(software, (1 << 20) + 1)].sharing, 256);
-            assert_eq!(CHANNEL_TEAMS[channel_team(software, 1 << 20, MAX_ROUNDS as u32 + 1)].sharing, 32);
+            assert_eq!(channel_teams(software)[channel_team(software, 1 << 20, MAX_ROUNDS as u32 + 1)].sharing, 32);
             assert_eq!(layer_teams(software)[layer_team(software, MAX_ROUNDS + 1)].sharing, 32);
             assert!(scale_teams(software)[scale_team(software, 1 << 20, MAX_ROUNDS)].sharing >= 16);
         }
@@ -343,8 +351,8 @@ mod tests {
         assert_eq!(plane_teams(false)[plane_team(false, 256)], team(256, 1));
         assert_eq!(scale_teams(false)[scale_team(false, 255, 16)], team(16, 16));
         assert_eq!(scale_teams(false)[scale_team(false, 256, 16)], team(256, 1));
-        assert_eq!(CHANNEL_TEAMS[channel_team(false, 4095, 1)], team(32, 8));
-        assert_eq!(CHANNEL_TEAMS[channel_team(false, 4096, 1)], team(1, 64));
+        assert_eq!(channel_teams(false)[channel_team(false, 4095, 1)], team(32, 8));
+        assert_eq!(channel_teams(false)[channel_team(false, 4096, 1)], team(1, 64));
         assert!(SIZES.iter().all(|&terms| !gate_apart(false, terms)));
         assert!(gate_apart(true, 9) && !gate_apart(true, 8));
     }
@@ -398,7 +406,8 @@ mod tests {
     #[test]
     fn every_choice_is_a_team_that_there_is_and_that_fits_a_workgroup() {
         for software in [false, true] {
-            for teams in [plane_teams(software), scale_teams(software), CHANNEL_TEAMS, layer_teams(software)] {
+            for teams in [plane_teams(software), scale_teams(software), channel_teams(software), layer_teams(software)]
+            {
                 assert!(teams.iter().all(|team| (1..=256).contains(&(team.sharing * team.across))), "{teams:?}");
             }
             for a in SIZES {
@@ -406,7 +415,7 @@ mod tests {
                 assert!(layer_team(software, a) < layer_teams(software).len());
                 for b in SIZES {
                     assert!(scale_team(software, a, b) < scale_teams(software).len());
-                    assert!(channel_team(software, a, b as u32) < CHANNEL_TEAMS.len());
+                    assert!(channel_team(software, a, b as u32) < channel_teams(software).len());
                 }
             }
         }

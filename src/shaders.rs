@@ -259,7 +259,7 @@ const fn group(names: &'static [&'static str], values: &'static [&'static [f64]]
 const NO_OR_YES: &[&[f64]] = &[&[0.0], &[1.0]];
 const SIX_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0], &[3.0], &[4.0], &[5.0]];
 const THREE_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0]];
-const PIXELS_BY_CHANNELS: Overrides = group(&["PIXELS", "CHANNELS"], &[&[64.0, 1.0], &[8.0, 32.0]]);
+const PIXELS_BY_CHANNELS: Overrides = group(&["PIXELS", "CHANNELS"], &[&[64.0, 1.0], &[8.0, 32.0], &[8.0, 1.0]]);
 const PIXELS_BY_PLANES: Overrides = group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[1.0, 8.0]]);
 const SCALED_BY_PLANES: Overrides =
     group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[8.0, 8.0], &[1.0, 8.0]]);

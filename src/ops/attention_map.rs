@@ -50,7 +50,7 @@ impl Statistic {
 pub struct AttentionMap {
     element: Element,
     software: bool,
-    /// By lanes (1, 4), then as [`plan::CHANNEL_TEAMS`].
+    /// By lanes (1, 4), then as [`plan::channel_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -90,8 +90,9 @@ impl AttentionMap {
                 },
             )
         };
-        let kernels =
-            |lanes| -> Result<_, Error> { plan::CHANNEL_TEAMS.iter().map(|team| kernel(lanes, team)).collect() };
+        let kernels = |lanes| -> Result<_, Error> {
+            plan::channel_teams(compiler.software).iter().map(|team| kernel(lanes, team)).collect()
+        };
         Ok(Self { element, software: compiler.software, kernels: [kernels(1)?, kernels(4)?] })
     }
 
@@ -128,7 +129,7 @@ impl AttentionMap {
         let lanes = if shape.size().pixels().is_multiple_of(4) { 4 } else { 1 };
         let pixels = shape.size().pixels() / lanes;
         let index = plan::channel_team(self.software, pixels, shape.channels);
-        let team = plan::CHANNEL_TEAMS[index];
+        let team = plan::channel_teams(self.software)[index];
         pipeline::check_rounds(OP, shape.channels.div_ceil(team.sharing).into())?;
         let kernel = &self.kernels[usize::from(lanes == 4)][index];
         let unit = u64::from(shape.channels) * pixels;

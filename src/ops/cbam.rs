@@ -421,7 +421,7 @@ pub(crate) struct SpatialSqueeze {
     projection: bool,
     element: Element,
     software: bool,
-    /// By lanes (1, 4), then as [`plan::CHANNEL_TEAMS`].
+    /// By lanes (1, 4), then as [`plan::channel_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -465,8 +465,9 @@ impl SpatialSqueeze {
                 },
             )
         };
-        let kernels =
-            |lanes| -> Result<_, Error> { plan::CHANNEL_TEAMS.iter().map(|team| kernel(lanes, team)).collect() };
+        let kernels = |lanes| -> Result<_, Error> {
+            plan::channel_teams(compiler.software).iter().map(|team| kernel(lanes, team)).collect()
+        };
         Ok(Self { projection, element, software: compiler.software, kernels: [kernels(1)?, kernels(4)?] })
     }
 
@@ -491,7 +492,7 @@ impl SpatialSqueeze {
             Tensor::write("planes", planes, outputs * u64::from(pixels), 4 * grid.lanes),
         ];
         let kernel = &self.kernels[grid.lanes_index()][team];
-        let groups = [pixels.div_ceil(plan::CHANNEL_TEAMS[team].across), 1];
+        let groups = [pixels.div_ceil(plan::channel_teams(self.software)[team].across), 1];
         kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| SqueezeParams {
             origin: part.origin[0],
             features_base: bases[0],
