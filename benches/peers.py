@@ -339,6 +339,8 @@ def main():
             versions.append(("flex", lambda: flex_attention(case, make)))
         for version, build in versions:
             try:
+                # Each case is compiled for its own shapes: past a few of them, code that stays would no longer be compiled at all.
+                torch.compiler.reset()
                 with torch.no_grad():
                     run = build()
                     if run is None:
