@@ -95,7 +95,7 @@ impl CropResize {
     /// # Errors
     ///
     /// [`Error::InvalidShape`] for empty images; [`Error::LimitExceeded`] where one plane exceeds a binding of the device, or
-    /// `2 * input * output` of an axis exceeds 32 bits; and what every operator refuses of its buffers: too small, wrong
+    /// `2 * input * output` or `8 * output` of an axis exceeds 32 bits; and what every operator refuses of its buffers: too small, wrong
     /// usage, misaligned, output overlapping input.
     pub fn bind(
         &self,
@@ -123,7 +123,9 @@ impl CropResize {
         for (input, output) in [(shape.height, size.height), (shape.width, size.width)] {
             let largest = 2 * u64::from(output) * u64::from(input);
             pipeline::to_u32(OP, "2 * input * output of an axis", largest)?;
-            pipeline::to_u32(OP, "2 * size of an axis", 2 * u64::from(output.max(input)))?;
+            // `quotient` in the shader takes denominators below 2^30.
+            pipeline::to_u32(OP, "8 * output of an axis", 8 * u64::from(output))?;
+            pipeline::to_u32(OP, "2 * input of an axis", 2 * u64::from(input))?;
         }
         let steps = self.kernel.bind(device, planes, pipeline::tiles(size), &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
