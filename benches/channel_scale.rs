@@ -8,9 +8,8 @@ const OPERATOR: &str = "channel_scale";
 pub(crate) fn bench(bench: &mut Bench) {
     case(bench, Nchw::new(1, 256, 56, 56), Element::F32);
     case(bench, Nchw::new(8, 2048, 7, 7), Element::F32);
-    for element in bench.large() {
-        let batch = if element == Element::F32 { 64 } else { 128 };
-        case(bench, Nchw::new(batch, 256, 64, 64), element);
+    for (element, shape) in bench.large(Nchw::new(64, 256, 64, 64)) {
+        case(bench, shape, element);
     }
 }
 

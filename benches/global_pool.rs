@@ -12,9 +12,8 @@ pub(crate) fn bench(bench: &mut Bench) {
     {
         case(bench, shape, Element::F32);
     }
-    for element in bench.large() {
-        let batch = if element == Element::F32 { 64 } else { 128 };
-        case(bench, Nchw::new(batch, 256, 64, 64), element);
+    for (element, shape) in bench.large(Nchw::new(64, 256, 64, 64)) {
+        case(bench, shape, element);
     }
 }
 

@@ -109,8 +109,8 @@ fn threshold_otsu(
         wg_denominator[level] = vec2<u32>(1u, 0u);
     } else {
         // S w0 - N s0, below 2^56, and not below 0: the lower class has the lower mean.
-        var a = multiply_words(wg_sum[255], below);
-        var b = multiply_words(wg_count[255], wg_sum[level]);
+        let a = multiply_words(wg_sum[255], below);
+        let b = multiply_words(wg_count[255], wg_sum[level]);
         let difference = Wide(a.x - b.x, a.y - b.y - u32(a.x < b.x), 0u, 0u, 0u);
         var square = multiply(difference, difference);
         wg_numerator[level] = vec4<u32>(square[0], square[1], square[2], square[3]);

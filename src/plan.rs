@@ -159,6 +159,7 @@ pub(crate) const fn plane_team(software: bool, loads: u64) -> usize {
 pub(crate) const fn scale_team(software: bool, loads: u64, terms: u64) -> usize {
     match software {
         true if terms > MAX_ROUNDS / 2 => 1,
+        // A plane in one invocation leaves no lane of the last vector idle.
         true if loads < 64 => 2,
         true => 0,
         false => (loads > 255) as usize,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode};
 use visual_attention::host::Gpu;
-use visual_attention::{Cost, Element, wgpu};
+use visual_attention::{Cost, Element, Nchw, wgpu};
 
 use ceiling::{Ceilings, Copy};
 use clock::{Clock, PASSES};
@@ -60,15 +60,17 @@ impl Bench {
         if ceiling::software(&self.gpu) { &[1, 8] } else { &[1, 8, 64] }
     }
 
-    /// Types of the large tensors to measure with: none on a software adapter, unless `VISUAL_ATTENTION_BENCH_LARGE` is set.
-    pub(crate) fn large(&self) -> Vec<Element> {
-        let wanted = !ceiling::software(&self.gpu) || std::env::var_os("VISUAL_ATTENTION_BENCH_LARGE").is_some();
+    /// Large tensors to measure with, of this shape in f32 and of twice the images in f16: none on a software adapter.
+    pub(crate) fn large(&self, shape: Nchw) -> Vec<(Element, Nchw)> {
+        let wanted = !ceiling::software(&self.gpu);
         let fits = LARGE + (LARGE >> 4) <= self.gpu.device.limits().max_storage_buffer_binding_size;
         if wanted && !fits {
             println!("no large tensors: they take more than a storage binding of this device may have");
         }
-        let elements = [(Element::F32, true), (Element::F16, self.gpu.has_f16())];
-        elements.into_iter().filter(|&(_, has)| wanted && fits && has).map(|(element, _)| element).collect()
+        let twice = Nchw { batch: shape.batch * 2, ..shape };
+        let tensors = [(Element::F32, shape), (Element::F16, twice)];
+        let has = |element| element == Element::F32 || self.gpu.has_f16();
+        tensors.into_iter().filter(|&(element, _)| wanted && fits && has(element)).collect()
     }
 
     /// Uploads `values`, which become what they are as `element`.
