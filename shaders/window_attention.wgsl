@@ -163,13 +163,13 @@ fn within(weight: mat4x4<f32>, inside: vec4<bool>) -> mat4x4<f32> {
     return mat4x4<f32>(weight[0] * kept.x, weight[1] * kept.y, weight[2] * kept.z, weight[3] * kept.w);
 }
 
-fn not_finite(logit: vec4<f32>) -> vec4<bool> {
+fn nan_or_plus_infinity(logit: vec4<f32>) -> vec4<bool> {
     let bits = bitcast<vec4<u32>>(logit);
     return ((bits & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u)) | (bits == vec4<u32>(0x7f800000u));
 }
 
 // Infinite or NaN.
-fn not_a_number(term: vec4<f32>) -> vec4<bool> {
+fn not_finite(term: vec4<f32>) -> vec4<bool> {
     let exponent = vec4<u32>(0x7f800000u);
     return (bitcast<vec4<u32>>(term) & exponent) == exponent;
 }
@@ -218,7 +218,7 @@ fn logit(share: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> v
         score += params.relative_scale * embedding(vec4<u32>(bias + a * (2 * params.window_width - 1)));
     }
     let part = used(entry) & vec4<bool>(params.border != 1u || inside);
-    let bad = part & not_finite(score);
+    let bad = part & nan_or_plus_infinity(score);
     poisoned = poisoned | bad;
     return select(vec4<f32>(NONE), max(score, vec4<f32>(NONE)), part & !bad);
 }
@@ -384,7 +384,7 @@ fn window_attention(
                         var term = sum[c] * remaining + score0 * value0;
                         if BLOCKS > 1u { value1 = value(plane, at1); term += score1 * value1; }
                         if BLOCKS > 2u { value2 = value(plane, at2); term += score2 * value2; }
-                        if any(not_a_number(term)) {
+                        if any(not_finite(term)) {
                             term = sum[c] * remaining + weighted(score0, value0, entry0, at0.inside);
                             if BLOCKS > 1u { term += weighted(score1, value1, entry1, at1.inside); }
                             if BLOCKS > 2u { term += weighted(score2, value2, entry2, at2.inside); }

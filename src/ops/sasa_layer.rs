@@ -33,7 +33,7 @@ impl SasaLayerOptions {
 }
 
 /// Stand-alone self-attention layer `x [n, inputs, h, w] -> y [n, heads*d, ho, wo]`: 1x1 projections to queries, keys and values,
-/// in one dispatch, and [`WindowAttention`] between them, in the same recording (Ramachandran et al. 2019, arXiv:1906.05909,
+/// in one dispatch, then [`WindowAttention`], in the same recording (Ramachandran et al. 2019, arXiv:1906.05909,
 /// Sec. 3.1). For the paper's downsampling blocks, [`WindowPool`](crate::WindowPool) with 2x2 averages follows.
 ///
 /// Kernels `shaders/pointwise_conv.wgsl` and `shaders/window_attention.wgsl`; reference
