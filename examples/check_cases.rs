@@ -25,7 +25,7 @@ struct Arguments {
     /// Case files, or folders of them.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Let cases pass whose operator this crate does not have.
+    /// Skip cases whose operator, or one of whose attributes, this crate does not have.
     #[arg(long)]
     allow_unsupported: bool,
     /// Let the references alone decide where there is no GPU adapter.

@@ -48,3 +48,17 @@ fn gates() {
 fn windows() {
     run(&["sasa_layer", "sasa_stem", "window_attention"]);
 }
+
+/// An attribute or a value that the runner does not know is named; the case is not computed without it.
+#[test]
+fn unknown_attributes_are_unsupported() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/squeeze_excite__tv_hardsigmoid.safetensors");
+    for (name, value) in [("gate_slop", serde_json::json!(0.2)), ("gate", serde_json::json!("softer_sigmoid"))] {
+        let mut case = cases::Case::load(path.as_ref()).unwrap();
+        case.attrs[name] = value;
+        match case.check(None) {
+            Err(cases::Problem::Unsupported(what)) => assert!(what.contains(&format!("`{name}`")), "{what}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}

@@ -21,7 +21,7 @@ const INTEGER_OUTPUTS: [&str; 3] = ["bbox", "component", "mask"];
 /// Why a case could not be run, as opposed to being run and found wrong.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// The crate has no such operator.
+    /// The crate has no such operator, or the operator no such attribute or value.
     Unsupported(String),
     /// The file does not describe a case.
     Malformed(String),
@@ -32,7 +32,7 @@ pub(crate) enum Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unsupported(op) => write!(f, "unsupported: there is no operator `{op}`"),
+            Self::Unsupported(what) => write!(f, "unsupported: {what}"),
             Self::Malformed(reason) => write!(f, "not a case: {reason}"),
             Self::Refused(error) => write!(f, "refused: {error}"),
         }
@@ -81,20 +81,38 @@ pub(crate) struct Report {
     pub(crate) gradients: usize,
 }
 
-fn operator(op: &str) -> Option<Run> {
+/// What runs the cases of an operator, and the attributes that it reads.
+fn operator(op: &str) -> Option<(Run, &'static [&'static str])> {
     Some(match op {
-        "attended_region" => attention::attended_region,
-        "attention_map" => attention::attention_map,
-        "bisenet_arm" | "bisenet_ffm" => gates::bisenet,
-        "cbam" => gates::cbam,
-        "cbam_channel" => gates::cbam_channel,
-        "cbam_spatial" => gates::cbam_spatial,
-        "largest_component" => attention::largest_component,
-        "se_residual" => gates::se_residual,
-        "squeeze_excite" => gates::squeeze_excite,
-        "sasa_layer" => windows::sasa_layer,
-        "sasa_stem" => windows::sasa_stem,
-        "window_attention" => windows::window_attention,
+        "attended_region" => (
+            attention::attended_region,
+            &[
+                "align_corners",
+                "connectivity",
+                "crop_end",
+                "image_size",
+                "quantize",
+                "reduce",
+                "threshold",
+                "threshold_u8",
+            ],
+        ),
+        "attention_map" => (attention::attention_map, &["reduce"]),
+        "bisenet_arm" => (gates::bisenet, &["bn_eps", "scope"]),
+        "bisenet_ffm" => (gates::bisenet, &["bn_eps", "form", "scope"]),
+        "cbam" => (gates::cbam, &["activation", "bn_eps", "gate", "kernel"]),
+        "cbam_channel" => (gates::cbam_channel, &["activation", "gate"]),
+        "cbam_spatial" => (gates::cbam_spatial, &["bn_eps", "kernel"]),
+        "largest_component" => (attention::largest_component, &["connectivity"]),
+        "se_residual" => (gates::se_residual, &["activation", "gate", "gate_source", "squeeze"]),
+        "squeeze_excite" => (gates::squeeze_excite, &["activation", "gate", "squeeze"]),
+        "sasa_layer" => {
+            (windows::sasa_layer, &["border", "dilation", "heads", "kernel", "proj_groups", "rel", "scale", "stride"])
+        }
+        "sasa_stem" => (windows::sasa_stem, &["heads", "kernel", "mixtures", "padding", "scale", "stride"]),
+        "window_attention" => {
+            (windows::window_attention, &["border", "dilation", "heads", "kernel", "rel", "scale", "stride"])
+        }
         _ => return None,
     })
 }
@@ -173,7 +191,7 @@ impl Case {
 
     /// An attribute that is none of the values that the operator knows.
     pub(crate) fn unknown(&self, name: &str) -> Problem {
-        Problem::Malformed(format!("attribute `{name}` is {}", self.attrs[name]))
+        Problem::Unsupported(format!("attribute `{name}` is {}", self.attrs[name]))
     }
 
     /// What holds for the inputs of every operator.
@@ -195,7 +213,16 @@ impl Case {
 
     /// Runs the case and compares.
     pub(crate) fn check(&self, gpu: Option<&Gpu>) -> Result<Report, Problem> {
-        let run = operator(&self.op).ok_or_else(|| Problem::Unsupported(self.op.clone()))?;
+        let known = operator(&self.op);
+        let (run, attributes) =
+            known.ok_or_else(|| Problem::Unsupported(format!("there is no operator `{}`", self.op)))?;
+        let Some(attrs) = self.attrs.as_object() else {
+            return Err(Problem::Malformed(format!("`attrs` is {}, needs an object", self.attrs)));
+        };
+        if let Some(name) = attrs.keys().find(|name| !attributes.contains(&name.as_str())) {
+            let value = &attrs[name];
+            return Err(Problem::Unsupported(format!("`{}` has no attribute `{name}`, here {value}", self.op)));
+        }
         self.check_inputs()?;
         let (on_gpu, reference) = run(gpu, self)?;
         let expected: Vec<_> =
