@@ -16,8 +16,6 @@
 // Fewer than 16 sum up the gate in each of them, without a barrier.
 override PIXELS: u32 = 256u;
 override PLANES: u32 = 1u;
-// The gate's activation.
-override GATE: u32 = 0u;
 // 0 scale, 1 residual, 2 scale_add: `Form` in the host.
 override FORM: u32 = 0u;
 // 0 channel gate, 1 spatial gate, 2 product of both, 3 maximum, 4 sum: `Combine` in the host.
@@ -49,6 +47,10 @@ struct Params {
     // How often the bias counts.
     biases: f32,
     writes_gate: u32,
+    // The gate's: see shared/activation.wgsl.
+    activation: u32,
+    slope: f32,
+    offset: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -125,7 +127,7 @@ fn channel_scale(
             if params.biases > 0.0 {
                 channel_gate += params.biases * f32(bias[c]);
             }
-            channel_gate = activate(GATE, channel_gate);
+            channel_gate = activate(params.activation, channel_gate, params.slope, params.offset);
         }
     }
     if params.writes_gate != 0u && chunk == 0u && local.x == 0u {

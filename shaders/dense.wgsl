@@ -12,7 +12,6 @@
 
 override INPUTS: u32 = 32u;
 override ROWS: u32 = 8u;
-override ACTIVATION: u32 = 0u;
 
 struct Params {
     origin: u32,
@@ -30,6 +29,10 @@ struct Params {
     has_bias: u32,
     has_norm: u32,
     epsilon: f32,
+    // See shared/activation.wgsl.
+    activation: u32,
+    slope: f32,
+    offset: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -86,7 +89,7 @@ fn finish(sum: f32, row: u32) -> f32 {
     } else if params.has_bias != 0u {
         t += f32(bias[row]);
     }
-    return activate(ACTIVATION, t);
+    return activate(params.activation, t, params.slope, params.offset);
 }
 
 // In one dimension: drivers that run invocations as lanes of a vector may fill it along x alone.

@@ -71,5 +71,5 @@ fn spatial_conv(
     } else if params.has_bias != 0u {
         sum += f32(bias[0]);
     }
-    gate[params.gate_base + (group.z * params.height + y) * params.width + x] = activate(3u, sum);
+    gate[params.gate_base + (group.z * params.height + y) * params.width + x] = sigmoid(sum);
 }

@@ -258,6 +258,7 @@ const fn group(names: &'static [&'static str], values: &'static [&'static [f64]]
 
 const NO_OR_YES: &[&[f64]] = &[&[0.0], &[1.0]];
 const SIX_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0], &[3.0], &[4.0], &[5.0]];
+const FIVE_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0], &[3.0], &[4.0]];
 const THREE_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0]];
 const PIXELS_BY_CHANNELS: Overrides = group(&["PIXELS", "CHANNELS"], &[&[64.0, 1.0], &[8.0, 32.0], &[8.0, 1.0]]);
 const PIXELS_BY_PLANES: Overrides = group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[1.0, 8.0]]);
@@ -271,23 +272,14 @@ const CROPS: &[Overrides] = &[group(&["END"], NO_OR_YES), group(&["ALIGN_CORNERS
 const GROUP_OF_64: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[64.0]])];
 const GROUP_OF_256: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[256.0]])];
 const RANGES: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[256.0], &[8.0]])];
-const LAYERS: &[Overrides] =
-    &[group(&["INPUTS", "ROWS"], &[&[32.0, 8.0], &[1.0, 8.0]]), group(&["ACTIVATION"], SIX_CODES)];
+const LAYERS: &[Overrides] = &[group(&["INPUTS", "ROWS"], &[&[32.0, 8.0], &[1.0, 8.0]])];
 const NORMALIZATIONS: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[64.0]]), group(&["BY_MAXIMUM"], NO_OR_YES)];
 const POOLINGS: &[Overrides] = &[group(&["POOLING"], NO_OR_YES), group(&["SIDE"], &[&[0.0], &[2.0], &[4.0]])];
 const POOLS: &[Overrides] = &[PIXELS_BY_PLANES, group(&["STATISTIC"], THREE_CODES)];
 const RELATIVE: &[Overrides] = &[group(&["RELATIVE"], THREE_CODES)];
 const HISTOGRAMS: &[Overrides] = &[GROUP_OF_256[0], group(&["RESAMPLED"], NO_OR_YES)];
 const RULES: &[Overrides] = &[group(&["RULE"], THREE_CODES)];
-/// Gates of one number for each channel come with every activation and form, those of pixels with the ones that their
-/// operators have.
-#[rustfmt::skip]
-const SCALES: &[Overrides] = &[SCALED_BY_PLANES, group(&["GATE", "FORM", "COMBINE"], &[
-    &[0.0, 0.0, 0.0], &[1.0, 0.0, 0.0], &[2.0, 0.0, 0.0], &[3.0, 0.0, 0.0], &[4.0, 0.0, 0.0], &[5.0, 0.0, 0.0],
-    &[0.0, 1.0, 0.0], &[1.0, 1.0, 0.0], &[2.0, 1.0, 0.0], &[3.0, 1.0, 0.0], &[4.0, 1.0, 0.0], &[5.0, 1.0, 0.0],
-    &[0.0, 2.0, 0.0], &[1.0, 2.0, 0.0], &[2.0, 2.0, 0.0], &[3.0, 2.0, 0.0], &[4.0, 2.0, 0.0], &[5.0, 2.0, 0.0],
-    &[0.0, 0.0, 1.0], &[0.0, 0.0, 2.0], &[3.0, 0.0, 3.0], &[3.0, 0.0, 4.0],
-])];
+const SCALES: &[Overrides] = &[SCALED_BY_PLANES, group(&["FORM"], THREE_CODES), group(&["COMBINE"], FIVE_CODES)];
 const SQUEEZES: &[Overrides] = &[PIXELS_BY_CHANNELS, group(&["PROJECTION"], NO_OR_YES)];
 const WINDOW_TILES: Overrides =
     group(&["BLOCKS", "SPLIT"], &[&[1.0, 1.0], &[2.0, 1.0], &[3.0, 1.0], &[1.0, 2.0], &[1.0, 4.0], &[1.0, 8.0]]);

@@ -148,7 +148,7 @@ fn round(value: f32, element: Element) -> f32 {
 fn matches_reference() {
     let Some(gpu) = common::gpu() else { return };
     let activations = [Activation::Relu, Activation::Silu];
-    let gates = [Activation::Sigmoid, Activation::HardSigmoid, Activation::Tanh];
+    let gates = [Activation::Sigmoid, Activation::HARD_SIGMOID, Activation::Tanh];
     for element in gpu.elements() {
         for (index, (shape, reduced)) in SHAPES.into_iter().enumerate() {
             // Four of the combinations for each shape; over all shapes each value meets each other.
@@ -265,7 +265,7 @@ fn a_gate_of_one_is_the_identity() {
             let mut numbers = Numbers::new(2, shape, reduced, element, false);
             numbers.w2.fill(0.0);
             numbers.b2 = Some(vec![3.0; shape.channels as usize]);
-            let options = SqueezeExciteOptions { gate: Activation::HardSigmoid, ..SqueezeExciteOptions::STANDARD };
+            let options = SqueezeExciteOptions { gate: Activation::HARD_SIGMOID, ..SqueezeExciteOptions::STANDARD };
             let (gate, output) = numbers.run(gpu, options, true, false);
             assert!(gate.iter().all(|&gate| gate == 1.0));
             assert_exact(&output, &numbers.features, shape);

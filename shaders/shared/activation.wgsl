@@ -1,15 +1,22 @@
 // Expects: nothing.
-// Activations by number, `Activation` in the host: 0 none, 1 relu, 2 silu, 3 sigmoid, 4 hard_sigmoid, 5 tanh.
-// None of them overflows on the way, and each gives NaN for NaN, which is told by its bits: WGSL lets `max` and `clamp` drop it, and
-// a driver make them of selections by a float comparison.
-fn activate(kind: u32, t: f32) -> f32 {
+// Activations by number, `Activation::code` in the host: 0 none, 1 relu, 2 silu, 3 sigmoid, 4 hard_sigmoid, 5 tanh, 6 relu6,
+// 7 leaky_relu, 8 hard_swish, 9 gelu, 10 gelu_tanh. `slope` is that of hard_sigmoid and leaky_relu, `offset` that of hard_sigmoid.
+//
+// No intermediate overflows, and NaN in gives NaN out. NaN is detected by its bit pattern: WGSL allows `max` and `clamp` to drop it,
+// and some drivers implement them as a float comparison and a select.
+fn activate(kind: u32, t: f32, slope: f32, offset: f32) -> f32 {
     let is_nan = (bitcast<u32>(t) & 0x7fffffffu) > 0x7f800000u;
     switch kind {
         case 1u: { return select(max(t, 0.0), t, is_nan); }
-        case 2u: { return t * sigmoid(t); }
+        case 2u: { return gated(t, 0.5 * t); }
         case 3u: { return sigmoid(t); }
-        case 4u: { return select(clamp(t / 6.0 + 0.5, 0.0, 1.0), t, is_nan); }
+        case 4u: { return select(clamp(slope * t + offset, 0.0, 1.0), t, is_nan); }
         case 5u: { return hyperbolic_tangent(t); }
+        case 6u: { return select(clamp(t, 0.0, 6.0), t, is_nan); }
+        case 7u: { return select(slope * t, t, t >= 0.0); }
+        case 8u: { return t * clamp(t / 6.0 + 0.5, 0.0, 1.0); }
+        case 9u: { return gelu(t); }
+        case 10u: { return gated(t, t * (0.7978845608 + 0.0356774081 * t * t)); }
         default: { return t; }
     }
 }
@@ -17,6 +24,25 @@ fn activate(kind: u32, t: f32) -> f32 {
 fn sigmoid(t: f32) -> f32 {
     let e = exp(-abs(t));
     return select(e, 1.0, t >= 0.0) / (1.0 + e);
+}
+
+// t * sigmoid(2 u). exp(-2 |u|) may be too small for a float where its product with t is not, so its root is multiplied twice.
+fn gated(t: f32, u: f32) -> f32 {
+    let root = exp(-min(abs(u), 200.0));
+    let rest = 1.0 + root * root;
+    return select((t * root) * (root / rest), t / rest, u >= 0.0);
+}
+
+// t * (1 + erf(t / sqrt 2)) / 2. erfc(z), z >= 0, is q exp(-z z + polynomial in q) with q = 1 / (1 + z / 2), to 1.2e-7 of its value
+// (Press et al., Numerical Recipes, 2nd edition, Sec. 6.2). The root of the exponential is multiplied twice, as above.
+fn gelu(t: f32) -> f32 {
+    let z = min(abs(t) * 0.70710678, 20.0);
+    let q = 1.0 / (1.0 + 0.5 * z);
+    let series = -1.26551223 + q * (1.00002368 + q * (0.37409196 + q * (0.09678418 + q * (-0.18628806
+        + q * (0.27886807 + q * (-1.13520398 + q * (1.48851587 + q * (-0.82215223 + q * 0.17087277))))))));
+    let root = exp(0.5 * (series - z * z));
+    let tail = (0.5 * t * q * root) * root;
+    return select(tail, t - tail, t >= 0.0);
 }
 
 // Some drivers' own overflows for large arguments. Near zero the quotient would cancel, so there it is the series.

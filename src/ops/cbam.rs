@@ -262,7 +262,7 @@ impl SpatialGate {
 }
 
 /// Activations of a [`Cbam`]'s channel gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CbamOptions {
     /// After the first layer.
     pub activation: Activation,

@@ -34,6 +34,9 @@ params!(Params {
     reach: u32,
     biases: f32,
     writes_gate: u32,
+    activation: u32,
+    slope: f32,
+    offset: f32,
 });
 
 /// What becomes of features `x` and their gate.
@@ -262,6 +265,8 @@ pub(crate) struct Scale {
     op: &'static str,
     element: Element,
     software: bool,
+    /// The channel gate's.
+    activation: Activation,
     /// By lanes (1, 4), then as [`plan::scale_teams`].
     kernels: [Vec<Kernel>; 2],
 }
@@ -272,9 +277,10 @@ impl Scale {
         compiler: Compiler<'_>,
         form: Form,
         combine: Combine,
-        gate: Activation,
+        activation: Activation,
         element: Element,
     ) -> Result<Self, Error> {
+        activation.check(op, "gate")?;
         let combine = match combine {
             Combine::Channel => 0.0,
             Combine::Spatial => 1.0,
@@ -294,7 +300,6 @@ impl Scale {
                     constants: &[
                         ("PIXELS", f64::from(pixels)),
                         ("PLANES", f64::from(planes)),
-                        ("GATE", gate.code()),
                         ("FORM", form.code()),
                         ("COMBINE", combine),
                     ],
@@ -317,7 +322,7 @@ impl Scale {
         let kernels = |lanes| -> Result<_, Error> {
             plan::scale_teams(software).iter().map(|team| kernel(lanes, team)).collect()
         };
-        Ok(Self { op, element, software, kernels: [kernels(1)?, kernels(4)?] })
+        Ok(Self { op, element, software, activation, kernels: [kernels(1)?, kernels(4)?] })
     }
 
     /// The tensors have been checked. `shape` has pixels and channels.
@@ -422,6 +427,9 @@ impl Scale {
                 reach,
                 biases,
                 writes_gate: gate_out.is_some().into(),
+                activation: self.activation.code(),
+                slope: self.activation.slope(),
+                offset: self.activation.offset(),
             }
         })
     }

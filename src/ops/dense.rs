@@ -21,38 +21,108 @@ params!(Params {
     has_bias: u32,
     has_norm: u32,
     epsilon: f32,
+    activation: u32,
+    slope: f32,
+    offset: f32,
 });
 
-/// What a layer does to each of its sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What a layer does to each of its sums `t`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Activation {
     /// `t`.
     None,
     /// `max(t, 0)`.
     Relu,
-    /// `t * sigmoid(t)`.
+    /// `clamp(t, 0, 6)` (`MobileNet`, Howard et al. 2017).
+    Relu6,
+    /// `t`, or `slope * t` below 0.
+    LeakyRelu {
+        /// Below 0; finite.
+        slope: f32,
+    },
+    /// `t * sigmoid(t)`, also called swish.
     Silu,
+    /// `t * clamp(t / 6 + 1/2, 0, 1)` (`MobileNetV3`, Howard et al. 2019, arXiv:1905.02244, Sec. 5.2).
+    HardSwish,
     /// `1 / (1 + exp(-t))`.
     Sigmoid,
-    /// `clamp(t / 6 + 1/2, 0, 1)`.
-    HardSigmoid,
+    /// `clamp(slope * t + offset, 0, 1)`; see [`HARD_SIGMOID`](Self::HARD_SIGMOID) and
+    /// [`HARD_SIGMOID_ONNX`](Self::HARD_SIGMOID_ONNX).
+    HardSigmoid {
+        /// Factor of `t`; finite.
+        slope: f32,
+        /// The value at 0; finite.
+        offset: f32,
+    },
     /// The hyperbolic tangent.
     Tanh,
+    /// `t / 2 * (1 + erf(t / sqrt 2))` (Hendrycks and Gimpel 2016, arXiv:1606.08415, Sec. 2).
+    Gelu,
+    /// `t / 2 * (1 + tanh(sqrt(2 / pi) * (t + 0.044715 t^3)))`: GELU's approximation (arXiv:1606.08415, Sec. 2).
+    GeluTanh,
 }
 
 impl Activation {
-    /// Every activation.
-    pub const ALL: [Self; 6] = [Self::None, Self::Relu, Self::Silu, Self::Sigmoid, Self::HardSigmoid, Self::Tanh];
+    /// `clamp(t / 6 + 1/2, 0, 1)`: that of `PyTorch` and of `MobileNetV3`.
+    pub const HARD_SIGMOID: Self = Self::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 };
+    /// `clamp(0.2 t + 1/2, 0, 1)`: ONNX's default, that of Keras before version 3, and of `PaddlePaddle`'s networks.
+    pub const HARD_SIGMOID_ONNX: Self = Self::HardSigmoid { slope: 0.2, offset: 0.5 };
 
-    pub(crate) const fn code(self) -> f64 {
+    /// Every activation; [`LeakyRelu`](Self::LeakyRelu) with slope 0.01, and both usual hard sigmoids.
+    pub const ALL: [Self; 12] = [
+        Self::None,
+        Self::Relu,
+        Self::Relu6,
+        Self::LeakyRelu { slope: 0.01 },
+        Self::Silu,
+        Self::HardSwish,
+        Self::Sigmoid,
+        Self::HARD_SIGMOID,
+        Self::HARD_SIGMOID_ONNX,
+        Self::Tanh,
+        Self::Gelu,
+        Self::GeluTanh,
+    ];
+
+    /// The number that `shared/activation.wgsl` knows it by.
+    pub(crate) const fn code(self) -> u32 {
         match self {
-            Self::None => 0.0,
-            Self::Relu => 1.0,
-            Self::Silu => 2.0,
-            Self::Sigmoid => 3.0,
-            Self::HardSigmoid => 4.0,
-            Self::Tanh => 5.0,
+            Self::None => 0,
+            Self::Relu => 1,
+            Self::Silu => 2,
+            Self::Sigmoid => 3,
+            Self::HardSigmoid { .. } => 4,
+            Self::Tanh => 5,
+            Self::Relu6 => 6,
+            Self::LeakyRelu { .. } => 7,
+            Self::HardSwish => 8,
+            Self::Gelu => 9,
+            Self::GeluTanh => 10,
         }
+    }
+
+    /// 0 for those that have none.
+    pub(crate) const fn slope(self) -> f32 {
+        match self {
+            Self::LeakyRelu { slope } | Self::HardSigmoid { slope, .. } => slope,
+            _ => 0.0,
+        }
+    }
+
+    /// 0 for those that have none.
+    pub(crate) const fn offset(self) -> f32 {
+        match self {
+            Self::HardSigmoid { offset, .. } => offset,
+            _ => 0.0,
+        }
+    }
+
+    /// Refuses a slope or an offset that is not finite.
+    pub(crate) fn check(self, op: &'static str, parameter: &'static str) -> Result<(), Error> {
+        pipeline::finite(op, parameter, self.slope())?;
+        pipeline::finite(op, parameter, self.offset())?;
+        Ok(())
     }
 }
 
@@ -269,6 +339,7 @@ pub(crate) struct Layer {
     op: &'static str,
     element: Element,
     software: bool,
+    activation: Activation,
     /// By lanes (1, 4), then as [`plan::layer_teams`].
     kernels: [Vec<Kernel>; 2],
 }
@@ -280,6 +351,7 @@ impl Layer {
         activation: Activation,
         element: Element,
     ) -> Result<Self, Error> {
+        activation.check(op, "activation")?;
         let software = compiler.software;
         let kernel = |lanes, team: &Team| {
             let Team { sharing: inputs, across: rows } = *team;
@@ -289,11 +361,7 @@ impl Layer {
                     op,
                     shader: &shaders::DENSE,
                     variant: Variant::new(element, lanes),
-                    constants: &[
-                        ("INPUTS", f64::from(inputs)),
-                        ("ROWS", f64::from(rows)),
-                        ("ACTIVATION", activation.code()),
-                    ],
+                    constants: &[("INPUTS", f64::from(inputs)), ("ROWS", f64::from(rows))],
                     workgroup: [inputs * rows, 1, 1],
                     workgroup_bytes: inputs * rows * 8,
                     storage: &[
@@ -313,7 +381,7 @@ impl Layer {
         let kernels = |lanes| -> Result<_, Error> {
             plan::layer_teams(software).iter().map(|team| kernel(lanes, team)).collect()
         };
-        Ok(Self { op, element, software, kernels: [kernels(1)?, kernels(4)?] })
+        Ok(Self { op, element, software, activation, kernels: [kernels(1)?, kernels(4)?] })
     }
 
     /// The tensors have been checked.
@@ -371,6 +439,9 @@ impl Layer {
             has_bias: bias.is_some().into(),
             has_norm: norm.is_some().into(),
             epsilon: norm.map_or(0.0, |norm| norm.epsilon),
+            activation: self.activation.code(),
+            slope: self.activation.slope(),
+            offset: self.activation.offset(),
         })
     }
 }

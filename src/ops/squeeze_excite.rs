@@ -10,7 +10,7 @@ use crate::{Activation, Cost, DenseShape, Dispatch, Element, Error, Form, Nchw, 
 const OP: &str = "squeeze_excite";
 
 /// What a [`SqueezeExcite`] is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SqueezeExciteOptions {
     /// How a plane becomes a number. With both, each vector goes through both layers, and the two results are added before
     /// the gate's activation, as in CBAM: `expand_bias` then counts twice. The second layer is computed once, on the sum of

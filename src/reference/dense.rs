@@ -42,26 +42,69 @@ impl Activation {
     /// The activation of one number.
     #[must_use]
     pub fn apply<T: Float>(self, t: T) -> T {
-        let sigmoid = |t: T| T::one() / (T::one() + (-t).exp());
+        let (zero, one, half) = (T::zero(), T::one(), real::<T>(0.5));
         match self {
             Self::None => t,
             Self::Relu => relu(t),
-            Self::Silu => t * sigmoid(t),
-            Self::Sigmoid => sigmoid(t),
-            Self::HardSigmoid => {
-                let line = t / real(6.0) + real(0.5);
-                // Comparisons, so that NaN stays.
-                if line < T::zero() {
-                    T::zero()
-                } else if line > T::one() {
-                    T::one()
+            Self::Relu6 => clamp(t, zero, real(6.0)),
+            Self::LeakyRelu { slope } => {
+                if t < zero {
+                    t * real(slope.into())
                 } else {
-                    line
+                    t
                 }
             }
+            Self::Silu => t * sigmoid(t),
+            Self::HardSwish => t * clamp(t / real(6.0) + half, zero, one),
+            Self::Sigmoid => sigmoid(t),
+            Self::HardSigmoid { slope, offset } => clamp(t * real(slope.into()) + real(offset.into()), zero, one),
             Self::Tanh => t.tanh(),
+            Self::Gelu => {
+                let z = t.to_f64().map_or(f64::NAN, |t| -t * std::f64::consts::FRAC_1_SQRT_2);
+                t * half * real(erfc(z))
+            }
+            // (1 + tanh u) / 2 is sigmoid(2 u), which does not cancel.
+            Self::GeluTanh => {
+                let u = real::<T>((2.0 / std::f64::consts::PI).sqrt()) * (t + real::<T>(0.044_715) * t * t * t);
+                t * sigmoid(u + u)
+            }
         }
     }
+}
+
+/// `1 / (1 + exp(-t))`, without an overflow.
+fn sigmoid<T: Float>(t: T) -> T {
+    let e = (-t.abs()).exp();
+    (if t < T::zero() { e } else { T::one() }) / (T::one() + e)
+}
+
+/// Between `low` and `high`; by comparisons, so that NaN stays.
+fn clamp<T: Float>(t: T, low: T, high: T) -> T {
+    if t < low {
+        low
+    } else if t > high {
+        high
+    } else {
+        t
+    }
+}
+
+/// `1 - erf(z)`: the series of erf near 0, else Laplace's continued fraction (Abramowitz and Stegun 7.1.5 and 7.1.14).
+fn erfc(z: f64) -> f64 {
+    if z < 0.0 {
+        return 2.0 - erfc(-z);
+    }
+    if z < 2.0 {
+        let (mut term, mut sum) = (z, z);
+        for n in 1..60 {
+            let n = f64::from(n);
+            term *= -z * z / n;
+            sum += term / (2.0 * n + 1.0);
+        }
+        return 1.0 - sum * std::f64::consts::FRAC_2_SQRT_PI;
+    }
+    let fraction = (1..120).rev().fold(z, |fraction, n| z + f64::from(n) / 2.0 / fraction);
+    (-z * z).exp() / fraction * std::f64::consts::FRAC_2_SQRT_PI / 2.0
 }
 
 /// `max(t, 0)`; NaN stays.

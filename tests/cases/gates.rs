@@ -17,13 +17,23 @@ type Both = Result<(Option<Outputs>, Outputs), Problem>;
 
 fn activation(case: &Case, name: &str, default: &str) -> Result<Activation, Problem> {
     let text = if case.attrs[name].is_null() { default } else { case.text(name)? };
+    // Of a gate the slope is `gate_slope`; an activation that has none takes none.
+    let slope = if name == "gate" { "gate_slope" } else { "slope" };
+    let none = case.attrs[slope].is_null();
     Ok(match text {
+        "leaky_relu" => Activation::LeakyRelu { slope: case.number(slope)? as f32 },
+        "hard_sigmoid" if !none => Activation::HardSigmoid { slope: case.number(slope)? as f32, offset: 0.5 },
+        _ if !none => return Err(case.unknown(slope)),
         "none" | "identity" => Activation::None,
         "relu" => Activation::Relu,
+        "relu6" => Activation::Relu6,
         "silu" => Activation::Silu,
+        "hard_swish" => Activation::HardSwish,
         "sigmoid" => Activation::Sigmoid,
-        "hard_sigmoid" => Activation::HardSigmoid,
+        "hard_sigmoid" => Activation::HARD_SIGMOID,
         "tanh" => Activation::Tanh,
+        "gelu" => Activation::Gelu,
+        "gelu_tanh" => Activation::GeluTanh,
         _ => return Err(case.unknown(name)),
     })
 }
@@ -227,7 +237,13 @@ fn options(case: &Case, squeeze: Squeeze, form: Form) -> Result<SqueezeExciteOpt
 pub(super) fn squeeze_excite(gpu: Option<&Gpu>, case: &Case) -> Both {
     let x = features(case)?;
     let weights = Weights::new(case, x.1.channels)?;
-    excite(gpu, x, &weights, None, options(case, squeeze(case)?, Form::Scale)?)
+    let form = match case.attrs["form"].as_str() {
+        None if case.attrs["form"].is_null() => Form::Scale,
+        Some("scale") => Form::Scale,
+        Some("scale_add") => Form::ScaleAdd,
+        _ => return Err(case.unknown("form")),
+    };
+    excite(gpu, x, &weights, None, options(case, squeeze(case)?, form)?)
 }
 
 pub(super) fn cbam_channel(gpu: Option<&Gpu>, case: &Case) -> Both {

@@ -100,12 +100,12 @@ fn operator(op: &str) -> Option<(Run, &'static [&'static str])> {
         "attention_map" => (attention::attention_map, &["reduce"]),
         "bisenet_arm" => (gates::bisenet, &["bn_eps", "scope"]),
         "bisenet_ffm" => (gates::bisenet, &["bn_eps", "form", "scope"]),
-        "cbam" => (gates::cbam, &["activation", "bn_eps", "gate", "kernel"]),
-        "cbam_channel" => (gates::cbam_channel, &["activation", "gate"]),
+        "cbam" => (gates::cbam, &["activation", "bn_eps", "gate", "gate_slope", "kernel", "slope"]),
+        "cbam_channel" => (gates::cbam_channel, &["activation", "gate", "gate_slope", "slope"]),
         "cbam_spatial" => (gates::cbam_spatial, &["bn_eps", "kernel"]),
         "largest_component" => (attention::largest_component, &["connectivity"]),
-        "se_residual" => (gates::se_residual, &["activation", "gate", "gate_source", "squeeze"]),
-        "squeeze_excite" => (gates::squeeze_excite, &["activation", "gate", "squeeze"]),
+        "se_residual" => (gates::se_residual, &["activation", "gate", "gate_slope", "gate_source", "slope", "squeeze"]),
+        "squeeze_excite" => (gates::squeeze_excite, &["activation", "form", "gate", "gate_slope", "slope", "squeeze"]),
         "sasa_layer" => {
             (windows::sasa_layer, &["border", "dilation", "heads", "kernel", "proj_groups", "rel", "scale", "stride"])
         }

@@ -468,7 +468,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
         SqueezeExciteOptions {
             squeeze: Squeeze::Max,
             activation: Activation::Silu,
-            gate: Activation::HardSigmoid,
+            gate: Activation::HARD_SIGMOID,
             form: Form::ScaleAdd,
         },
     ] {
