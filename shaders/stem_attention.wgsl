@@ -28,6 +28,8 @@ struct Params {
     chunk_groups: u32,
     chunks: u32,
     scale: f32,
+    // A power of two that brings the sum of the window's weights to 1 at most.
+    shrink: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -84,7 +86,8 @@ fn stem_attention(
             let before = largest;
             largest = max(largest, score);
             let kept = exp(before - largest);
-            let weight = exp(score - largest);
+            // Sums of weighted values do not overflow where their mean does not.
+            let weight = exp(score - largest) * params.shrink;
             total = total * kept + weight;
             let entry = u32(a * params.window_width + b);
             for (var c = 0u; c < sums; c += 1u) {

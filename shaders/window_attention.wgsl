@@ -67,6 +67,8 @@ struct Params {
     whole_channel: u32,
     scale: f32,
     relative_scale: f32,
+    // A power of two that brings the sum of the window's weights to 1 at most.
+    shrink: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -81,8 +83,10 @@ struct Params {
 // Shares of the logits of four keys, of every invocation; two of them in turn, so that one barrier for each is enough.
 var<workgroup> wg_shares: array<vec4<f32>, 2u * EXCHANGED>;
 
-// The lowest number: a key that is left out. Its weight is set to zero whatever `exp` makes of it.
+// Logits are kept by halves, so that every finite one is above this mark of a key that is left out, and the difference of two does
+// not overflow. Halving and doubling are exact.
 const NONE = -3.4028234e38;
+const MINUS_INFINITY = 0xff800000u;
 
 // Four keys one below the other.
 struct Keys {
@@ -163,11 +167,6 @@ fn within(weight: mat4x4<f32>, inside: vec4<bool>) -> mat4x4<f32> {
     return mat4x4<f32>(weight[0] * kept.x, weight[1] * kept.y, weight[2] * kept.z, weight[3] * kept.w);
 }
 
-fn nan_or_plus_infinity(logit: vec4<f32>) -> vec4<bool> {
-    let bits = bitcast<vec4<u32>>(logit);
-    return ((bits & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u)) | (bits == vec4<u32>(0x7f800000u));
-}
-
 // Infinite or NaN.
 fn not_finite(term: vec4<f32>) -> vec4<bool> {
     let exponent = vec4<u32>(0x7f800000u);
@@ -210,7 +209,7 @@ fn exchanged(own: mat4x4<f32>, index: u32, turn: u32) -> mat4x4<f32> {
     return sum;
 }
 
-// NONE where a key takes no part.
+// Half of it; NONE where a key takes no part.
 fn logit(share: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> vec4<f32> {
     var score = share;
     if RELATIVE == 2u {
@@ -218,9 +217,9 @@ fn logit(share: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> v
         score += params.relative_scale * embedding(vec4<u32>(bias + a * (2 * params.window_width - 1)));
     }
     let part = used(entry) & vec4<bool>(params.border != 1u || inside);
-    let bad = part & nan_or_plus_infinity(score);
-    poisoned = poisoned | bad;
-    return select(vec4<f32>(NONE), max(score, vec4<f32>(NONE)), part & !bad);
+    let infinite = not_finite(score);
+    poisoned = poisoned | (part & infinite & (bitcast<vec4<u32>>(score) != vec4<u32>(MINUS_INFINITY)));
+    return select(vec4<f32>(NONE), 0.5 * score, part & !infinite);
 }
 
 fn logits(shares: mat4x4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: vec4<bool>) -> mat4x4<f32> {
@@ -236,8 +235,9 @@ fn largest_of(scores: mat4x4<f32>) -> vec4<f32> {
     return max(max(scores[0], scores[1]), max(scores[2], scores[3]));
 }
 
+// Sums of weighted values do not overflow where their mean does not, since the weights add up to 1 at most.
 fn weight(score: vec4<f32>, largest: vec4<f32>) -> vec4<f32> {
-    return select(exp(score - largest), vec4<f32>(0.0), score == vec4<f32>(NONE));
+    return select(exp(2.0 * (score - largest)) * params.shrink, vec4<f32>(0.0), score == vec4<f32>(NONE));
 }
 
 fn weights(scores: mat4x4<f32>, largest: vec4<f32>) -> mat4x4<f32> {
@@ -358,7 +358,7 @@ fn window_attention(
                     score2 = logits(score2, bias, entry2, at2.inside);
                     largest = max(largest, largest_of(score2));
                 }
-                let remaining = exp(before - largest);
+                let remaining = exp(2.0 * (before - largest));
                 score0 = weights(score0, largest);
                 total = total * remaining + score0[0] + score0[1] + score0[2] + score0[3];
                 score0 = within(score0, at0.inside);
@@ -421,8 +421,8 @@ fn window_attention(
         }
     }
     if params.with_log_sum_exp == 1u && own == 0u {
-        var bits = bitcast<vec4<u32>>(largest + log(total));
-        bits = select(select(bits, vec4<u32>(0xff800000u), empty), nan, poisoned);
+        var bits = bitcast<vec4<u32>>(2.0 * largest + log(total / params.shrink));
+        bits = select(select(bits, vec4<u32>(MINUS_INFINITY), empty), nan, poisoned);
         let result = bitcast<vec4<f32>>(bits);
         let i = params.log_sum_exp_base + group.z * out_pixels + out;
         log_sum_exp[i.x] = result.x;

@@ -36,7 +36,10 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> weights: array<f32>;
 
 const SIZE = 64u;
+// Logits are kept by halves, so that every finite one is above this mark of a key that is left out, and the difference of two does
+// not overflow. Halving and doubling are exact.
 const NONE = -3.4028234e38;
+const MINUS_INFINITY = 0xff800000u;
 
 var<workgroup> wg_partial: array<f32, SIZE>;
 var<workgroup> wg_poisoned: atomic<u32>;
@@ -115,13 +118,12 @@ fn window_weights(
             score += params.relative_scale * relative;
         }
         let bits = bitcast<u32>(score);
-        if params.border == 1u && !inside {
-            score = NONE;
-        } else if (bits & 0x7fffffffu) > 0x7f800000u || bits == 0x7f800000u {
+        let infinite = (bits & 0x7f800000u) == 0x7f800000u;
+        let part = params.border != 1u || inside;
+        if part && infinite && bits != MINUS_INFINITY {
             atomicStore(&wg_poisoned, 1u);
-            score = NONE;
         }
-        score = max(score, NONE);
+        score = select(NONE, 0.5 * score, part && !infinite);
         weights[out + entry] = score;
         largest = max(largest, score);
     }
@@ -130,7 +132,7 @@ fn window_weights(
     var total = 0.0;
     for (var entry = index; entry < entries; entry += SIZE) {
         let score = weights[out + entry];
-        let weight = select(exp(score - largest), 0.0, score == NONE);
+        let weight = select(exp(2.0 * (score - largest)), 0.0, score == NONE);
         weights[out + entry] = weight;
         total += weight;
     }

@@ -366,6 +366,60 @@ fn special_logits_follow_the_reference() {
     assert!(rows.iter().all(|&value| value == 0.0));
 }
 
+/// A finite logit takes part, however low: masks made with the smallest finite number give the mean of what they leave where they
+/// mask every key, and only the border rule leaves keys out.
+#[test]
+fn the_lowest_finite_logits_take_part() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(1, 4, 6, 7);
+    let queries = [Query { image: 0, row: 0, column: 0 }, Query { image: 0, row: 3, column: 4 }];
+    for border in [Border::Zero, Border::Mask, Border::Shift] {
+        let options = WindowAttentionOptions {
+            relative: Relative::Bias,
+            border,
+            scale_relative: false,
+            ..WindowAttentionOptions::new(2, 2, 3)
+        };
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
+        for lowest in [-f32::MAX, -3e38, -2e38, -1.75e38] {
+            let mut inputs = Inputs::random(6, &options, shape, Element::F32);
+            inputs.q.fill(0.0);
+            // All keys of the first head, and all but one of the second.
+            inputs.tables[0].fill(lowest);
+            inputs.tables[0][25 + 12] = 1.0;
+            let exact = inputs.reference::<f64>(&options, shape);
+            let outputs = run(gpu, &operator, shape, Element::F32, &inputs);
+            for (index, (y, e)) in outputs.y.iter().zip(&exact.y).enumerate() {
+                assert!((f64::from(*y) - e).abs() < 1e-5, "{border:?} {lowest}: element {index} is {y}, expected {e}");
+            }
+            for (y, e) in outputs.log_sum_exp.iter().zip(&exact.log_sum_exp) {
+                assert!((f64::from(*y) - e).abs() <= 1e-6 * e.abs(), "{border:?} {lowest}: {y}, expected {e}");
+            }
+            let rows = weights(gpu, &operator, shape, Element::F32, &inputs, &queries);
+            let chosen = queries.iter().flat_map(|query| [0, 42].map(|head| head + query.row * 7 + query.column));
+            let expected = chosen.flat_map(|row| exact.weights[row as usize * 9..][..9].to_vec());
+            for (y, e) in rows.iter().zip(expected) {
+                assert!((f64::from(*y) - e).abs() < 1e-6, "{border:?} {lowest}: weight {y}, expected {e}");
+            }
+        }
+    }
+}
+
+/// The sum of a window's values overflows where their mean does not.
+#[test]
+fn values_near_the_largest_number_have_a_mean() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(1, 4, 9, 9);
+    for window in [1, 3, 7] {
+        let options = WindowAttentionOptions { border: Border::Shift, ..WindowAttentionOptions::new(2, 2, window) };
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
+        let mut inputs = Inputs::random(7, &options, shape, Element::F32);
+        inputs.v.fill(3e38);
+        let outputs = run(gpu, &operator, shape, Element::F32, &inputs);
+        assert!(outputs.y.iter().all(|y| (y / 3e38 - 1.0).abs() < 1e-5), "window {window}: {:?}", &outputs.y[..9]);
+    }
+}
+
 /// The same bits whether a batch fits one dispatch or not.
 #[test]
 fn a_split_changes_nothing() {

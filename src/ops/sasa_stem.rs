@@ -1,6 +1,7 @@
 //! The attention stem: values mixed by their position in the window.
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
+use super::window_attention::shrink;
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
@@ -30,6 +31,7 @@ params!(Params {
     chunk_groups: u32,
     chunks: u32,
     scale: f32,
+    shrink: f32,
 });
 
 params!(MixtureParams { origin: u32, mixtures: u32, embeddings: u32, window_height: u32, window_width: u32 });
@@ -309,6 +311,7 @@ impl SasaStem {
             chunk_groups,
             chunks,
             scale: options.scale,
+            shrink: shrink(options.window),
         })?;
         dispatch.extend(Dispatch::new(steps));
         Ok(dispatch)

@@ -44,6 +44,7 @@ params!(Params {
     whole_channel: u32,
     scale: f32,
     relative_scale: f32,
+    shrink: f32,
 });
 
 params!(WeightsParams {
@@ -581,6 +582,7 @@ impl WindowAttention {
             whole_channel: u32::from(options.relative == Relative::WholeChannel),
             scale: options.scale,
             relative_scale: self.relative_scale(),
+            shrink: shrink(options.window),
         })?;
         Ok(Dispatch::new(steps))
     }
@@ -677,6 +679,11 @@ impl WindowAttention {
     pub fn cost(&self, shape: Nchw) -> Cost {
         self.options.cost(shape, self.element, self.inner)
     }
+}
+
+/// The largest power of two that is at most the weight of each key where all weigh the same.
+pub(super) fn shrink(window: Size) -> f32 {
+    1.0 / window.pixels().next_power_of_two() as f32
 }
 
 /// Below `MAX_EXTENT`, as checked.
