@@ -41,8 +41,8 @@ fn gelu(t: f32) -> f32 {
     let series = -1.26551223 + q * (1.00002368 + q * (0.37409196 + q * (0.09678418 + q * (-0.18628806
         + q * (0.27886807 + q * (-1.13520398 + q * (1.48851587 + q * (-0.82215223 + q * 0.17087277))))))));
     let root = exp(0.5 * (series - z * z));
-    let tail = (0.5 * t * q * root) * root;
-    return select(tail, t - tail, t >= 0.0);
+    let tail = 0.5 * q * root;
+    return select(t * tail * root, t * (1.0 - tail * root), t >= 0.0);
 }
 
 // Some drivers' own overflows for large arguments. Near zero the quotient would cancel, so there it is the series.
