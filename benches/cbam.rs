@@ -1,5 +1,7 @@
 use visual_attention::reference::{self, Excitation, Layer};
-use visual_attention::{Cbam, CbamBuffers, CbamOptions, Element, Nchw, Size, SpatialGate, SpatialGateBuffers, wgpu};
+use visual_attention::{
+    Cbam, CbamBuffers, CbamOptions, Element, Form, Nchw, Size, SpatialGate, SpatialGateBuffers, wgpu,
+};
 
 use crate::common::unfused::{Join, SIGMOID, Unfused};
 use crate::common::{Bench, noise};
@@ -16,19 +18,20 @@ pub(crate) fn bench(bench: &mut Bench) {
         let output = bench.gpu.buffer("output", elements * 4).expect("output");
         let layer = Layer { weight: &taps, bias: None, norm: None };
 
-        let operator = SpatialGate::new(&bench.gpu.device, Element::F32).expect("operator");
+        let operator = SpatialGate::new(&bench.gpu.device, Form::Scale, Element::F32).expect("operator");
         let buffers = SpatialGateBuffers {
             features: features.slice(..),
             weight: conv.slice(..),
             bias: None,
             norm: None,
+            identity: None,
             gate: None,
-            output: output.slice(..),
+            output: Some(output.slice(..)),
         };
         let dispatch = operator.bind(&bench.gpu.device, shape, 7, buffers).expect("dispatch");
         bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
         let what = format!("spatial {shape}");
-        let (_, expected) = reference::spatial_gate(shape, 7, &values, &layer);
+        let (_, expected) = reference::spatial_gate(shape, Form::Scale, 7, &values, &layer, None);
         bench.check(&what, Element::F32, &output, &expected);
         let cost = operator.cost(shape, 7);
         bench.measure("cbam", &what, "fused", cost, |pass| dispatch.record(pass));
@@ -47,6 +50,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             spatial_weight: conv.slice(..),
             spatial_bias: None,
             spatial_norm: None,
+            identity: None,
             output: output.slice(..),
         };
         let dispatch = operator.bind(&bench.gpu.device, shape, reduced, 7, buffers).expect("dispatch");
@@ -54,7 +58,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let what = format!("both {shape}");
         let excitation =
             Excitation { reduce_weight: &weights, reduce_bias: None, expand_weight: &weights, expand_bias: None };
-        let expected = reference::cbam(shape, options, 7, &values, &excitation, &layer);
+        let expected = reference::cbam(shape, options, 7, &values, &excitation, &layer, None);
         bench.check(&what, Element::F32, &output, &expected);
         let cost = operator.cost(shape, reduced, 7);
         bench.measure("cbam", &what, "fused", cost, |pass| dispatch.record(pass));

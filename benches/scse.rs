@@ -1,4 +1,4 @@
-use visual_attention::{Element, Nchw, ScSe, ScSeBuffers, ScSeCombine, Size, reference};
+use visual_attention::{Element, Nchw, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, Size, reference};
 
 use crate::common::unfused::{Join, SIGMOID, Unfused};
 use crate::common::{Bench, noise};
@@ -12,7 +12,8 @@ pub(crate) fn bench(bench: &mut Bench) {
     let (features, weight, spatial_weight) = (upload(&values), upload(&weights), upload(&spatial));
     let output = bench.gpu.buffer("output", elements * 4).expect("output");
     for combine in [ScSeCombine::Add, ScSeCombine::Max] {
-        let operator = ScSe::new(&bench.gpu.device, combine, Element::F32).expect("operator");
+        let options = ScSeOptions { combine, ..ScSeOptions::STANDARD };
+        let operator = ScSe::new(&bench.gpu.device, options, Element::F32).expect("operator");
         let buffers = ScSeBuffers {
             features: features.slice(..),
             reduce_weight: weight.slice(..),
@@ -21,6 +22,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             expand_bias: None,
             spatial_weight: spatial_weight.slice(..),
             spatial_bias: None,
+            identity: None,
             output: output.slice(..),
         };
         let dispatch = operator.bind(&bench.gpu.device, shape, reduced, buffers).expect("dispatch");
@@ -32,7 +34,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             expand_weight: &weights,
             expand_bias: None,
         };
-        let expected = reference::scse(shape, combine, &values, &excitation, &spatial, None);
+        let expected = reference::scse(shape, options, &values, &excitation, &spatial, None, None);
         bench.check(&what, Element::F32, &output, &expected);
         let cost = operator.cost(shape, reduced);
         bench.measure("scse", &what, "fused", cost, |pass| dispatch.record(pass));

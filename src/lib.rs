@@ -73,7 +73,7 @@ pub use element::Element;
 pub use error::Error;
 pub use ops::attended_region::{AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions};
 pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
-pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers, BiSeNetModule};
+pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers};
 pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};
 pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, SpatialGate, SpatialGateBuffers};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers, Form};
@@ -88,7 +88,7 @@ pub use ops::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConv
 pub use ops::resize::{Resize, ResizeBuffers};
 pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
 pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
-pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine};
+pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions};
 pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule};
 pub use ops::window_attention::{

@@ -445,20 +445,22 @@ impl Kernel {
         let program = self.program(device, shared);
         // Not created unless a binding needs it; it is never read or written. One buffer can't be bound for reading and for
         // writing in the same dispatch, so each access has its own.
-        let placeholder = |access| {
-            tensors
-                .iter()
-                .any(|tensor| tensor.slice.is_none() && tensor.access == access)
-                .then(|| scratch(self.op, device, "placeholder", 16))
-                .transpose()
-        };
-        let (placeholder_in, placeholder_out) = (placeholder(Access::Read)?, placeholder(Access::Write)?);
+        let mut placeholders: [Option<wgpu::Buffer>; 2] = [None, None];
+        let mut bound = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            let placeholder = &mut placeholders[usize::from(tensor.access == Access::Write)];
+            bound.push(match (tensor.slice, &*placeholder) {
+                (Some(slice), _) => Between::Given(slice),
+                (None, Some(buffer)) => Between::Own(buffer.clone()),
+                (None, None) => Between::Own(placeholder.insert(scratch(self.op, device, "placeholder", 16)?).clone()),
+            });
+        }
 
         let mut steps = Vec::with_capacity(parts.len());
         for part in parts {
             let mut bases = Vec::with_capacity(tensors.len());
             let mut entries = Vec::with_capacity(tensors.len() + 2);
-            for (binding, tensor) in (1..).zip(tensors) {
+            for (binding, (tensor, bound)) in (1..).zip(tensors.iter().zip(&bound)) {
                 let window = match tensor.extent {
                     Extent::Unit(_) => plan::window(&part.units, tensor.unit_bytes(), alignment),
                     Extent::Whole(_) => 0..plan::binding_bytes(tensor.unit_bytes()),
@@ -469,15 +471,13 @@ impl Kernel {
                 };
                 // Below the alignment, so it fits.
                 bases.push((first / tensor.element_bytes) as u32);
-                let placeholder = if tensor.access == Access::Read { &placeholder_in } else { &placeholder_out };
-                let resource = match (tensor.slice, placeholder) {
-                    (Some(slice), _) => wgpu::BufferBinding {
+                let resource = match bound {
+                    Between::Given(slice) => wgpu::BufferBinding {
                         buffer: slice.buffer(),
                         offset: slice.offset() + window.start,
                         size: wgpu::BufferSize::new(window.end - window.start),
                     },
-                    (None, Some(placeholder)) => placeholder.as_entire_buffer_binding(),
-                    (None, None) => return Err(Error::DeviceUnavailable { op: self.op }),
+                    Between::Own(placeholder) => placeholder.as_entire_buffer_binding(),
                 };
                 entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(resource) });
             }
@@ -575,6 +575,32 @@ pub(crate) fn scratch(
         usage: wgpu::BufferUsages::STORAGE,
         mapped_at_creation: false,
     }))
+}
+
+/// A tensor between two kernels: the caller's, or scratch of the operator's own.
+pub(crate) enum Between<'a> {
+    Given(wgpu::BufferSlice<'a>),
+    Own(wgpu::Buffer),
+}
+
+impl<'a> Between<'a> {
+    /// Scratch of `bytes` bytes unless the caller gives the tensor.
+    pub(crate) fn new(
+        given: Option<wgpu::BufferSlice<'a>>,
+        op: &'static str,
+        device: &wgpu::Device,
+        label: &'static str,
+        bytes: u64,
+    ) -> Result<Self, Error> {
+        given.map_or_else(|| scratch(op, device, label, bytes).map(Self::Own), |slice| Ok(Self::Given(slice)))
+    }
+
+    pub(crate) fn slice(&self) -> wgpu::BufferSlice<'_> {
+        match self {
+            Self::Given(slice) => *slice,
+            Self::Own(buffer) => buffer.slice(..),
+        }
+    }
 }
 
 /// A uniform with its contents, written without the queue.

@@ -1,18 +1,19 @@
 use visual_attention::reference::{self, Norm};
-use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, BiSeNetModule, Element, Nchw};
+use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Element, Form, Nchw};
 
 use crate::common::{
     self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
 };
 use crate::compiler;
 
-const MODULES: [BiSeNetModule; 2] = [BiSeNetModule::AttentionRefinement, BiSeNetModule::FeatureFusion];
+const FORMS: [Form; 3] = [Form::Scale, Form::ScaleAdd, Form::Residual];
 const EPSILON: f32 = 1e-5;
 
 struct Numbers {
     shape: Nchw,
     element: Element,
     features: Vec<f32>,
+    identity: Vec<f32>,
     weight: Vec<f32>,
     /// Weight, bias, mean, variance.
     norm: [Vec<f32>; 4],
@@ -31,15 +32,17 @@ impl Numbers {
             shape,
             element,
             features: rounded(&random.normal(shape.elements().unwrap() as usize), element),
+            identity: rounded(&random.normal(shape.elements().unwrap() as usize), element),
             weight: rounded(&weight, element),
             norm: [norm_weight, bias, mean, variance],
         }
     }
 
-    fn run(&self, gpu: &TestGpu, module: BiSeNetModule, gate: bool, in_place: bool) -> (Vec<f32>, Vec<f32>) {
+    fn run(&self, gpu: &TestGpu, form: Form, gate: bool, in_place: bool) -> (Vec<f32>, Vec<f32>) {
         let Self { shape, element, .. } = *self;
         let [features, weight] = [&self.features, &self.weight].map(|values| gpu.input(values, element));
         let norm = self.norm.each_ref().map(|values| gpu.input(values, element));
+        let identity = gpu.input(&self.identity, element);
         let gates = gpu.output((shape.batch * shape.channels) as usize, 4);
         let output = match in_place {
             true => gpu.filled(&self.features, element),
@@ -55,19 +58,21 @@ impl Numbers {
                 variance: norm[3].slice(..),
                 epsilon: EPSILON,
             },
-            gate: gate.then(|| gates.slice()),
-            output: output.slice(),
+            identity: (form == Form::Residual).then(|| identity.slice(..)),
+            gate: (gate || form == Form::GateOnly).then(|| gates.slice()),
+            output: (form != Form::GateOnly).then(|| output.slice()),
         };
-        let operator = BiSeNetAttention::new(compiler::of(&gpu.device), module, element).unwrap();
+        let operator = BiSeNetAttention::new(compiler::of(&gpu.device), form, element).unwrap();
         let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
         gpu.dispatch(&dispatch);
         (if gate { gpu.words(&gates) } else { Vec::new() }, gpu.floats(&output, element))
     }
 
-    fn reference<T: num_traits::Float>(&self, module: BiSeNetModule, to: fn(&[f32]) -> Vec<T>) -> (Vec<T>, Vec<T>) {
+    fn reference<T: num_traits::Float>(&self, form: Form, to: fn(&[f32]) -> Vec<T>) -> (Vec<T>, Vec<T>) {
         let [weight, bias, mean, variance] = &self.norm.each_ref().map(|values| to(values));
         let norm = Norm { weight, bias, mean, variance, epsilon: T::from(EPSILON).unwrap() };
-        reference::bisenet(self.shape, module, &to(&self.features), &to(&self.weight), norm)
+        let identity = to(&self.identity);
+        reference::bisenet(self.shape, form, &to(&self.features), &to(&self.weight), norm, Some(&identity))
     }
 }
 
@@ -88,11 +93,11 @@ fn matches_reference_and_works_in_place() {
     for element in gpu.elements() {
         for (seed, shape) in (0..).zip(shapes) {
             let numbers = Numbers::new(seed, shape, element);
-            for module in MODULES {
-                let (gate, output) = numbers.run(gpu, module, true, false);
-                let (exact_gate, exact) = numbers.reference(module, wide);
-                let (baseline_gate, baseline) = numbers.reference(module, <[f32]>::to_vec);
-                let what = format!("{module:?} {element:?} {shape}");
+            for form in FORMS {
+                let (gate, output) = numbers.run(gpu, form, true, false);
+                let (exact_gate, exact) = numbers.reference(form, wide);
+                let (baseline_gate, baseline) = numbers.reference(form, <[f32]>::to_vec);
+                let what = format!("{form:?} {element:?} {shape}");
                 assert_within_gate_of_exp(
                     &gate,
                     (&exact_gate, &baseline_gate),
@@ -107,7 +112,7 @@ fn matches_reference_and_works_in_place() {
                     largest(&numbers.features),
                     &what,
                 );
-                assert_exact(&numbers.run(gpu, module, false, true).1, &output, format!("{what} in place"));
+                assert_exact(&numbers.run(gpu, form, false, true).1, &output, format!("{what} in place"));
             }
         }
     }
@@ -118,9 +123,9 @@ fn the_same_bits_however_the_work_is_divided() {
     let Some(gpu) = common::gpu() else { return };
     let Some(limited) = common::gpu_with_bindings_of(16384) else { return };
     let numbers = Numbers::new(8, Nchw::new(5, 8, 20, 21), Element::F32);
-    for module in MODULES {
-        let whole = numbers.run(gpu, module, true, false);
-        assert_eq!(whole, numbers.run(&limited, module, true, false), "{module:?}");
+    for form in FORMS {
+        let whole = numbers.run(gpu, form, true, false);
+        assert_eq!(whole, numbers.run(&limited, form, true, false), "{form:?}");
     }
 }
 
@@ -129,16 +134,16 @@ fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = |len: usize| gpu.input(&vec![0.0; len], Element::F32);
     let (features, weight, row, output) = (tensor(64), tensor(16), tensor(4), tensor(64));
-    let operator =
-        BiSeNetAttention::new(compiler::of(&gpu.device), BiSeNetModule::FeatureFusion, Element::F32).unwrap();
+    let operator = BiSeNetAttention::new(compiler::of(&gpu.device), Form::ScaleAdd, Element::F32).unwrap();
     let refusal = |channels, epsilon| {
         let row = row.slice(..);
         let buffers = BiSeNetAttentionBuffers {
             features: features.slice(..),
             weight: weight.slice(..),
             norm: BatchNorm { weight: row, bias: row, mean: row, variance: row, epsilon },
+            identity: None,
             gate: None,
-            output: output.slice(..),
+            output: Some(output.slice(..)),
         };
         let shape = Nchw::new(1, channels, 2, 4);
         operator.bind(&gpu.device, shape, buffers).map(|_| ()).err().map(|error| error.to_string())

@@ -1,6 +1,6 @@
 use visual_attention::reference::{self, Layer, Norm};
 use visual_attention::{
-    BatchNorm, Cbam, CbamBuffers, CbamOptions, Element, Nchw, SpatialGate, SpatialGateBuffers, wgpu,
+    BatchNorm, Cbam, CbamBuffers, CbamOptions, Element, Form, Nchw, SpatialGate, SpatialGateBuffers, wgpu,
 };
 
 use crate::common::{
@@ -80,9 +80,16 @@ fn output(gpu: &TestGpu, numbers: &Numbers, in_place: bool) -> common::Output {
     }
 }
 
-fn run_spatial(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, gate: bool, in_place: bool) -> (Vec<f32>, Vec<f32>) {
+fn run_spatial(
+    gpu: &TestGpu,
+    numbers: &Numbers,
+    conv: &Conv,
+    form: Form,
+    gate: bool,
+    in_place: bool,
+) -> (Vec<f32>, Vec<f32>) {
     let Numbers { shape, element, .. } = *numbers;
-    let features = gpu.input(&numbers.features, element);
+    let [features, identity] = [&numbers.features, &numbers.identity].map(|values| gpu.input(values, element));
     let buffers = conv.upload(gpu);
     let gates = gpu.output(shape.plane().elements().unwrap() as usize, 4);
     let output = output(gpu, numbers, in_place);
@@ -91,17 +98,19 @@ fn run_spatial(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, gate: bool, in_pla
         weight: buffers.weight.slice(..),
         bias: buffers.bias(),
         norm: buffers.norm(),
+        identity: (form == Form::Residual).then(|| identity.slice(..)),
         gate: gate.then(|| gates.slice()),
-        output: output.slice(),
+        output: (form != Form::GateOnly).then(|| output.slice()),
     };
-    let operator = SpatialGate::new(compiler::of(&gpu.device), element).unwrap();
+    let operator = SpatialGate::new(compiler::of(&gpu.device), form, element).unwrap();
     gpu.dispatch(&operator.bind(&gpu.device, shape, conv.kernel, buffers).unwrap());
     (if gate { gpu.words(&gates) } else { Vec::new() }, gpu.floats(&output, element))
 }
 
-fn run_both(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, in_place: bool) -> Vec<f32> {
+fn run_both(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, form: Form, in_place: bool) -> Vec<f32> {
     let Numbers { shape, reduced, element, .. } = *numbers;
-    let [features, w1, w2] = [&numbers.features, &numbers.w1, &numbers.w2].map(|values| gpu.input(values, element));
+    let [features, identity, w1, w2] =
+        [&numbers.features, &numbers.identity, &numbers.w1, &numbers.w2].map(|values| gpu.input(values, element));
     let [b1, b2] = [&numbers.b1, &numbers.b2].map(|bias| bias.as_ref().map(|bias| gpu.input(bias, element)));
     let buffers = conv.upload(gpu);
     let output = output(gpu, numbers, in_place);
@@ -114,9 +123,11 @@ fn run_both(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, in_place: bool) -> Ve
         spatial_weight: buffers.weight.slice(..),
         spatial_bias: buffers.bias(),
         spatial_norm: buffers.norm(),
+        identity: (form == Form::Residual).then(|| identity.slice(..)),
         output: output.slice(),
     };
-    let operator = Cbam::new(compiler::of(&gpu.device), CbamOptions::STANDARD, element).unwrap();
+    let operator =
+        Cbam::new(compiler::of(&gpu.device), CbamOptions { form, ..CbamOptions::STANDARD }, element).unwrap();
     gpu.dispatch(&operator.bind(&gpu.device, shape, reduced, conv.kernel, buffers).unwrap());
     gpu.floats(&output, element)
 }
@@ -129,14 +140,16 @@ fn matches_reference_and_works_in_place() {
             let numbers = Numbers::new(seed, shape, reduced, element, seed % 2 == 0);
             let conv = Conv::new(seed, kernel, element, seed % 3 != 0);
             let side = kernel as usize;
-            let what = format!("{element:?} {shape} k {kernel}");
+            let form = [Form::Scale, Form::Residual, Form::ScaleAdd][seed as usize % 3];
+            let what = format!("{form:?} {element:?} {shape} k {kernel}");
 
-            let (gate, output) = run_spatial(gpu, &numbers, &conv, true, false);
-            let features = wide(&numbers.features);
-            let (exact_gate, exact) =
-                conv.reference(wide, |conv| reference::spatial_gate(shape, side, &features, conv));
-            let (baseline_gate, baseline) =
-                conv.reference(<[f32]>::to_vec, |conv| reference::spatial_gate(shape, side, &numbers.features, conv));
+            let (gate, output) = run_spatial(gpu, &numbers, &conv, form, true, false);
+            let (features, identity) = (wide(&numbers.features), wide(&numbers.identity));
+            let (exact_gate, exact) = conv
+                .reference(wide, |conv| reference::spatial_gate(shape, form, side, &features, conv, Some(&identity)));
+            let (baseline_gate, baseline) = conv.reference(<[f32]>::to_vec, |conv| {
+                reference::spatial_gate(shape, form, side, &numbers.features, conv, Some(&numbers.identity))
+            });
             assert_within_gate_of_exp(
                 &gate,
                 (&exact_gate, &baseline_gate),
@@ -145,21 +158,25 @@ fn matches_reference_and_works_in_place() {
                 format!("gate of {what}"),
             );
             assert_within_gate_of_exp(&output, (&exact, &baseline), element.into(), largest(&numbers.features), &what);
-            let (_, in_place) = run_spatial(gpu, &numbers, &conv, false, true);
+            let (_, in_place) = run_spatial(gpu, &numbers, &conv, form, false, true);
             assert_exact(&in_place, &output, format!("{what} in place"));
+            let (alone, _) = run_spatial(gpu, &numbers, &conv, Form::GateOnly, true, false);
+            assert_exact(&alone, &gate, format!("gate alone of {what}"));
 
-            let both = run_both(gpu, &numbers, &conv, false);
+            let both = run_both(gpu, &numbers, &conv, form, false);
             let (weights, weights_f32) = (numbers.converted(wide), numbers.converted(<[f32]>::to_vec));
-            let options = CbamOptions::STANDARD;
-            let exact = conv
-                .reference(wide, |conv| reference::cbam(shape, options, side, &features, &weights.borrowed(), conv));
+            let options = CbamOptions { form, ..CbamOptions::STANDARD };
+            let exact = conv.reference(wide, |conv| {
+                reference::cbam(shape, options, side, &features, &weights.borrowed(), conv, Some(&identity))
+            });
             let baseline = conv.reference(<[f32]>::to_vec, |conv| {
-                reference::cbam(shape, options, side, &numbers.features, &weights_f32.borrowed(), conv)
+                let (features, identity) = (&numbers.features, Some(numbers.identity.as_slice()));
+                reference::cbam(shape, options, side, features, &weights_f32.borrowed(), conv, identity)
             });
             let scale = 2.0 * largest(&numbers.features);
             let of_both = format!("both of {what}");
             assert_within_gate_of_exp(&both, (&exact, &baseline), element.into(), scale, of_both);
-            assert_exact(&run_both(gpu, &numbers, &conv, true), &both, format!("both of {what} in place"));
+            assert_exact(&run_both(gpu, &numbers, &conv, form, true), &both, format!("both of {what} in place"));
         }
     }
 }
@@ -171,10 +188,13 @@ fn the_same_bits_however_the_work_is_divided() {
     for element in gpu.elements() {
         let numbers = Numbers::new(8, Nchw::new(5, 8, 20, 21), 3, element, true);
         let conv = Conv::new(1, 7, element, true);
-        let whole = run_both(gpu, &numbers, &conv, false);
-        assert_eq!(whole, run_both(gpu, &numbers, &conv, false), "again");
-        assert_eq!(whole, run_both(&limited, &numbers, &conv, false));
-        assert_eq!(run_spatial(gpu, &numbers, &conv, true, false), run_spatial(&limited, &numbers, &conv, true, false));
+        for form in [Form::Scale, Form::Residual, Form::ScaleAdd] {
+            let whole = run_both(gpu, &numbers, &conv, form, false);
+            assert_eq!(whole, run_both(gpu, &numbers, &conv, form, false), "again");
+            assert_eq!(whole, run_both(&limited, &numbers, &conv, form, false));
+            let whole = run_spatial(gpu, &numbers, &conv, form, true, false);
+            assert_eq!(whole, run_spatial(&limited, &numbers, &conv, form, true, false));
+        }
     }
 }
 
@@ -184,7 +204,7 @@ fn nan_reaches_the_window_around_it() {
     let Some(gpu) = common::gpu() else { return };
     let mut numbers = Numbers::new(3, Nchw::new(1, 4, 9, 8), 2, Element::F32, false);
     numbers.features[72 + 4 * 8 + 3] = f32::NAN;
-    let (gate, _) = run_spatial(gpu, &numbers, &Conv::new(1, 3, Element::F32, true), true, false);
+    let (gate, _) = run_spatial(gpu, &numbers, &Conv::new(1, 3, Element::F32, true), Form::Scale, true, false);
     for (pixel, gate) in gate.iter().enumerate() {
         let near = (3..6).contains(&(pixel / 8)) && (2..5).contains(&(pixel % 8));
         assert_eq!(gate.is_nan(), near, "{pixel}");
@@ -196,7 +216,7 @@ fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = |len: usize| gpu.input(&vec![0.0; len], Element::F32);
     let (features, weight, row, output) = (tensor(64), tensor(18), tensor(1), tensor(64));
-    let operator = SpatialGate::new(compiler::of(&gpu.device), Element::F32).unwrap();
+    let operator = SpatialGate::new(compiler::of(&gpu.device), Form::Scale, Element::F32).unwrap();
     let refusal = |channels, kernel, epsilon, bias: bool| {
         let one = row.slice(..);
         let buffers = SpatialGateBuffers {
@@ -204,8 +224,9 @@ fn refusals_name_both_sides() {
             weight: weight.slice(..),
             bias: bias.then_some(one),
             norm: Some(BatchNorm { weight: one, bias: one, mean: one, variance: one, epsilon }),
+            identity: None,
             gate: None,
-            output: output.slice(..),
+            output: Some(output.slice(..)),
         };
         let shape = Nchw::new(1, channels, 2, 4);
         operator.bind(&gpu.device, shape, kernel, buffers).map(|_| ()).err().map(|error| error.to_string())

@@ -6,7 +6,7 @@ use visual_attention::host::Gpu;
 use visual_attention::wgpu::{self, BufferUsages};
 use visual_attention::{
     AttendedRegion, AttendedRegionBuffers, AttentionMap, AttentionMapBuffers, BoundingBox, BoundingBoxBuffers,
-    ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers, Element, Error, GlobalPool, HeatOverlay,
+    ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers, Element, Error, Form, GlobalPool, HeatOverlay,
     HeatOverlayBuffers, HeatOverlayTexture, LargestComponent, Nchw, Nhw, Normalization, Normalize, NormalizeBuffers,
     Resize, ResizeBuffers, Sampling, Size, SpatialGate, Squeeze, Statistic, Threshold, ThresholdBuffers, ThresholdRule,
     reference,
@@ -424,6 +424,6 @@ fn absurd_sizes_of_empty_batches() {
     // What is only counted saturates.
     let operator = LargestComponent::new(compiler::of(&gpu.device), Connectivity::Four).unwrap();
     assert_eq!(operator.scratch_bytes(Nhw::new(1, u32::MAX, u32::MAX)), u64::MAX);
-    let operator = SpatialGate::new(compiler::of(&gpu.device), Element::F32).unwrap();
+    let operator = SpatialGate::new(compiler::of(&gpu.device), Form::Scale, Element::F32).unwrap();
     assert_eq!(operator.cost(Nchw::new(1, 1, 1, 1), u32::MAX).parameters, u64::MAX);
 }

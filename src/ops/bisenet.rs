@@ -3,29 +3,10 @@
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
-use crate::pipeline::{self, Compiler, Tensor};
+use crate::pipeline::{self, Between, Compiler, Tensor};
 use crate::{Activation, BatchNorm, Cost, DenseShape, Dispatch, Element, Error, Form, Nchw, Squeeze};
 
 const OP: &str = "bisenet";
-
-/// Which module of BiSeNet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BiSeNetModule {
-    /// Attention refinement: `f * gate`.
-    AttentionRefinement,
-    /// Feature fusion: `f * gate + f`, in the form with one layer and a batch norm. The form with two layers is
-    /// [`SqueezeExciteOptions::FEATURE_FUSION`](crate::SqueezeExciteOptions::FEATURE_FUSION).
-    FeatureFusion,
-}
-
-impl BiSeNetModule {
-    fn form(self) -> Form {
-        match self {
-            Self::AttentionRefinement => Form::Scale,
-            Self::FeatureFusion => Form::ScaleAdd,
-        }
-    }
-}
 
 /// The attention of BiSeNet's attention refinement and feature fusion modules (Yu et al. 2018, arXiv:1808.00897, Fig. 2b and
 /// 2c), after the convolution that gives the features `f`:
@@ -33,8 +14,12 @@ impl BiSeNetModule {
 /// ```text
 /// s    = mean of f over each plane                  shaders/global_pool.wgsl
 /// gate = sigmoid(norm(weight s))                    shaders/dense.wgsl: a 1x1 convolution, batch norm, sigmoid
-/// y    = f * gate, or f * gate + f                  shaders/channel_scale.wgsl
+/// y    = f * gate, f * gate + f, or another Form    shaders/channel_scale.wgsl
 /// ```
+///
+/// [`Form::Scale`] is the attention refinement module, [`Form::ScaleAdd`] the feature fusion module in the form with one layer
+/// and a batch norm. The form with two layers is
+/// [`SqueezeExciteOptions::FEATURE_FUSION`](crate::SqueezeExciteOptions::FEATURE_FUSION).
 ///
 /// A preset of [`GlobalPool`](crate::GlobalPool), [`Dense`](crate::Dense) and [`ChannelScale`](crate::ChannelScale) in three
 /// dispatches, with `[n, c]` f32 of scratch, 64 times that at most for planes of more than 16,384 loads. `output` may be
@@ -59,10 +44,13 @@ pub struct BiSeNetAttentionBuffers<'a> {
     pub weight: wgpu::BufferSlice<'a>,
     /// Batch norm over `c` channels.
     pub norm: BatchNorm<'a>,
-    /// Out: `[n, c]` f32, the gate, for those who want it.
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    pub identity: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, c]` f32, the gate; required by [`Form::GateOnly`], optional otherwise.
     pub gate: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
-    pub output: wgpu::BufferSlice<'a>,
+    /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`. Required by every form
+    /// except [`Form::GateOnly`].
+    pub output: Option<wgpu::BufferSlice<'a>>,
 }
 
 impl BiSeNetAttention {
@@ -72,9 +60,8 @@ impl BiSeNetAttention {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, module: BiSeNetModule, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, form: Form, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
-        let form = module.form();
         Ok(Self {
             form,
             element,
@@ -88,8 +75,8 @@ impl BiSeNetAttention {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a `norm.epsilon` that is negative or not finite; [`Error::InvalidShape`] for planes
-    /// without pixels; [`Error::LimitExceeded`] where one plane or the weights exceed a binding of the device, and what every
+    /// [`Error::InvalidParameter`] for a `norm.epsilon` that is negative or not finite, or where `identity`, `gate` or `output`
+    /// is missing or of no use to the operator's [`Form`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane or the weights exceed a binding of the device, and what every
     /// operator refuses of its buffers.
     pub fn bind(
         &self,
@@ -97,16 +84,17 @@ impl BiSeNetAttention {
         shape: Nchw,
         buffers: BiSeNetAttentionBuffers<'_>,
     ) -> Result<Dispatch, Error> {
-        let BiSeNetAttentionBuffers { features, weight, norm, gate, output } = buffers;
+        let BiSeNetAttentionBuffers { features, weight, norm, identity, gate, output } = buffers;
         let Nchw { batch, channels, .. } = shape;
         pipeline::check_elements(OP, "features", shape)?;
+        self.form.check(OP, identity.is_some(), gate.is_some(), output.is_some())?;
         BatchNorm::check(Some(norm), OP, false)?;
         let weights = u64::from(channels) * u64::from(channels);
         pipeline::to_u32(OP, "weights", weights)?;
         if !squeezable(OP, shape)? {
             return Ok(Dispatch::default());
         }
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, None, Some(output)));
+        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
         tensors.push(Tensor::read_whole("weight", weight, weights, self.element.bytes()));
         tensors.extend(BatchNorm::tensors(Some(norm), None, channels.into(), self.element.bytes()));
         tensors.push(Tensor::write_if("gate", gate, channels.into(), 4));
@@ -116,13 +104,8 @@ impl BiSeNetAttention {
         let parts = self.pool.parts(&grid)?;
         let pooled = u64::from(batch).saturating_mul(channels.into()).saturating_mul(4);
         let mean = pipeline::scratch(OP, device, "squeezed mean", pooled.saturating_mul(parts.into()))?;
-        let own_gate = match gate {
-            Some(_) => None,
-            None => Some(pipeline::scratch(OP, device, "gate", pooled)?),
-        };
-        let Some(gate) = gate.or_else(|| own_gate.as_ref().map(|buffer| buffer.slice(..))) else {
-            return Err(Error::DeviceUnavailable { op: OP });
-        };
+        let gate = Between::new(gate, OP, device, "gate", pooled)?;
+        let gate = gate.slice();
         let squeezed = GlobalPoolBuffers { features, mean: Some(mean.slice(..)), maximum: None };
         let mut steps = self.pool.steps(device, shape, &grid, squeezed)?;
         let problem =
@@ -130,14 +113,11 @@ impl BiSeNetAttention {
         let tensors =
             LayerTensors { input: mean.slice(..), join: Join::One, weight, bias: None, norm: Some(norm), output: gate };
         steps.extend(self.layer.steps(device, problem, tensors)?);
-        let tensors = ScaleTensors {
-            features,
-            gate: GateFrom::Given(gate),
-            identity: None,
-            spatial: None,
-            gate_out: None,
-            output: Some(output),
-        };
+        if output.is_none() {
+            return Ok(Dispatch::new(steps));
+        }
+        let tensors =
+            ScaleTensors { features, gate: GateFrom::Given(gate), identity, spatial: None, gate_out: None, output };
         steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
         Ok(Dispatch::new(steps))
     }

@@ -3,7 +3,7 @@
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::pipeline::{self, Access, Between, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{
@@ -46,7 +46,7 @@ params!(ConvParams {
 /// ```text
 /// planes = maximum and mean of x over the channels of each pixel        shaders/spatial_squeeze.wgsl
 /// gate   = sigmoid(norm(convolution of the planes, k x k, zero padded)) shaders/spatial_conv.wgsl
-/// y      = x * gate                                                     shaders/channel_scale.wgsl
+/// y      = x * gate, or another Form                                    shaders/channel_scale.wgsl
 /// ```
 ///
 /// `features [n, c, h, w]`, `k` odd and at most 127 (7 in the paper). Scratch: the planes `[n, 2, h, w]` f32, and the gate where
@@ -56,6 +56,7 @@ params!(ConvParams {
 #[derive(Clone, Debug)]
 pub struct SpatialGate {
     op: &'static str,
+    form: Form,
     element: Element,
     squeeze: SpatialSqueeze,
     conv: Kernel,
@@ -73,10 +74,13 @@ pub struct SpatialGateBuffers<'a> {
     pub bias: Option<wgpu::BufferSlice<'a>>,
     /// Batch norm of the one channel, in the place of a bias.
     pub norm: Option<BatchNorm<'a>>,
-    /// Out: `[n, h, w]` f32, the gate, for those who want it.
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    pub identity: Option<wgpu::BufferSlice<'a>>,
+    /// Out: `[n, h, w]` f32, the gate; required by [`Form::GateOnly`], optional otherwise.
     pub gate: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
-    pub output: wgpu::BufferSlice<'a>,
+    /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`. Required by every form
+    /// except [`Form::GateOnly`].
+    pub output: Option<wgpu::BufferSlice<'a>>,
 }
 
 /// The convolution's tensors.
@@ -106,6 +110,17 @@ impl<'a> Convolution<'a> {
     }
 }
 
+/// Tensors of [`SpatialGate::steps`] besides the convolution's.
+#[derive(Clone, Copy, Debug)]
+struct SpatialTensors<'a> {
+    features: wgpu::BufferSlice<'a>,
+    /// `[n, c]`: CBAM's channel gate, applied before the statistics.
+    channel_gate: Option<wgpu::BufferSlice<'a>>,
+    identity: Option<wgpu::BufferSlice<'a>>,
+    gate: Option<wgpu::BufferSlice<'a>>,
+    output: Option<wgpu::BufferSlice<'a>>,
+}
+
 impl SpatialGate {
     /// Compiles the kernels for features and weights of type `element`.
     ///
@@ -113,11 +128,17 @@ impl SpatialGate {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, element: Element) -> Result<Self, Error> {
-        Self::part_of(GATE_OP, compiler.into(), Combine::Spatial, element)
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, form: Form, element: Element) -> Result<Self, Error> {
+        Self::part_of(GATE_OP, compiler.into(), form, Combine::Spatial, element)
     }
 
-    fn part_of(op: &'static str, compiler: Compiler<'_>, combine: Combine, element: Element) -> Result<Self, Error> {
+    fn part_of(
+        op: &'static str,
+        compiler: Compiler<'_>,
+        form: Form,
+        combine: Combine,
+        element: Element,
+    ) -> Result<Self, Error> {
         let build = Build {
             op,
             shader: &shaders::SPATIAL_CONV,
@@ -138,10 +159,11 @@ impl SpatialGate {
         };
         Ok(Self {
             op,
+            form,
             element,
             squeeze: SpatialSqueeze::new(op, compiler, false, element)?,
             conv: Kernel::new(compiler, &build)?,
-            scale: Scale::new(op, compiler, Form::Scale, combine, Activation::None, element)?,
+            scale: Scale::new(op, compiler, form, combine, Activation::None, element)?,
         })
     }
 
@@ -149,8 +171,8 @@ impl SpatialGate {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a kernel that is even or above 127, a bias beside a batch norm, or a `norm.epsilon` that
-    /// is negative or not finite; [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every
+    /// [`Error::InvalidParameter`] for a kernel that is even or above 127, a bias beside a batch norm, a `norm.epsilon` that
+    /// is negative or not finite, or where `identity`, `gate` or `output` is missing or of no use to the operator's [`Form`]; [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every
     /// operator refuses of its buffers.
     pub fn bind(
         &self,
@@ -159,54 +181,51 @@ impl SpatialGate {
         kernel: u32,
         buffers: SpatialGateBuffers<'_>,
     ) -> Result<Dispatch, Error> {
-        let SpatialGateBuffers { features, weight, bias, norm, gate, output } = buffers;
+        let SpatialGateBuffers { features, weight, bias, norm, identity, gate, output } = buffers;
         let convolution = Convolution { kernel, weight, bias, norm };
         pipeline::check_elements(self.op, "features", shape)?;
+        self.form.check(self.op, identity.is_some(), gate.is_some(), output.is_some())?;
         convolution.check(self.op)?;
         if !spatially_squeezable(self.op, shape)? {
             return Ok(Dispatch::default());
         }
         let pixels = shape.size().pixels();
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, None, Some(output)));
+        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
         tensors.extend(convolution.tensors("weight", self.element.bytes()));
         tensors.push(Tensor::write_if("gate", gate, pixels, 4));
         pipeline::check(self.op, device, shape.batch, &tensors)?;
-        Ok(Dispatch::new(self.steps(device, shape, features, convolution, None, gate, output)?))
+        let tensors = SpatialTensors { features, channel_gate: None, identity, gate, output };
+        Ok(Dispatch::new(self.steps(device, shape, convolution, tensors)?))
     }
 
-    /// The tensors have been checked. The channel gate `[n, c]`, where there is one, is applied before the statistics.
-    #[expect(clippy::too_many_arguments, reason = "what CBAM's second half has to be told")]
+    /// The tensors have been checked.
     fn steps(
         &self,
         device: &wgpu::Device,
         shape: Nchw,
-        features: wgpu::BufferSlice<'_>,
         convolution: Convolution<'_>,
-        channel_gate: Option<wgpu::BufferSlice<'_>>,
-        gate: Option<wgpu::BufferSlice<'_>>,
-        output: wgpu::BufferSlice<'_>,
+        tensors: SpatialTensors<'_>,
     ) -> Result<Vec<Step>, Error> {
+        let SpatialTensors { features, channel_gate, identity, gate, output } = tensors;
         let grid = PlaneGrid::new(self.op, device, shape, self.element)?;
         let bytes = shape.plane().elements().unwrap_or(u64::MAX).saturating_mul(4);
         let planes = pipeline::scratch(self.op, device, "planes", bytes.saturating_mul(2))?;
-        let own_gate = match gate {
-            Some(_) => None,
-            None => Some(pipeline::scratch(self.op, device, "gate", bytes)?),
-        };
-        let Some(gate) = gate.or_else(|| own_gate.as_ref().map(|buffer| buffer.slice(..))) else {
-            return Err(Error::DeviceUnavailable { op: self.op });
-        };
+        let gate = Between::new(gate, self.op, device, "gate", bytes)?;
+        let gate = gate.slice();
         let squeezed =
             SqueezeTensors { features, gate: channel_gate, weight: None, bias: None, planes: planes.slice(..) };
         let mut steps = self.squeeze.steps(device, shape, &grid, squeezed)?;
         steps.extend(self.convolve(device, shape, convolution, planes.slice(..), gate)?);
+        if output.is_none() {
+            return Ok(steps);
+        }
         let tensors = ScaleTensors {
             features,
             gate: channel_gate.map_or(GateFrom::Nowhere, GateFrom::Given),
-            identity: None,
+            identity,
             spatial: Some(gate),
             gate_out: None,
-            output: Some(output),
+            output,
         };
         steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
         Ok(steps)
@@ -254,32 +273,41 @@ impl SpatialGate {
         let pixels = shape.plane().elements().unwrap_or(u64::MAX);
         let parameters = u64::from(kernel).saturating_mul(2 * u64::from(kernel)).saturating_add(1);
         Cost {
-            bytes: features.saturating_mul(2).saturating_add(parameters).saturating_mul(self.element.bytes()),
-            flops: features.saturating_mul(3).saturating_add(pixels.saturating_mul(parameters - 1).saturating_mul(2)),
+            bytes: features
+                .saturating_mul(self.form.tensors())
+                .saturating_add(parameters)
+                .saturating_mul(self.element.bytes()),
+            flops: features
+                .saturating_mul(2 + self.form.flops())
+                .saturating_add(pixels.saturating_mul(parameters - 1).saturating_mul(2)),
             parameters,
         }
     }
 }
 
-/// Activations of a [`Cbam`]'s channel gate.
+/// What a [`Cbam`] is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CbamOptions {
     /// After the first layer.
     pub activation: Activation,
     /// Of the channel gate; the spatial gate's is the sigmoid.
     pub gate: Activation,
+    /// What becomes of the features and both gates; any form but [`Form::GateOnly`].
+    pub form: Form,
 }
 
 impl CbamOptions {
-    /// The paper's: `ReLU` and sigmoid.
-    pub const STANDARD: Self = Self { activation: Activation::Relu, gate: Activation::Sigmoid };
+    /// The paper's Eq. 1: `ReLU`, sigmoid, `x * gates`.
+    pub const STANDARD: Self = Self { activation: Activation::Relu, gate: Activation::Sigmoid, form: Form::Scale };
+    /// In a residual unit (the paper's Fig. 3): `relu(x * gates + identity)`.
+    pub const RESIDUAL: Self = Self { form: Form::Residual, ..Self::STANDARD };
 }
 
 /// CBAM (Woo et al. 2018, arXiv:1807.06521, Eq. 1): the channel gate and then the spatial gate, on `features [n, c, h, w]`.
 ///
 /// ```text
 /// x' = x * channel gate of x          SqueezeExciteOptions::CBAM_CHANNEL
-/// y  = x' * spatial gate of x'        SpatialGate
+/// y  = x' * spatial gate of x'        SpatialGate, or another Form
 /// ```
 ///
 /// `x'` is never stored: the spatial gate's statistics are those of the gated features as they are read, so besides the
@@ -290,6 +318,7 @@ impl CbamOptions {
 /// Reference [`reference::cbam`](crate::reference::cbam).
 #[derive(Clone, Debug)]
 pub struct Cbam {
+    form: Form,
     element: Element,
     channel: SqueezeExcite,
     spatial: SpatialGate,
@@ -314,6 +343,8 @@ pub struct CbamBuffers<'a> {
     pub spatial_bias: Option<wgpu::BufferSlice<'a>>,
     /// Batch norm of the convolution's one channel, in the place of a bias.
     pub spatial_norm: Option<BatchNorm<'a>>,
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    pub identity: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
     pub output: wgpu::BufferSlice<'a>,
 }
@@ -323,16 +354,18 @@ impl Cbam {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
-    /// fewer than 256 invocations.
+    /// [`Error::InvalidParameter`] for [`Form::GateOnly`]; [`Error::MissingFeature`] for f16 on a device without it;
+    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, options: CbamOptions, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
-        let CbamOptions { activation, gate } = options;
+        let CbamOptions { activation, gate, form } = options;
+        form.check_output(OP, "there are two gates")?;
         let options = SqueezeExciteOptions { squeeze: Squeeze::MeanAndMax, activation, gate, form: Form::GateOnly };
         Ok(Self {
+            form,
             element,
             channel: SqueezeExcite::part_of(OP, compiler, options, Combine::Channel, element)?,
-            spatial: SpatialGate::part_of(OP, compiler, Combine::Product, element)?,
+            spatial: SpatialGate::part_of(OP, compiler, form, Combine::Product, element)?,
         })
     }
 
@@ -349,7 +382,7 @@ impl Cbam {
         kernel: u32,
         buffers: CbamBuffers<'_>,
     ) -> Result<Dispatch, Error> {
-        let CbamBuffers { features, output, .. } = buffers;
+        let CbamBuffers { features, identity, output, .. } = buffers;
         let excitation = Excitation {
             reduced,
             reduce_weight: buffers.reduce_weight,
@@ -364,12 +397,13 @@ impl Cbam {
             norm: buffers.spatial_norm,
         };
         pipeline::check_elements(OP, "features", shape)?;
+        self.form.check(OP, identity.is_some(), true, true)?;
         excitation.check(OP, shape.channels)?;
         convolution.check(OP)?;
         if !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)? {
             return Ok(Dispatch::default());
         }
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, None, Some(output)));
+        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, Some(output)));
         tensors.extend(excitation.tensors(shape.channels, self.element));
         tensors.extend(convolution.tensors("spatial_weight", self.element.bytes()));
         pipeline::check(OP, device, shape.batch, &tensors)?;
@@ -378,7 +412,8 @@ impl Cbam {
         let gate = gate.slice(..);
         let surroundings = Surroundings { identity: None, spatial: None, gate: Some(gate), output: None };
         let mut steps = self.channel.steps(device, shape, features, excitation, surroundings)?;
-        steps.extend(self.spatial.steps(device, shape, features, convolution, Some(gate), None, output)?);
+        let tensors = SpatialTensors { features, channel_gate: Some(gate), identity, gate: None, output: Some(output) };
+        steps.extend(self.spatial.steps(device, shape, convolution, tensors)?);
         Ok(Dispatch::new(steps))
     }
 

@@ -2,7 +2,7 @@
 
 use super::dense::Activation;
 use super::global_pool::PlaneGrid;
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::pipeline::{self, Access, Between, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
@@ -72,6 +72,15 @@ impl Form {
         if self == Self::GateOnly { pipeline::presence(op, "gate", gate, true, &reason) } else { Ok(()) }
     }
 
+    /// Refuses the form without an output, where the gate alone is none.
+    pub(crate) fn check_output(self, op: &'static str, reason: &str) -> Result<(), Error> {
+        if self != Self::GateOnly {
+            return Ok(());
+        }
+        let (given, needed) = ("GateOnly".into(), format!("a form with an output: {reason}"));
+        Err(Error::InvalidParameter { op, parameter: "form", given, needed })
+    }
+
     /// Floating-point operations for each feature.
     pub(crate) fn flops(self) -> u64 {
         match self {
@@ -127,14 +136,7 @@ impl ChannelScale {
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, form: Form, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
-        if form == Form::GateOnly {
-            return Err(Error::InvalidParameter {
-                op: OP,
-                parameter: "form",
-                given: "GateOnly".into(),
-                needed: "a form with an output: the gate is given".into(),
-            });
-        }
+        form.check_output(OP, "the gate is given")?;
         let scale = Scale::new(OP, compiler, form, Combine::Channel, Activation::None, element)?;
         Ok(Self { form, element, scale })
     }
@@ -337,14 +339,8 @@ impl Scale {
         let channels = shape.channels;
         if output.is_some() && plan::gate_apart(self.software, gate.terms().into()) {
             let bytes = u64::from(shape.batch) * u64::from(channels) * 4;
-            let own;
-            let apart = match gate_out {
-                Some(slice) => slice,
-                None => {
-                    own = pipeline::scratch(self.op, device, "gate", bytes)?;
-                    own.slice(..)
-                }
-            };
+            let apart = Between::new(gate_out, self.op, device, "gate", bytes)?;
+            let apart = apart.slice();
             let alone = ScaleTensors { identity: None, spatial: None, gate_out: Some(apart), output: None, ..tensors };
             let given = ScaleTensors { gate: GateFrom::Given(apart), gate_out: None, ..tensors };
             let mut steps = self.steps(device, shape, grid, alone)?;

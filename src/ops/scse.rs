@@ -5,7 +5,7 @@ use super::channel_scale::{Combine, features_and_output};
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
 use crate::pipeline::{self, Compiler, Tensor};
-use crate::{Cost, Dispatch, Element, Error, Nchw, SqueezeExcite, SqueezeExciteOptions};
+use crate::{Cost, Dispatch, Element, Error, Form, Nchw, SqueezeExcite, SqueezeExciteOptions};
 
 const OP: &str = "scse";
 
@@ -18,13 +18,27 @@ pub enum ScSeCombine {
     Max,
 }
 
+/// What a [`ScSe`] is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ScSeOptions {
+    /// How the two recalibrated tensors are joined.
+    pub combine: ScSeCombine,
+    /// What becomes of the joined tensor, in the place of `x * gate`; any form but [`Form::GateOnly`].
+    pub form: Form,
+}
+
+impl ScSeOptions {
+    /// The paper's: the sum, nothing after it.
+    pub const STANDARD: Self = Self { combine: ScSeCombine::Add, form: Form::Scale };
+}
+
 /// Concurrent spatial and channel Squeeze-and-Excitation (Roy et al. 2018, arXiv:1803.02579, Sec. 2) on
 /// `features [n, c, h, w]`:
 ///
 /// ```text
 /// cse = x * sigmoid(expand_weight relu(reduce_weight mean(x) + reduce_bias) + expand_bias)    over the channels
 /// sse = x * sigmoid(sum over c of spatial_weight(c) * x(c) + spatial_bias)                    over the pixels
-/// y   = cse + sse, or max(cse, sse)
+/// y   = cse + sse, or max(cse, sse)                                                          or another Form of it
 /// ```
 ///
 /// The kernel adds two products, as written. WGSL lets a driver take numbers for finite, and Mesa's adds the gates first and
@@ -37,6 +51,7 @@ pub enum ScSeCombine {
 /// Reference [`reference::scse`](crate::reference::scse).
 #[derive(Clone, Debug)]
 pub struct ScSe {
+    form: Form,
     element: Element,
     channel: SqueezeExcite,
     spatial: SpatialSqueeze,
@@ -59,6 +74,8 @@ pub struct ScSeBuffers<'a> {
     pub spatial_weight: wgpu::BufferSlice<'a>,
     /// In: `[1]`, the operator's element type.
     pub spatial_bias: Option<wgpu::BufferSlice<'a>>,
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    pub identity: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
     pub output: wgpu::BufferSlice<'a>,
 }
@@ -68,17 +85,21 @@ impl ScSe {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
-    /// fewer than 256 invocations.
-    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, combine: ScSeCombine, element: Element) -> Result<Self, Error> {
+    /// [`Error::InvalidParameter`] for [`Form::GateOnly`]; [`Error::MissingFeature`] for f16 on a device without it;
+    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, options: ScSeOptions, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
+        let ScSeOptions { combine, form } = options;
+        form.check_output(OP, "there are two gates")?;
         let combine = match combine {
             ScSeCombine::Add => Combine::Sum,
             ScSeCombine::Max => Combine::Maximum,
         };
+        let options = SqueezeExciteOptions { form, ..SqueezeExciteOptions::STANDARD };
         Ok(Self {
+            form,
             element,
-            channel: SqueezeExcite::part_of(OP, compiler, SqueezeExciteOptions::STANDARD, combine, element)?,
+            channel: SqueezeExcite::part_of(OP, compiler, options, combine, element)?,
             spatial: SpatialSqueeze::new(OP, compiler, true, element)?,
         })
     }
@@ -87,7 +108,8 @@ impl ScSe {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a reduced width of zero; [`Error::InvalidShape`] for planes without pixels;
+    /// [`Error::InvalidParameter`] for a reduced width of zero, or where `identity` is missing or of no use to the operator's
+    /// [`Form`]; [`Error::InvalidShape`] for planes without pixels;
     /// [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every operator refuses of its
     /// buffers.
     pub fn bind(
@@ -97,7 +119,7 @@ impl ScSe {
         reduced: u32,
         buffers: ScSeBuffers<'_>,
     ) -> Result<Dispatch, Error> {
-        let ScSeBuffers { features, spatial_weight, spatial_bias, output, .. } = buffers;
+        let ScSeBuffers { features, spatial_weight, spatial_bias, identity, output, .. } = buffers;
         let excitation = Excitation {
             reduced,
             reduce_weight: buffers.reduce_weight,
@@ -106,12 +128,13 @@ impl ScSe {
             expand_bias: buffers.expand_bias,
         };
         pipeline::check_elements(OP, "features", shape)?;
+        self.form.check(OP, identity.is_some(), true, true)?;
         excitation.check(OP, shape.channels)?;
         if !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)? {
             return Ok(Dispatch::default());
         }
         let bytes = self.element.bytes();
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, None, Some(output)));
+        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, Some(output)));
         tensors.extend(excitation.tensors(shape.channels, self.element));
         tensors.push(Tensor::read_whole("spatial_weight", spatial_weight, shape.channels.into(), bytes));
         tensors.push(Tensor::read_whole_if("spatial_bias", spatial_bias, 1, bytes));
@@ -128,8 +151,7 @@ impl ScSe {
             planes: gate.slice(..),
         };
         let mut steps = self.spatial.steps(device, shape, &grid, projected)?;
-        let surroundings =
-            Surroundings { identity: None, spatial: Some(gate.slice(..)), gate: None, output: Some(output) };
+        let surroundings = Surroundings { identity, spatial: Some(gate.slice(..)), gate: None, output: Some(output) };
         steps.extend(self.channel.steps(device, shape, features, excitation, surroundings)?);
         Ok(Dispatch::new(steps))
     }

@@ -267,20 +267,16 @@ impl SqueezeExcite {
             pipeline::scratch(self.op, device, label, u64::from(batch).saturating_mul(numbers).saturating_mul(4))
         };
         let pooled = u64::from(channels) * u64::from(parts);
-        let mean = squeeze.mean().then(|| scratch("squeezed mean", pooled)).transpose()?;
-        let maximum = squeeze.maximum().then(|| scratch("squeezed maximum", pooled)).transpose()?;
+        let first = scratch(if squeeze == Squeeze::Max { "squeezed maximum" } else { "squeezed mean" }, pooled)?;
+        let second = (squeeze == Squeeze::MeanAndMax).then(|| scratch("squeezed maximum", pooled)).transpose()?;
         let hidden = scratch("hidden", reduced.into())?;
 
-        let mean = mean.as_ref().map(|buffer| buffer.slice(..));
-        let maximum = maximum.as_ref().map(|buffer| buffer.slice(..));
+        let (input, second) = (first.slice(..), second.as_ref().map(|buffer| buffer.slice(..)));
+        let (mean, maximum) = if squeeze == Squeeze::Max { (None, Some(input)) } else { (Some(input), second) };
         let mut steps = self.pool.steps(device, shape, &grid, GlobalPoolBuffers { features, mean, maximum })?;
 
-        // One of them is there; where both are, each goes through the layer and the results are added.
-        let (input, join) = match (mean, maximum) {
-            (Some(mean), Some(maximum)) => (mean, Join::Summed(maximum)),
-            (Some(only), None) | (None, Some(only)) => (only, Join::One),
-            (None, None) => return Err(Error::DeviceUnavailable { op: self.op }),
-        };
+        // Where there are both statistics, each goes through the layer and the results are added.
+        let join = second.map_or(Join::One, Join::Summed);
         let second_inputs = if squeeze == Squeeze::MeanAndMax { channels } else { 0 };
         let maxima = squeeze == Squeeze::Max;
         let problem = LayerProblem { batch, inputs: channels, second_inputs, outputs: reduced, parts, maxima };

@@ -2,24 +2,22 @@ use num_traits::Float;
 
 use super::dense::{Layer, Norm, dense};
 use super::{channel_scale, global_mean};
-use crate::{Activation, BiSeNetModule, Form, Nchw};
+use crate::{Activation, Form, Nchw};
 
 /// The gate and the output of BiSeNet's attention (arXiv:1808.00897, Fig. 2b and 2c): gate = sigmoid(norm(`weight` mean)), and
-/// `f * gate` or `f * gate + f`. `features [n, c, h, w]`, `weight [c, c]`; returns `[n, c]` and `[n, c, h, w]`.
+/// the [`channel_scale`] of it: with [`Form::Scale`] attention refinement, with [`Form::ScaleAdd`] feature fusion.
+/// `features`, `identity` `[n, c, h, w]`, `weight [c, c]`; returns `[n, c]` and `[n, c, h, w]`.
 #[must_use]
 pub fn bisenet<T: Float>(
     shape: Nchw,
-    module: BiSeNetModule,
+    form: Form,
     features: &[T],
     weight: &[T],
     norm: Norm<'_, T>,
+    identity: Option<&[T]>,
 ) -> (Vec<T>, Vec<T>) {
     let layer = Layer { weight, bias: None, norm: Some(norm) };
     let gate = dense(shape.channels as usize, &global_mean(shape, features), &layer, Activation::Sigmoid);
-    let form = match module {
-        BiSeNetModule::AttentionRefinement => Form::Scale,
-        BiSeNetModule::FeatureFusion => Form::ScaleAdd,
-    };
-    let output = channel_scale(shape, form, features, &gate, None);
+    let output = channel_scale(shape, form, features, &gate, identity);
     (gate, output)
 }

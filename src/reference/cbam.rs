@@ -1,15 +1,39 @@
 use num_traits::Float;
 
 use super::attention_map::attention_map;
+use super::channel_scale::form_of;
 use super::dense::Layer;
 use super::squeeze_excite::{Excitation, squeeze_excite};
 use crate::{Activation, CbamOptions, Form, Nchw, Squeeze, SqueezeExciteOptions, Statistic};
 
 /// The gate and the output of CBAM's spatial gate (arXiv:1807.06521, Eq. 3): gate = sigmoid(norm(convolution)) of two planes,
-/// the maximum and the mean over the channels, zero outside the image; `output` = `features * gate`.
-/// `features [n, c, h, w]`, the layer's weight `[1, 2, kernel, kernel]`; returns `[n, h, w]` and `[n, c, h, w]`.
+/// the maximum and the mean over the channels, zero outside the image; `output` = the form of `features * gate`, and nothing for
+/// [`Form::GateOnly`]. `features`, `identity` `[n, c, h, w]`, the layer's weight `[1, 2, kernel, kernel]`; returns `[n, h, w]` and
+/// `[n, c, h, w]`.
 #[must_use]
-pub fn spatial_gate<T: Float>(shape: Nchw, kernel: usize, features: &[T], conv: &Layer<'_, T>) -> (Vec<T>, Vec<T>) {
+pub fn spatial_gate<T: Float>(
+    shape: Nchw,
+    form: Form,
+    kernel: usize,
+    features: &[T],
+    conv: &Layer<'_, T>,
+    identity: Option<&[T]>,
+) -> (Vec<T>, Vec<T>) {
+    let gate = spatial_gate_of(shape, kernel, features, conv);
+    let output = if form == Form::GateOnly { Vec::new() } else { scaled(shape, &gate, features) };
+    let forms = output.iter().zip(features).enumerate();
+    let output = forms.map(|(index, (&scaled, &value))| form_of(form, scaled, value, identity, index)).collect();
+    (gate, output)
+}
+
+/// `features * gate`, the gate that of each pixel.
+fn scaled<T: Float>(shape: Nchw, gate: &[T], features: &[T]) -> Vec<T> {
+    let pixels = shape.size().pixels() as usize;
+    let image = shape.channels as usize * pixels;
+    features.iter().enumerate().map(|(index, &value)| value * gate[index / image * pixels + index % pixels]).collect()
+}
+
+fn spatial_gate_of<T: Float>(shape: Nchw, kernel: usize, features: &[T], conv: &Layer<'_, T>) -> Vec<T> {
     let (height, width) = (shape.height as usize, shape.width as usize);
     let pixels = height * width;
     let planes = [Statistic::Max, Statistic::Mean].map(|statistic| attention_map(shape, statistic, features));
@@ -33,14 +57,11 @@ pub fn spatial_gate<T: Float>(shape: Nchw, kernel: usize, features: &[T], conv: 
             }
         }
     }
-    let image = shape.channels as usize * pixels;
-    let output =
-        features.iter().enumerate().map(|(index, &value)| value * gate[index / image * pixels + index % pixels]);
-    let output = output.collect();
-    (gate, output)
+    gate
 }
 
-/// CBAM (arXiv:1807.06521, Eq. 1): the channel gate, and the spatial gate of what it gives. Returns `[n, c, h, w]`.
+/// CBAM (arXiv:1807.06521, Eq. 1): the channel gate, and the spatial gate of what it gives, in the form of the options. `features`,
+/// `identity` `[n, c, h, w]`; returns `[n, c, h, w]`.
 #[must_use]
 pub fn cbam<T: Float>(
     shape: Nchw,
@@ -49,9 +70,12 @@ pub fn cbam<T: Float>(
     features: &[T],
     excitation: &Excitation<'_, T>,
     conv: &Layer<'_, T>,
+    identity: Option<&[T]>,
 ) -> Vec<T> {
-    let CbamOptions { activation, gate } = options;
+    let CbamOptions { activation, gate, form } = options;
     let options = SqueezeExciteOptions { squeeze: Squeeze::MeanAndMax, activation, gate, form: Form::Scale };
     let (_, gated) = squeeze_excite(shape, options, features, excitation, None);
-    spatial_gate(shape, kernel, &gated, conv).1
+    let gate = spatial_gate_of(shape, kernel, &gated, conv);
+    let gated = scaled(shape, &gate, &gated).into_iter().zip(features).enumerate();
+    gated.map(|(index, (scaled, &value))| form_of(form, scaled, value, identity, index)).collect()
 }

@@ -14,12 +14,16 @@ pub fn channel_scale<T: Float>(shape: Nchw, form: Form, features: &[T], gate: &[
     let pixels = shape.size().pixels() as usize;
     let mut output = Vec::with_capacity(features.len());
     for (index, &value) in features.iter().enumerate() {
-        let scaled = value * gate[index / pixels];
-        output.push(match (form, identity) {
-            (Form::Residual, Some(identity)) => relu(scaled + identity[index]),
-            (Form::ScaleAdd, _) => scaled + value,
-            _ => scaled,
-        });
+        output.push(form_of(form, value * gate[index / pixels], value, identity, index));
     }
     output
+}
+
+/// What the form makes of a feature `value` that is `scaled` by its gate.
+pub(super) fn form_of<T: Float>(form: Form, scaled: T, value: T, identity: Option<&[T]>, index: usize) -> T {
+    match (form, identity) {
+        (Form::Residual, Some(identity)) => relu(scaled + identity[index]),
+        (Form::ScaleAdd, _) => scaled + value,
+        _ => scaled,
+    }
 }

@@ -1,20 +1,23 @@
 use num_traits::Float;
 
 use super::attention_map::maximum;
+use super::channel_scale::form_of;
 use super::squeeze_excite::{Excitation, squeeze_excite};
-use crate::{Activation, Nchw, ScSeCombine, SqueezeExciteOptions};
+use crate::{Activation, Nchw, ScSeCombine, ScSeOptions, SqueezeExciteOptions};
 
 /// Concurrent spatial and channel Squeeze-and-Excitation (arXiv:1803.02579, Sec. 2): the sum, or the maximum, of
 /// Squeeze-and-Excitation and of `x * sigmoid(sum over c of weight[c] * x[c] + bias)` at each pixel. `features [n, c, h, w]`,
-/// `spatial_weight [c]`, `spatial_bias [1]`; returns `[n, c, h, w]`.
+/// `spatial_weight [c]`, `spatial_bias [1]`, `identity [n, c, h, w]` for [`Form::Residual`](crate::Form::Residual); returns
+/// `[n, c, h, w]`.
 #[must_use]
 pub fn scse<T: Float>(
     shape: Nchw,
-    combine: ScSeCombine,
+    options: ScSeOptions,
     features: &[T],
     excitation: &Excitation<'_, T>,
     spatial_weight: &[T],
     spatial_bias: Option<&[T]>,
+    identity: Option<&[T]>,
 ) -> Vec<T> {
     let (_, by_channel) = squeeze_excite(shape, SqueezeExciteOptions::STANDARD, features, excitation, None);
     let (channels, pixels) = (shape.channels as usize, shape.size().pixels() as usize);
@@ -28,10 +31,11 @@ pub fn scse<T: Float>(
         let gates: Vec<T> = (0..pixels).map(gate).collect();
         for (index, (&value, &by_channel)) in image.iter().zip(by_channel).enumerate() {
             let by_pixel = value * gates[index % pixels];
-            output.push(match combine {
+            let joined = match options.combine {
                 ScSeCombine::Add => by_channel + by_pixel,
                 ScSeCombine::Max => maximum(by_channel, by_pixel),
-            });
+            };
+            output.push(form_of(options.form, joined, value, identity, output.len()));
         }
     }
     output

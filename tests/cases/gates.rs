@@ -4,8 +4,8 @@ use safetensors::Dtype;
 use visual_attention::host::Gpu;
 use visual_attention::reference::{self, Excitation, Layer, Norm};
 use visual_attention::{
-    Activation, BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, BiSeNetModule, Cbam, CbamBuffers, CbamOptions,
-    ChannelScale, ChannelScaleBuffers, Element, Form, Nchw, SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite,
+    Activation, BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Cbam, CbamBuffers, CbamOptions, ChannelScale,
+    ChannelScaleBuffers, Element, Form, Nchw, SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite,
     SqueezeExciteBuffers, SqueezeExciteOptions, wgpu,
 };
 
@@ -355,7 +355,7 @@ pub(super) fn bisenet(gpu: Option<&Gpu>, case: &Case) -> Both {
         None => features(case)?,
     };
     let channels = shape.channels;
-    let module = if ffm { BiSeNetModule::FeatureFusion } else { BiSeNetModule::AttentionRefinement };
+    let output_form = if ffm { Form::ScaleAdd } else { Form::Scale };
     match if ffm && !case.attrs["form"].is_null() { case.text("form")? } else { "conv_bn" } {
         "mlp" => {
             let weights = Weights::new(case, channels)?;
@@ -375,13 +375,14 @@ pub(super) fn bisenet(gpu: Option<&Gpu>, case: &Case) -> Both {
         let norms = norm.upload(gpu, element)?;
         let gate = tensor(gpu, Element::F32, gates)?;
         let output = tensor(gpu, element, f.numbers.len())?;
-        let operator = BiSeNetAttention::new(compiler::of(&gpu.device), module, element)?;
+        let operator = BiSeNetAttention::new(compiler::of(&gpu.device), output_form, element)?;
         let buffers = BiSeNetAttentionBuffers {
             features: features.slice(),
             weight: weight.slice(),
             norm: norm.bound(&norms),
+            identity: None,
             gate: Some(gate.slice(..)),
-            output: output.slice(..),
+            output: Some(output.slice(..)),
         };
         run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
         Ok(vec![
@@ -390,7 +391,8 @@ pub(super) fn bisenet(gpu: Option<&Gpu>, case: &Case) -> Both {
         ])
     });
     let norm_wide = norm.wide();
-    let (gate, y) = reference::bisenet(shape, module, &f.wide(), &weight.wide(), norm.reference(&norm_wide));
+    let norm = norm.reference(&norm_wide);
+    let (gate, y) = reference::bisenet(shape, output_form, &f.wide(), &weight.wide(), norm, None);
     Ok((on_gpu.transpose()?, vec![("gate", gate), ("y", y)]))
 }
 
@@ -420,14 +422,15 @@ pub(super) fn cbam_spatial(gpu: Option<&Gpu>, case: &Case) -> Both {
         let norms = norm.upload(gpu, element)?;
         let gate = tensor(gpu, Element::F32, gates)?;
         let output = tensor(gpu, element, x.numbers.len())?;
-        let operator = SpatialGate::new(compiler::of(&gpu.device), element)?;
+        let operator = SpatialGate::new(compiler::of(&gpu.device), Form::Scale, element)?;
         let buffers = SpatialGateBuffers {
             features: features.slice(),
             weight: weight.slice(),
             bias: None,
             norm: Some(norm.bound(&norms)),
+            identity: None,
             gate: Some(gate.slice(..)),
-            output: output.slice(..),
+            output: Some(output.slice(..)),
         };
         run(gpu, &operator.bind(&gpu.device, shape, side, buffers)?)?;
         Ok(vec![
@@ -437,7 +440,7 @@ pub(super) fn cbam_spatial(gpu: Option<&Gpu>, case: &Case) -> Both {
     });
     let (norm_wide, weight_wide) = (norm.wide(), weight.wide());
     let layer = Layer { weight: &weight_wide, bias: None, norm: Some(norm.reference(&norm_wide)) };
-    let (gate, y) = reference::spatial_gate(shape, side as usize, &x.wide(), &layer);
+    let (gate, y) = reference::spatial_gate(shape, Form::Scale, side as usize, &x.wide(), &layer, None);
     Ok((on_gpu.transpose()?, vec![("gate", gate), ("y", y)]))
 }
 
@@ -446,7 +449,7 @@ pub(super) fn cbam(gpu: Option<&Gpu>, case: &Case) -> Both {
     let weights = Weights::new(case, shape.channels)?;
     let (weight, side, norm) = spatial(case)?;
     let SqueezeExciteOptions { activation, gate, .. } = options(case, Squeeze::MeanAndMax, Form::Scale)?;
-    let options = CbamOptions { activation, gate };
+    let options = CbamOptions { activation, gate, form: Form::Scale };
     let of_spatial = [[Some(x), Some(weight)].as_slice(), &norm.tensors.map(Some)].concat();
     let element = element(&[of_spatial.as_slice(), &weights.all()].concat());
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
@@ -467,6 +470,7 @@ pub(super) fn cbam(gpu: Option<&Gpu>, case: &Case) -> Both {
             spatial_weight: weight.slice(),
             spatial_bias: None,
             spatial_norm: Some(norm.bound(&norms)),
+            identity: None,
             output: output.slice(..),
         };
         run(gpu, &operator.bind(&gpu.device, shape, weights.reduced, side, buffers)?)?;
@@ -474,6 +478,6 @@ pub(super) fn cbam(gpu: Option<&Gpu>, case: &Case) -> Both {
     });
     let (norm_wide, weight_wide, wide) = (norm.wide(), weight.wide(), weights.wide());
     let layer = Layer { weight: &weight_wide, bias: None, norm: Some(norm.reference(&norm_wide)) };
-    let y = reference::cbam(shape, options, side as usize, &x.wide(), &excitation(&wide), &layer);
+    let y = reference::cbam(shape, options, side as usize, &x.wide(), &excitation(&wide), &layer, None);
     Ok((on_gpu.transpose()?, vec![("y", y)]))
 }

@@ -3,16 +3,16 @@
 
 use visual_attention::{
     Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers,
-    BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, BiSeNetModule, Border, BoundingBox, BoundingBoxBuffers, Cbam,
-    CbamBuffers, CbamOptions, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd, CropResize,
-    CropResizeBuffers, Dense, DenseBuffers, DenseShape, Dispatch, Eca, EcaBuffers, Element, Error, Form, GlobalPool,
-    GlobalPoolBuffers, HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, LabelBuffers, LargestComponent,
-    LargestComponentBuffers, Nchw, Nhw, Normalization, Normalize, NormalizeBuffers, PointwiseConv,
-    PointwiseConvBuffers, PointwiseConvOptions, Pooling, Query, Relative, RelativeTables, Resize, ResizeBuffers,
-    Sampling, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe,
-    ScSeBuffers, ScSeCombine, Size, SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite, SqueezeExciteBuffers,
-    SqueezeExciteOptions, Statistic, Threshold, ThresholdBuffers, ThresholdRule, WindowAttention,
-    WindowAttentionBuffers, WindowAttentionOptions, WindowPool, WindowPoolBuffers, WindowWeightsBuffers, wgpu,
+    BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers, Cbam, CbamBuffers,
+    CbamOptions, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers,
+    Dense, DenseBuffers, DenseShape, Dispatch, Eca, EcaBuffers, Element, Error, Form, GlobalPool, GlobalPoolBuffers,
+    HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw,
+    Nhw, Normalization, Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions,
+    Pooling, Query, Relative, RelativeTables, Resize, ResizeBuffers, Sampling, SasaLayer, SasaLayerBuffers,
+    SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, Size,
+    SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Statistic,
+    Threshold, ThresholdBuffers, ThresholdRule, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
+    WindowPool, WindowPoolBuffers, WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -547,11 +547,10 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         14 => {
-            let module = draw.of(&[BiSeNetModule::AttentionRefinement, BiSeNetModule::FeatureFusion]);
-            let operator = BiSeNetAttention::new(compiler::of(device), module, element)?;
+            let operator = BiSeNetAttention::new(compiler::of(device), form, element)?;
             bound!(
                 "bisenet",
-                (module, element),
+                (form, element),
                 |device, pool, draw, deal| draw.nchw(pool),
                 |shape| rounds::pool(shape).max(rounds::layer(shape, false)).max(rounds::scale(shape, 0)),
                 {
@@ -561,18 +560,21 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         features,
                         weight: deal.slice(draw),
                         norm: deal.norm(draw),
-                        gate: deal.maybe(draw),
-                        output: if draw.option() { features } else { deal.slice(draw) },
+                        identity: deal.when(draw, form == Form::Residual),
+                        gate: if form == Form::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
+                        output: deal
+                            .when(draw, form != Form::GateOnly)
+                            .map(|output| if draw.option() { features } else { output }),
                     };
                     operator.bind(device, shape, buffers)
                 }
             )
         }
         15 => {
-            let operator = SpatialGate::new(compiler::of(device), element)?;
+            let operator = SpatialGate::new(compiler::of(device), form, element)?;
             bound!(
                 "spatial_gate",
-                element,
+                (form, element),
                 |device, pool, draw, deal| (draw.nchw(pool), draw_kernel(draw)),
                 |(shape, kernel)| {
                     rounds::channels(shape).max(rounds::spatial_conv(kernel)).max(rounds::scale(shape, 0))
@@ -585,15 +587,16 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         weight: deal.slice(draw),
                         bias,
                         norm,
-                        gate: deal.maybe(draw),
-                        output: deal.slice(draw),
+                        identity: deal.when(draw, form == Form::Residual),
+                        gate: if form == Form::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
+                        output: deal.when(draw, form != Form::GateOnly),
                     };
                     operator.bind(device, shape, kernel, buffers)
                 }
             )
         }
         16 => {
-            let options = CbamOptions { activation, gate };
+            let options = CbamOptions { activation, gate, form };
             let operator = Cbam::new(compiler::of(device), options, element)?;
             bound!(
                 "cbam",
@@ -616,6 +619,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         spatial_weight: deal.slice(draw),
                         spatial_bias,
                         spatial_norm,
+                        identity: deal.when(draw, form == Form::Residual),
                         output: deal.slice(draw),
                     };
                     operator.bind(device, shape, reduced, kernel, buffers)
@@ -643,11 +647,11 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         _ => {
-            let combine = draw.of(&[ScSeCombine::Add, ScSeCombine::Max]);
-            let operator = ScSe::new(compiler::of(device), combine, element)?;
+            let options = ScSeOptions { combine: draw.of(&[ScSeCombine::Add, ScSeCombine::Max]), form };
+            let operator = ScSe::new(compiler::of(device), options, element)?;
             bound!(
                 "scse",
-                (combine, element),
+                (options, element),
                 |device, pool, draw, deal| (draw.nchw(pool), draw.count()),
                 |(shape, reduced)| {
                     let layer = rounds::layer(shape, false).max(rounds::scale(shape, reduced));
@@ -664,6 +668,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         expand_bias: deal.maybe(draw),
                         spatial_weight: deal.slice(draw),
                         spatial_bias: deal.maybe(draw),
+                        identity: deal.when(draw, form == Form::Residual),
                         output: if draw.option() { features } else { deal.slice(draw) },
                     };
                     operator.bind(device, shape, reduced, buffers)

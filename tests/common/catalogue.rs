@@ -4,16 +4,16 @@ use num_traits::{Float, ToPrimitive};
 use visual_attention::reference::{self, Excitation, Layer, Norm};
 use visual_attention::{
     Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers,
-    BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, BiSeNetModule, Border, BoundingBox, BoundingBoxBuffers, Cbam,
-    CbamBuffers, CbamOptions, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd, CropResize,
-    CropResizeBuffers, Dense, DenseBuffers, DenseShape, Dispatch, Eca, EcaBuffers, Element, Error, Form, GlobalPool,
-    GlobalPoolBuffers, HeatOverlay, HeatOverlayBuffers, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw,
-    Normalization, Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling,
-    Query, Relative, RelativeTables, Resize, ResizeBuffers, Sampling, SasaLayer, SasaLayerBuffers, SasaLayerOptions,
-    SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, Size, SpatialGate, SpatialGateBuffers,
-    Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Statistic, Threshold, ThresholdBuffers,
-    ThresholdRule, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowPool, WindowPoolBuffers,
-    WindowWeightsBuffers, wgpu,
+    BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers, Cbam, CbamBuffers,
+    CbamOptions, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers,
+    Dense, DenseBuffers, DenseShape, Dispatch, Eca, EcaBuffers, Element, Error, Form, GlobalPool, GlobalPoolBuffers,
+    HeatOverlay, HeatOverlayBuffers, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Normalization,
+    Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, Query, Relative,
+    RelativeTables, Resize, ResizeBuffers, Sampling, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem,
+    SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, Size, SpatialGate,
+    SpatialGateBuffers, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Statistic, Threshold,
+    ThresholdBuffers, ThresholdRule, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowPool,
+    WindowPoolBuffers, WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -92,6 +92,9 @@ macro_rules! references {
         )
     };
 }
+
+/// The forms that have an output.
+const FORMS: [Form; 3] = [Form::Scale, Form::Residual, Form::ScaleAdd];
 
 fn numbers<T: Float>(words: impl IntoIterator<Item = impl ToPrimitive>) -> Vec<T> {
     words.into_iter().map(|word| T::from(word).unwrap()).collect()
@@ -446,7 +449,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             vec![reference::dense(7, &input, &layer, Activation::None)]
         }),
     );
-    for form in [Form::Scale, Form::Residual, Form::ScaleAdd] {
+    for form in FORMS {
         let inputs =
             vec![all.floats("features", len), all.stored("gate", planes, Element::F32), all.floats("identity", len)];
         all.add(
@@ -497,100 +500,125 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             }),
         );
     }
-    for module in [BiSeNetModule::AttentionRefinement, BiSeNetModule::FeatureFusion] {
-        let mut inputs = vec![all.floats("features", len), all.floats("weight", channels * channels)];
+    for form in FORMS {
+        let mut inputs =
+            vec![all.floats("features", len), all.floats("weight", channels * channels), all.floats("identity", len)];
         inputs.extend(all.norm(channels));
         all.add(
-            format!("bisenet {module:?}"),
+            format!("bisenet {form:?}"),
             inputs,
             vec![("gate", planes, gate), ("output", len, near)],
-            open!(|d| BiSeNetAttention::new(compiler::of(d), module, element), |operator, d, i, o| {
+            open!(|d| BiSeNetAttention::new(compiler::of(d), form, element), |operator, d, i, o| {
                 let buffers = BiSeNetAttentionBuffers {
                     features: i[0],
                     weight: i[1],
-                    norm: batch_norm(&i[2..]),
+                    norm: batch_norm(&i[3..]),
+                    identity: (form == Form::Residual).then_some(i[2]),
                     gate: Some(o[0]),
-                    output: o[1],
+                    output: Some(o[1]),
                 };
                 operator.bind(d, shape, buffers)
             }),
             references!(|x| {
-                let (gate, y) = reference::bisenet(shape, module, &x[0], &x[1], norm(&x[2..]));
+                let (gate, y) = reference::bisenet(shape, form, &x[0], &x[1], norm(&x[3..]), Some(&x[2]));
                 vec![gate, y]
             }),
         );
     }
-    let mut inputs = vec![all.floats("features", len), all.floats("weight", 18)];
-    inputs.extend(all.norm(1));
-    all.add(
-        "spatial_gate",
-        inputs,
-        vec![("gate", pixels, gate), ("output", len, near)],
-        open!(|d| SpatialGate::new(compiler::of(d), element), |operator, d, i, o| {
-            let buffers = SpatialGateBuffers {
-                features: i[0],
-                weight: i[1],
-                bias: None,
-                norm: Some(batch_norm(&i[2..])),
-                gate: Some(o[0]),
-                output: o[1],
-            };
-            operator.bind(d, shape, 3, buffers)
-        }),
-        references!(|x| {
-            let layer = Layer { weight: &x[1], bias: None, norm: Some(norm(&x[2..])) };
-            let (gate, y) = reference::spatial_gate(shape, 3, &x[0], &layer);
-            vec![gate, y]
-        }),
-    );
-    let options = CbamOptions { activation: Activation::Relu, gate: Activation::Sigmoid };
-    let mut inputs = vec![all.floats("features", len), all.floats("spatial_weight", 18), all.floats("spatial_bias", 1)];
-    inputs.extend(all.excitation(channels, reduced));
-    all.add(
-        "cbam",
-        inputs,
-        vec![("output", len, near)],
-        open!(|d| Cbam::new(compiler::of(d), options, element), |operator, d, i, o| {
-            let buffers = CbamBuffers {
-                features: i[0],
-                reduce_weight: i[3],
-                reduce_bias: Some(i[4]),
-                expand_weight: i[5],
-                expand_bias: Some(i[6]),
-                spatial_weight: i[1],
-                spatial_bias: Some(i[2]),
-                spatial_norm: None,
-                output: o[0],
-            };
-            operator.bind(d, shape, reduced as u32, 3, buffers)
-        }),
-        references!(|x| {
-            let layer = Layer { weight: &x[1], bias: Some(&x[2]), norm: None };
-            vec![reference::cbam(shape, options, 3, &x[0], &excitation(&x[3..]), &layer)]
-        }),
-    );
-    for combine in [ScSeCombine::Add, ScSeCombine::Max] {
-        let mut inputs =
-            vec![all.floats("features", len), all.floats("spatial_weight", channels), all.floats("spatial_bias", 1)];
+    for form in FORMS {
+        let mut inputs = vec![all.floats("features", len), all.floats("weight", 18), all.floats("identity", len)];
+        inputs.extend(all.norm(1));
+        all.add(
+            format!("spatial_gate {form:?}"),
+            inputs,
+            vec![("gate", pixels, gate), ("output", len, near)],
+            open!(|d| SpatialGate::new(compiler::of(d), form, element), |operator, d, i, o| {
+                let buffers = SpatialGateBuffers {
+                    features: i[0],
+                    weight: i[1],
+                    bias: None,
+                    norm: Some(batch_norm(&i[3..])),
+                    identity: (form == Form::Residual).then_some(i[2]),
+                    gate: Some(o[0]),
+                    output: Some(o[1]),
+                };
+                operator.bind(d, shape, 3, buffers)
+            }),
+            references!(|x| {
+                let layer = Layer { weight: &x[1], bias: None, norm: Some(norm(&x[3..])) };
+                let (gate, y) = reference::spatial_gate(shape, form, 3, &x[0], &layer, Some(&x[2]));
+                vec![gate, y]
+            }),
+        );
+        let options = CbamOptions { form, ..CbamOptions::STANDARD };
+        let mut inputs = vec![
+            all.floats("features", len),
+            all.floats("spatial_weight", 18),
+            all.floats("spatial_bias", 1),
+            all.floats("identity", len),
+        ];
         inputs.extend(all.excitation(channels, reduced));
         all.add(
-            format!("scse {combine:?}"),
+            format!("cbam {form:?}"),
             inputs,
             vec![("output", len, near)],
-            open!(|d| ScSe::new(compiler::of(d), combine, element), |operator, d, i, o| {
-                let buffers = ScSeBuffers {
+            open!(|d| Cbam::new(compiler::of(d), options, element), |operator, d, i, o| {
+                let buffers = CbamBuffers {
                     features: i[0],
-                    reduce_weight: i[3],
-                    reduce_bias: Some(i[4]),
-                    expand_weight: i[5],
-                    expand_bias: Some(i[6]),
+                    reduce_weight: i[4],
+                    reduce_bias: Some(i[5]),
+                    expand_weight: i[6],
+                    expand_bias: Some(i[7]),
                     spatial_weight: i[1],
                     spatial_bias: Some(i[2]),
+                    spatial_norm: None,
+                    identity: (form == Form::Residual).then_some(i[3]),
+                    output: o[0],
+                };
+                operator.bind(d, shape, reduced as u32, 3, buffers)
+            }),
+            references!(|x| {
+                let layer = Layer { weight: &x[1], bias: Some(&x[2]), norm: None };
+                vec![reference::cbam(shape, options, 3, &x[0], &excitation(&x[4..]), &layer, Some(&x[3]))]
+            }),
+        );
+    }
+    for (combine, form) in [
+        (ScSeCombine::Add, Form::Scale),
+        (ScSeCombine::Max, Form::Scale),
+        (ScSeCombine::Add, Form::Residual),
+        (ScSeCombine::Max, Form::ScaleAdd),
+    ] {
+        let options = ScSeOptions { combine, form };
+        let mut inputs = vec![
+            all.floats("features", len),
+            all.floats("spatial_weight", channels),
+            all.floats("spatial_bias", 1),
+            all.floats("identity", len),
+        ];
+        inputs.extend(all.excitation(channels, reduced));
+        all.add(
+            format!("scse {combine:?} {form:?}"),
+            inputs,
+            vec![("output", len, near)],
+            open!(|d| ScSe::new(compiler::of(d), options, element), |operator, d, i, o| {
+                let buffers = ScSeBuffers {
+                    features: i[0],
+                    reduce_weight: i[4],
+                    reduce_bias: Some(i[5]),
+                    expand_weight: i[6],
+                    expand_bias: Some(i[7]),
+                    spatial_weight: i[1],
+                    spatial_bias: Some(i[2]),
+                    identity: (form == Form::Residual).then_some(i[3]),
                     output: o[0],
                 };
                 operator.bind(d, shape, reduced as u32, buffers)
             }),
-            references!(|x| vec![reference::scse(shape, combine, &x[0], &excitation(&x[3..]), &x[1], Some(&x[2]))]),
+            references!(|x| {
+                let identity = Some(x[3].as_slice());
+                vec![reference::scse(shape, options, &x[0], &excitation(&x[4..]), &x[1], Some(&x[2]), identity)]
+            }),
         );
     }
     let inputs = vec![all.floats("features", len), all.floats("weight", 3)];
