@@ -45,6 +45,21 @@ fn gates() {
 }
 
 #[test]
+fn parts() {
+    run(&[
+        "crop_resize",
+        "dense",
+        "eca",
+        "global_pool",
+        "normalize",
+        "pointwise_conv",
+        "resize",
+        "scse",
+        "window_pool",
+    ]);
+}
+
+#[test]
 fn windows() {
     run(&["sasa_layer", "sasa_stem", "window_attention"]);
 }

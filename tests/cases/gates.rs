@@ -13,9 +13,9 @@ use super::{Case, Outputs, Problem, Values, floats, run};
 use crate::compiler;
 
 /// What a run gives: the GPU's outputs, where there is one, and the reference's.
-type Both = Result<(Option<Outputs>, Outputs), Problem>;
+pub(super) type Both = Result<(Option<Outputs>, Outputs), Problem>;
 
-fn activation(case: &Case, name: &str, default: &str) -> Result<Activation, Problem> {
+pub(super) fn activation(case: &Case, name: &str, default: &str) -> Result<Activation, Problem> {
     let text = if case.attrs[name].is_null() { default } else { case.text(name)? };
     // Of a gate the slope is `gate_slope`; an activation that has none takes none.
     let slope = if name == "gate" { "gate_slope" } else { "slope" };
@@ -38,19 +38,20 @@ fn activation(case: &Case, name: &str, default: &str) -> Result<Activation, Prob
     })
 }
 
-fn squeeze(case: &Case) -> Result<Squeeze, Problem> {
+pub(super) fn squeeze(case: &Case) -> Result<Squeeze, Problem> {
     if case.attrs["squeeze"].is_null() {
         return Ok(Squeeze::Mean);
     }
     Ok(match case.text("squeeze")? {
         "avg" => Squeeze::Mean,
         "max" => Squeeze::Max,
+        "mean_and_max" => Squeeze::MeanAndMax,
         _ => return Err(case.unknown("squeeze")),
     })
 }
 
 /// `in.x`, with pixels and channels: nothing else has a mean.
-fn features(case: &Case) -> Result<(&Values, Nchw), Problem> {
+pub(super) fn features(case: &Case) -> Result<(&Values, Nchw), Problem> {
     let x = case.input("x")?;
     let shape = x.nchw("x")?;
     float(x, "x")?;
@@ -60,7 +61,7 @@ fn features(case: &Case) -> Result<(&Values, Nchw), Problem> {
     Ok((x, shape))
 }
 
-fn float(values: &Values, name: &str) -> Result<(), Problem> {
+pub(super) fn float(values: &Values, name: &str) -> Result<(), Problem> {
     if matches!(values.dtype, Dtype::F16 | Dtype::F32) {
         return Ok(());
     }
@@ -68,36 +69,41 @@ fn float(values: &Values, name: &str) -> Result<(), Problem> {
 }
 
 /// A parameter on the GPU, stored as the operator's element type.
-struct Parameter(wgpu::Buffer);
+pub(super) struct Parameter(wgpu::Buffer);
 
 impl Parameter {
-    fn new(gpu: &Gpu, values: &Values, element: Element) -> Result<Self, Problem> {
+    pub(super) fn new(gpu: &Gpu, values: &Values, element: Element) -> Result<Self, Problem> {
         let dtype = if element == Element::F16 { Dtype::F16 } else { Dtype::F32 };
         Ok(Self(Values { shape: Vec::new(), dtype, numbers: values.numbers.clone() }.upload(gpu)?))
     }
 
-    fn optional(gpu: &Gpu, values: Option<&Values>, element: Element) -> Result<Option<Self>, Problem> {
+    pub(super) fn optional(gpu: &Gpu, values: Option<&Values>, element: Element) -> Result<Option<Self>, Problem> {
         values.map(|values| Self::new(gpu, values, element)).transpose()
     }
 
-    fn slice(&self) -> wgpu::BufferSlice<'_> {
+    pub(super) fn slice(&self) -> wgpu::BufferSlice<'_> {
         self.0.slice(..)
+    }
+
+    /// For what is computed in place.
+    pub(super) fn buffer(&self) -> &wgpu::Buffer {
+        &self.0
     }
 }
 
 /// f16 only where every tensor is: an f32 parameter must not be rounded.
-fn element(tensors: &[Option<&Values>]) -> Element {
+pub(super) fn element(tensors: &[Option<&Values>]) -> Element {
     let half = tensors.iter().flatten().all(|values| values.dtype == Dtype::F16);
     if half { Element::F16 } else { Element::F32 }
 }
 
-fn tensor(gpu: &Gpu, element: Element, len: usize) -> Result<wgpu::Buffer, Problem> {
+pub(super) fn tensor(gpu: &Gpu, element: Element, len: usize) -> Result<wgpu::Buffer, Problem> {
     Ok(gpu.buffer("output", element.bytes() * len as u64)?)
 }
 
 /// The two layers of an excitation, as the file has them.
-struct Weights<'a> {
-    reduced: u32,
+pub(super) struct Weights<'a> {
+    pub(super) reduced: u32,
     w1: &'a Values,
     b1: Option<&'a Values>,
     w2: &'a Values,
@@ -105,7 +111,7 @@ struct Weights<'a> {
 }
 
 impl<'a> Weights<'a> {
-    fn new(case: &'a Case, channels: u32) -> Result<Self, Problem> {
+    pub(super) fn new(case: &'a Case, channels: u32) -> Result<Self, Problem> {
         let w1 = case.input("w1")?;
         let reduced = w1.shape.first().and_then(|&rows| u32::try_from(rows).ok()).filter(|&rows| rows > 0);
         let reduced = reduced.ok_or_else(|| Problem::Malformed(format!("`in.w1` is {:?}", w1.shape)))?;
@@ -122,16 +128,16 @@ impl<'a> Weights<'a> {
         Ok(weights)
     }
 
-    fn all(&self) -> [Option<&'a Values>; 4] {
+    pub(super) fn all(&self) -> [Option<&'a Values>; 4] {
         [Some(self.w1), self.b1, Some(self.w2), self.b2]
     }
 
-    fn wide(&self) -> [Option<Vec<f64>>; 4] {
+    pub(super) fn wide(&self) -> [Option<Vec<f64>>; 4] {
         self.all().map(|values| values.map(Values::wide))
     }
 }
 
-fn excitation(wide: &[Option<Vec<f64>>; 4]) -> Excitation<'_, f64> {
+pub(super) fn excitation(wide: &[Option<Vec<f64>>; 4]) -> Excitation<'_, f64> {
     let [w1, b1, w2, b2] = wide.each_ref().map(Option::as_deref);
     Excitation {
         reduce_weight: w1.unwrap_or_default(),
@@ -142,13 +148,13 @@ fn excitation(wide: &[Option<Vec<f64>>; 4]) -> Excitation<'_, f64> {
 }
 
 /// A batch norm, as the file has it.
-struct NormValues<'a> {
-    tensors: [&'a Values; 4],
+pub(super) struct NormValues<'a> {
+    pub(super) tensors: [&'a Values; 4],
     epsilon: f64,
 }
 
 impl<'a> NormValues<'a> {
-    fn new(case: &'a Case, prefix: &str, channels: u32) -> Result<Self, Problem> {
+    pub(super) fn new(case: &'a Case, prefix: &str, attribute: &str, channels: u32) -> Result<Self, Problem> {
         let mut tensors = Vec::new();
         for suffix in ["weight", "bias", "mean", "var"] {
             let name = format!("{prefix}_{suffix}");
@@ -156,28 +162,28 @@ impl<'a> NormValues<'a> {
             float(values, &name)?;
             tensors.push(values);
         }
-        let epsilon = case.number("bn_eps")?;
+        let epsilon = case.number(attribute)?;
         if epsilon < 0.0 || !(epsilon as f32).is_finite() {
-            return Err(case.unknown("bn_eps"));
+            return Err(case.unknown(attribute));
         }
         let problem = || Problem::Malformed("a batch norm of other than four tensors".into());
         Ok(Self { tensors: <[&Values; 4]>::try_from(tensors).map_err(|_| problem())?, epsilon })
     }
 
-    fn wide(&self) -> [Vec<f64>; 4] {
+    pub(super) fn wide(&self) -> [Vec<f64>; 4] {
         self.tensors.map(Values::wide)
     }
 
-    fn upload(&self, gpu: &Gpu, element: Element) -> Result<Vec<Parameter>, Problem> {
+    pub(super) fn upload(&self, gpu: &Gpu, element: Element) -> Result<Vec<Parameter>, Problem> {
         self.tensors.iter().map(|values| Parameter::new(gpu, values, element)).collect()
     }
 
-    fn reference<'w>(&self, wide: &'w [Vec<f64>; 4]) -> Norm<'w, f64> {
+    pub(super) fn reference<'w>(&self, wide: &'w [Vec<f64>; 4]) -> Norm<'w, f64> {
         let [weight, bias, mean, variance] = wide.each_ref();
         Norm { weight, bias, mean, variance, epsilon: self.epsilon }
     }
 
-    fn bound<'b>(&self, parameters: &'b [Parameter]) -> BatchNorm<'b> {
+    pub(super) fn bound<'b>(&self, parameters: &'b [Parameter]) -> BatchNorm<'b> {
         BatchNorm {
             weight: parameters[0].slice(),
             bias: parameters[1].slice(),
@@ -316,7 +322,7 @@ fn convolution(case: &Case, ffm: bool) -> Result<(Values, Nchw), Problem> {
     if shape.is_empty() || result.is_empty() {
         return Err(Problem::Malformed(format!("a convolution of {shape} to {outputs} channels")));
     }
-    let norm = NormValues::new(case, "conv_bn", outputs)?;
+    let norm = NormValues::new(case, "conv_bn", "bn_eps", outputs)?;
     let (norm_wide, weight) = (norm.wide(), weight.wide());
     let norm = norm.reference(&norm_wide);
     let [height, width, channels, side] =
@@ -366,7 +372,7 @@ pub(super) fn bisenet(gpu: Option<&Gpu>, case: &Case) -> Both {
     }
     let weight = case.shaped("w", &[channels, channels])?;
     float(weight, "w")?;
-    let norm = NormValues::new(case, "bn", channels)?;
+    let norm = NormValues::new(case, "bn", "bn_eps", channels)?;
     let element = element(&[[Some(f), Some(weight)].as_slice(), &norm.tensors.map(Some)].concat());
     let gates = shape.batch as usize * channels as usize;
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
@@ -408,7 +414,7 @@ fn spatial(case: &Case) -> Result<(&Values, u32, NormValues<'_>), Problem> {
     if !case.attrs["kernel"].is_null() && case.integer("kernel")? != side {
         return Err(case.unknown("kernel"));
     }
-    Ok((weight, side, NormValues::new(case, "bn", 1)?))
+    Ok((weight, side, NormValues::new(case, "bn", "bn_eps", 1)?))
 }
 
 pub(super) fn cbam_spatial(gpu: Option<&Gpu>, case: &Case) -> Both {

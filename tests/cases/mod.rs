@@ -4,6 +4,7 @@
 
 mod attention;
 mod gates;
+mod parts;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -103,7 +104,16 @@ fn operator(op: &str) -> Option<(Run, &'static [&'static str])> {
         "cbam" => (gates::cbam, &["activation", "bn_eps", "gate", "gate_slope", "kernel", "slope"]),
         "cbam_channel" => (gates::cbam_channel, &["activation", "gate", "gate_slope", "slope"]),
         "cbam_spatial" => (gates::cbam_spatial, &["bn_eps", "kernel"]),
+        "crop_resize" => (parts::crop_resize, &["align_corners", "crop_end", "size"]),
+        "dense" => (parts::dense, &["activation", "norm_eps", "slope"]),
+        "eca" => (parts::eca, &["taps"]),
+        "global_pool" => (parts::global_pool, &["squeeze"]),
         "largest_component" => (attention::largest_component, &["connectivity"]),
+        "normalize" => (parts::normalize, &["normalization"]),
+        "pointwise_conv" => (parts::pointwise_conv, &["groups", "stack"]),
+        "resize" => (parts::resize, &["align_corners", "size"]),
+        "scse" => (parts::scse, &["combine"]),
+        "window_pool" => (parts::window_pool, &["pooling", "window"]),
         "se_residual" => (gates::se_residual, &["activation", "gate", "gate_slope", "gate_source", "slope", "squeeze"]),
         "squeeze_excite" => (gates::squeeze_excite, &["activation", "form", "gate", "gate_slope", "slope", "squeeze"]),
         "sasa_layer" => {
