@@ -13,7 +13,7 @@ use image::{RgbImage, imageops};
 use visual_attention::host::Gpu;
 use visual_attention::{
     Border, ColorMap, Element, Error, Nchw, Nhw, Query, RelativeTables, Sampling, Size, WindowAttention,
-    WindowAttentionOptions, WindowWeightsBuffers, reference,
+    WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
 };
 
 use filter_bank::FilterBank;
@@ -68,16 +68,19 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), String> {
     let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pictures/retina.jpg");
     let path = arguments.picture.as_ref().unwrap_or(&bundled);
-    let picture = Picture::load(path)?;
+    let picture = Picture::load(path, picture::most_pixels(&wgpu::Limits::default()))?;
+    let [rows, columns] = picture.original;
     let [x, y] = arguments.at.unwrap_or(match &arguments.picture {
         None => [235, 653],
-        Some(_) => [picture.width / 2, picture.height / 2],
+        Some(_) => [columns / 2, rows / 2],
     });
-    if x >= picture.width || y >= picture.height {
-        return Err(format!(
-            "--at is {x},{y}, needs a pixel of the picture: below {},{}",
-            picture.width, picture.height
-        ));
+    if x >= columns || y >= rows {
+        return Err(format!("--at is {x},{y}, needs a pixel of the picture: below {columns},{rows}"));
+    }
+    let scaled = |at: u32, size: u32, of: u32| (u64::from(at) * u64::from(size) / u64::from(of)) as u32;
+    let (x, y) = (scaled(x, picture.width, columns), scaled(y, picture.height, rows));
+    if picture.reduced_from().is_some() {
+        println!("{} x {} pixels, reduced to {} x {}", columns, rows, picture.width, picture.height);
     }
     let [_, channels, height, width] = FilterBank::shape(picture.height, picture.width);
     if !channels.is_multiple_of(arguments.heads.max(1)) || arguments.heads == 0 {
@@ -95,7 +98,6 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         return Err(format!("--window is {}, needs 1 to 63", arguments.window));
     }
     // The feature pixel that the picture's pixel falls into.
-    let scaled = |at: u32, size: u32, of: u32| (u64::from(at) * u64::from(size) / u64::from(of)) as u32;
     let query = Query { image: 0, row: scaled(y, height, picture.height), column: scaled(x, width, picture.width) };
 
     let weights = match Gpu::open_large() {

@@ -2,26 +2,84 @@
 
 use std::path::Path;
 
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use visual_attention::wgpu;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
-/// A photograph as planes: `[3, height, width]`, red, green, blue in 0..1 as the file stores them.
+/// What a decoder may allocate: pictures of 108 megapixels in 16 bits, and a half more.
+const MOST_BYTES: u64 = 1 << 30;
+const FORMATS: [ImageFormat; 5] =
+    [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Tiff, ImageFormat::Bmp];
+
+/// A photograph as planes: `[3, height, width]`, red, green, blue in 0..1 as the file stores them, upright.
 pub(crate) struct Picture {
     pub(crate) height: u32,
     pub(crate) width: u32,
     pub(crate) planes: Vec<f32>,
+    /// Height and width in the file, which are larger where the picture was made to fit.
+    pub(crate) original: [u32; 2],
 }
 
 impl Picture {
-    /// Reads a JPEG or PNG, told by its content rather than by its name.
-    pub(crate) fn load(path: &Path) -> Result<Self, String> {
+    /// Reads a JPEG, PNG, WebP, TIFF or BMP picture, recognised by its content and not by its name. A picture of more than
+    /// `most_pixels` is reduced to as many, its sides alike.
+    pub(crate) fn load(path: &Path, most_pixels: u64) -> Result<Self, String> {
         let fail = |error: &dyn std::fmt::Display| format!("{}: {}", path.display(), error.to_string().trim_end());
-        let reader = image::ImageReader::open(path).map_err(|error| fail(&error))?;
-        let reader = reader.with_guessed_format().map_err(|error| fail(&error))?;
-        let image = reader.decode().map_err(|error| fail(&error))?.to_rgb8();
+        let bytes = std::fs::read(path).map_err(|error| fail(&error))?;
+        let format = image::guess_format(&bytes).ok().filter(|format| FORMATS.contains(format));
+        let format =
+            format.ok_or_else(|| fail(&"not a JPEG, PNG, WebP, TIFF or BMP picture, which are those read here"))?;
+        if format == ImageFormat::Jpeg {
+            check_complete(&bytes).map_err(|error| fail(&error))?;
+        }
+        let mut reader = ImageReader::with_format(std::io::Cursor::new(&bytes), format);
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(MOST_BYTES);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder().map_err(|error| fail(&error))?;
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let mut image = DynamicImage::from_decoder(decoder).map_err(|error| fail(&error))?;
+        let mut original = [image.height(), image.width()];
+        let pixels = u64::from(image.width()) * u64::from(image.height());
+        if pixels > most_pixels {
+            // Rounded down, so that the product fits too.
+            let scale = (most_pixels as f64 / pixels as f64).sqrt();
+            let [height, width] = original.map(|side| ((f64::from(side) * scale) as u32).max(1));
+            image = image.thumbnail_exact(width, height);
+        }
+        image.apply_orientation(orientation);
+        let image = image.into_rgb8();
         let (width, height) = image.dimensions();
+        let on_its_side =
+            [Orientation::Rotate90, Orientation::Rotate270, Orientation::Rotate90FlipH, Orientation::Rotate270FlipH];
+        if on_its_side.contains(&orientation) {
+            original.reverse();
+        }
         let channel = |index: usize| image.pixels().map(move |pixel| f32::from(pixel.0[index]) / 255.0);
-        Ok(Self { height, width, planes: (0..3).flat_map(channel).collect() })
+        Ok(Self { height, width, planes: (0..3).flat_map(channel).collect(), original })
     }
+
+    /// The file's own size, where it was reduced.
+    pub(crate) fn reduced_from(&self) -> Option<[u32; 2]> {
+        (self.original != [self.height, self.width]).then_some(self.original)
+    }
+}
+
+/// Pixels of the largest picture whose planes a device under these limits can bind.
+pub(crate) fn most_pixels(limits: &wgpu::Limits) -> u64 {
+    limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 12
+}
+
+/// Refuses a JPEG whose data end early: decoders fill what is missing with grey.
+fn check_complete(bytes: &[u8]) -> Result<(), String> {
+    let options = DecoderOptions::default().set_strict_mode(true).set_max_width(1 << 16).set_max_height(1 << 16);
+    JpegDecoder::new_with_options(ZCursor::new(bytes), options)
+        .decode()
+        .map(drop)
+        .map_err(|error| format!("the JPEG is damaged or incomplete: {error}"))
 }
 
 /// Planes `[3, height, width]` as a picture.

@@ -62,6 +62,15 @@ impl Features {
     }
 }
 
+impl Features {
+    /// A map with a NaN or an infinity has no range to normalise by.
+    fn warning(&self) -> Option<String> {
+        let count = self.values.iter().filter(|value| !value.is_finite()).count();
+        let then = "the mask may be empty, and the region is the whole picture then";
+        (count > 0).then(|| format!("warning: {count} of {} features are not finite: {then}", self.values.len()))
+    }
+}
+
 /// What is asked for.
 pub(crate) struct Job<'a> {
     pub(crate) gpu: Option<&'a Gpu>,
@@ -80,10 +89,13 @@ pub(crate) struct Outcome {
 
 impl Job<'_> {
     pub(crate) fn run(&self, picture: &Picture, features: Option<Features>) -> Result<Outcome, String> {
-        match self.gpu {
-            Some(gpu) => self.on_gpu(gpu, picture, features).map_err(|error| error.to_string()),
-            None => Ok(self.on_cpu(picture, features)),
-        }
+        let warning = features.as_ref().and_then(Features::warning);
+        let mut outcome = match self.gpu {
+            Some(gpu) => self.on_gpu(gpu, picture, features).map_err(|error| error.to_string())?,
+            None => self.on_cpu(picture, features),
+        };
+        outcome.report.splice(0..0, warning);
+        Ok(outcome)
     }
 
     fn on_gpu(&self, gpu: &Gpu, picture: &Picture, given: Option<Features>) -> Result<Outcome, Error> {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use visual_attention::host::Gpu;
-use visual_attention::{AttendedRegionOptions, ColorMap, Connectivity, Statistic, ThresholdRule};
+use visual_attention::{AttendedRegionOptions, ColorMap, Connectivity, Statistic, ThresholdRule, wgpu};
 
 use filter_bank::FilterBank;
 use job::{Features, Job};
@@ -27,7 +27,8 @@ use picture::Picture;
 /// Without a GPU adapter the CPU references do the same. Exits with 2 where an input can't be used.
 #[derive(Parser)]
 struct Arguments {
-    /// JPEG or PNG pictures. Default: the bundled photograph of a retina.
+    /// JPEG, PNG, WebP, TIFF or BMP pictures. Default: the bundled photograph of a retina. A picture that is too large for the device's
+    /// bindings is reduced.
     pictures: Vec<PathBuf>,
     /// Feature maps of a network instead of the built-in filter bank: a safetensors file with a tensor `features` (or only one
     /// tensor), f32 or f16, [n, c, h, w] or [c, h, w], one image for each picture.
@@ -110,12 +111,6 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     if !arguments.threshold.is_finite() {
         return Err(format!("--threshold is {}, needs a finite number", arguments.threshold));
     }
-    // Everything is read before anything is computed or written.
-    let pictures = paths.iter().map(|path| Picture::load(path)).collect::<Result<Vec<_>, _>>()?;
-    let features = match &arguments.features {
-        Some(path) => Features::load(path, pictures.len())?.into_iter().map(Some).collect(),
-        None => vec![None; pictures.len()],
-    };
     let gpu = match Gpu::open_large() {
         Ok(gpu) => {
             println!("adapter: {}", gpu.describe());
@@ -125,6 +120,14 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             println!("{error}: the CPU references do the job");
             None
         }
+    };
+    // Everything is read before anything is computed or written.
+    let limits = gpu.as_ref().map_or_else(wgpu::Limits::default, |gpu| gpu.device.limits());
+    let most_pixels = picture::most_pixels(&limits);
+    let pictures = paths.iter().map(|path| Picture::load(path, most_pixels)).collect::<Result<Vec<_>, _>>()?;
+    let features = match &arguments.features {
+        Some(path) => Features::load(path, pictures.len())?.into_iter().map(Some).collect(),
+        None => vec![None; pictures.len()],
     };
     let colors = match arguments.colors {
         Colors::Turbo => ColorMap::Turbo,
@@ -154,7 +157,13 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         };
         let result = job.run(picture, features).map_err(|message| format!("{}: {message}", path.display()))?;
         let [xmin, ymin, xmax, ymax] = result.found;
-        say(format!("{}: {} x {} pixels", path.display(), picture.width, picture.height));
+        let [rows, columns] = picture.original;
+        say(format!("{}: {columns} x {rows} pixels", path.display()));
+        if picture.reduced_from().is_some() {
+            let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) >> 20;
+            let reason = format!("a binding holds {limit} MiB at most");
+            say(format!("reduced to {} x {} pixels, box and pictures too: {reason}", picture.width, picture.height));
+        }
         say(format!("box: columns {xmin} to {xmax}, rows {ymin} to {ymax}"));
         result.report.into_iter().for_each(say);
         picture::save_all(&folder, result.pictures)?;
