@@ -10,7 +10,7 @@
 // Host      src/ops/attention_map.rs        Reference  src/reference/attention_map.rs
 // Shapes    features [n, c, h, w] -> map [n, h, w], dense; four pixels to a load where h*w divides by 4
 // Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel when pixels are few
-// Numerics  maxima exact, sums in f32, each invocation in channel order and then a tree; NaN propagates
+// Numerics  maxima exact, sums in f32, each invocation in blocks of blocks, then a tree; NaN propagates
 // Needs     f16 variants: SHADER_F16
 
 override PIXELS: u32 = 64u;
@@ -32,20 +32,26 @@ struct Params {
 
 var<workgroup> wg_partial: array<Bits, PIXELS * CHANNELS>;
 
+alias Sum = Real;
+
+fn is_maximum() -> bool {
+    return STATISTIC == 0u || STATISTIC == 4u;
+}
+
 // Partial results are bits: the key of a maximum, or the float of a sum.
-fn accumulate(partial: Bits, value: Real) -> Bits {
+fn term(value: Real) -> Bits {
     switch STATISTIC {
         // Without the sign, bits already sort as the numbers do, NaN on top.
-        case 0u: { return max(partial, bitcast<Bits>(value) & Bits(0x7fffffffu)); }
-        case 1u: { return bitcast<Bits>(bitcast<Real>(partial) + abs(value)); }
-        case 2u, 3u: { return bitcast<Bits>(bitcast<Real>(partial) + value * value); }
-        case 4u: { return max(partial, ordered(value)); }
-        default: { return bitcast<Bits>(bitcast<Real>(partial) + value); }
+        case 0u: { return bitcast<Bits>(value) & Bits(0x7fffffffu); }
+        case 1u: { return bitcast<Bits>(abs(value)); }
+        case 2u, 3u: { return bitcast<Bits>(value * value); }
+        case 4u: { return ordered(value); }
+        default: { return bitcast<Bits>(value); }
     }
 }
 
 fn combine(a: Bits, b: Bits) -> Bits {
-    if STATISTIC == 0u || STATISTIC == 4u {
+    if is_maximum() {
         return max(a, b);
     }
     return bitcast<Bits>(bitcast<Real>(a) + bitcast<Real>(b));
@@ -76,15 +82,29 @@ fn attention_map(
         let first = params.features_base + image * params.channels * params.pixels + pixel;
         let step = CHANNELS * params.pixels;
         var c = local.y;
-        // Four loads in flight, then their terms in order.
-        for (; c + 3u * CHANNELS < params.channels; c += 4u * CHANNELS) {
-            let at = first + c * params.pixels;
-            let loads = array<Element, 4>(features[at], features[at + step], features[at + 2u * step], features[at + 3u * step]);
-            total = accumulate(accumulate(total, Real(loads[0])), Real(loads[1]));
-            total = accumulate(accumulate(total, Real(loads[2])), Real(loads[3]));
+        var sum = BlockedSum();
+        while c < params.channels {
+            let block_end = c + min(params.channels - c, BLOCK * CHANNELS);
+            var block = Bits(0u);
+            for (; c + 3u * CHANNELS < block_end; c += 4u * CHANNELS) {
+                let at = first + c * params.pixels;
+                // Four loads in flight.
+                let loads = array<Element, 4>(features[at], features[at + step], features[at + 2u * step], features[at + 3u * step]);
+                let low = combine(term(Real(loads[0])), term(Real(loads[1])));
+                let high = combine(term(Real(loads[2])), term(Real(loads[3])));
+                block = combine(block, combine(low, high));
+            }
+            for (; c < block_end; c += CHANNELS) {
+                block = combine(block, term(Real(features[first + c * params.pixels])));
+            }
+            if is_maximum() {
+                total = max(total, block);
+            } else {
+                sum = with_block(sum, bitcast<Real>(block));
+            }
         }
-        for (; c < params.channels; c += CHANNELS) {
-            total = accumulate(total, Real(features[first + c * params.pixels]));
+        if !is_maximum() {
+            total = bitcast<Bits>(total_of(sum));
         }
     }
     if CHANNELS > 1u {

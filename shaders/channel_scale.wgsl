@@ -10,7 +10,7 @@
 // Shapes    features, identity, output [n, c, h, w]; hidden [n, width]; spatial [n, h, w]; gate [n, c];
 //           four pixels to a load where h*w divides by 4
 // Grid      x: planes of a unit / PLANES, y: chunks of a plane, z: units; PIXELS invocations share one chunk of one plane
-// Numerics  the gate's sum in f32, each invocation over strided terms and then a tree; products in f32, NaN propagates
+// Numerics  the gate's sum in f32, each invocation over strided terms in blocks of blocks, then a tree; products in f32, NaN propagates
 // Needs     f16 variants: SHADER_F16
 
 // Fewer than 16 sum up the gate in each of them, without a barrier.
@@ -65,6 +65,17 @@ struct Params {
 
 var<workgroup> wg_sum: array<f32, PIXELS * PLANES>;
 
+alias Sum = f32;
+
+// Product `j` of the gate's sum.
+fn term(c: u32, j: u32, image: u32) -> f32 {
+    let at = c * params.hidden_step + j;
+    if at < params.reach || at - params.reach >= params.width {
+        return 0.0;
+    }
+    return f32(weight[c * params.weight_step + j]) * hidden[params.hidden_base + image * params.width + at - params.reach];
+}
+
 fn scaled(value: Real, channel_gate: f32, spatial_index: u32) -> Real {
     if COMBINE == 0u {
         return value * channel_gate;
@@ -93,20 +104,27 @@ fn channel_scale(
     let chunk = params.origin_y + group.y;
     let inside = plane_of_unit < params.planes;
 
-    var sum = 0.0;
+    var sum = BlockedSum();
     if inside {
         let alone = PIXELS < 16u;
-        for (var j = select(local.x, 0u, alone); j < params.terms; j += select(PIXELS, 1u, alone)) {
-            let at = c * params.hidden_step + j;
-            if at >= params.reach && at - params.reach < params.width {
-                let value = hidden[params.hidden_base + image_bound * params.width + at - params.reach];
-                sum += f32(weight[c * params.weight_step + j]) * value;
+        let step = select(PIXELS, 1u, alone);
+        var j = select(local.x, 0u, alone);
+        while j < params.terms {
+            let block_end = j + min(params.terms - j, BLOCK * step);
+            var block = 0.0;
+            for (; j + 3u * step < block_end; j += 4u * step) {
+                block += (term(c, j, image_bound) + term(c, j + step, image_bound))
+                    + (term(c, j + 2u * step, image_bound) + term(c, j + 3u * step, image_bound));
             }
+            for (; j < block_end; j += step) {
+                block += term(c, j, image_bound);
+            }
+            sum = with_block(sum, block);
         }
     }
-    var channel_gate = sum;
+    var channel_gate = total_of(sum);
     if PIXELS >= 16u {
-        wg_sum[slot] = sum;
+        wg_sum[slot] = channel_gate;
         workgroupBarrier();
         for (var stride = PIXELS / 2u; stride > 0u; stride /= 2u) {
             if local.x < stride {

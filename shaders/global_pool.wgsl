@@ -7,7 +7,7 @@
 // Host      src/ops/global_pool.rs        Reference  src/reference/global_pool.rs
 // Shapes    features [n, c, h, w] -> mean, maximum [n, c, parts], dense; four pixels to a load where h*w divides by 4
 // Grid      x: planes of a unit / PLANES, y: parts of a plane, z: units; PIXELS invocations share one part of one plane
-// Numerics  sums in f32, each invocation over strided pixels and then a tree; a part's mean is its share of the whole mean,
+// Numerics  sums in f32, each invocation over strided pixels in blocks of blocks, then a tree; a part's mean is its share of the whole mean,
 //           so that parts only add up; maxima exact, NaN propagates
 // Needs     f16 variants: SHADER_F16
 
@@ -37,6 +37,8 @@ struct Params {
 var<workgroup> wg_sum: array<f32, PIXELS * PLANES>;
 var<workgroup> wg_maximum: array<u32, PIXELS * PLANES>;
 
+alias Sum = Real;
+
 struct Partial {
     sum: Real,
     top: Bits,
@@ -53,6 +55,15 @@ fn add(value: Real) {
     }
 }
 
+fn add_four(a: Real, b: Real, c: Real, d: Real) {
+    if STATISTIC != 1u {
+        partial.sum += (a + b) + (c + d);
+    }
+    if STATISTIC != 0u {
+        partial.top = max(partial.top, max(max(ordered(a), ordered(b)), max(ordered(c), ordered(d))));
+    }
+}
+
 // In one dimension: drivers that run invocations as lanes of a vector may fill it along x alone.
 @compute @workgroup_size(PIXELS * PLANES)
 fn global_pool(
@@ -66,27 +77,29 @@ fn global_pool(
     let inside = plane_of_unit < params.planes;
 
     partial = Partial(Real(0.0), Bits(0u));
+    var sum = BlockedSum();
     if inside {
         let first = params.features_base + plane * params.pixels;
         let start = part * params.chunk;
         let end = start + min(params.chunk, params.pixels - start);
         var pixel = start + local.x;
-        // Four loads in flight, then their terms in order.
-        for (; pixel + 3u * PIXELS < end; pixel += 4u * PIXELS) {
-            let at = first + pixel;
-            let loads = array<Element, 4>(
-                features[at], features[at + PIXELS], features[at + 2u * PIXELS], features[at + 3u * PIXELS],
-            );
-            add(Real(loads[0]));
-            add(Real(loads[1]));
-            add(Real(loads[2]));
-            add(Real(loads[3]));
-        }
-        for (; pixel < end; pixel += PIXELS) {
-            add(Real(features[first + pixel]));
+        while pixel < end {
+            let block_end = pixel + min(end - pixel, BLOCK * PIXELS);
+            partial.sum = Real(0.0);
+            for (; pixel + 3u * PIXELS < block_end; pixel += 4u * PIXELS) {
+                let at = first + pixel;
+                add_four(
+                    Real(features[at]), Real(features[at + PIXELS]),
+                    Real(features[at + 2u * PIXELS]), Real(features[at + 3u * PIXELS]),
+                );
+            }
+            for (; pixel < block_end; pixel += PIXELS) {
+                add(Real(features[first + pixel]));
+            }
+            sum = with_block(sum, partial.sum);
         }
     }
-    wg_sum[slot] = lane_sum(partial.sum);
+    wg_sum[slot] = lane_sum(total_of(sum));
     wg_maximum[slot] = lane_max(partial.top);
     if PIXELS > 1u {
         workgroupBarrier();

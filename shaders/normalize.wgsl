@@ -43,6 +43,10 @@ fn normalize(
     let low = from_ordered(low_key);
     let high = from_ordered(high_key);
 
+    // The range of a map may overflow where its numbers do not. Half of each has the same share, to the bit unless it is subnormal.
+    let half = select(1.0, 0.5, max(abs(low), abs(high)) > 1e38);
+    let extent = half * high - half * low;
+
     let first = params.map_base + group.z * params.pixels;
     let start = (params.origin + group.x) * params.each * WORKGROUP_SIZE + local.x;
     for (var k = 0u; k < params.each; k += 1u) {
@@ -58,7 +62,7 @@ fn normalize(
         } else if BY_MAXIMUM {
             value = value / high;
         } else {
-            value = (value - low) / (high - low);
+            value = (half * value - half * low) / extent;
         }
         map[first + pixel] = value;
     }

@@ -6,13 +6,15 @@
 // Host      src/ops/pointwise_conv.rs        Reference  src/reference/pointwise_conv.rs
 // Shapes    x [n, c, h, w], weights [s, o, c/groups], bias [s, o] -> y0, y1, y2 [n, o, h, w] each
 // Grid      x: ceil(h*w / 256), y: tiles of 8 outputs of each group of each stack, z: n
-// Numerics  sums in f32, in channel order
+// Numerics  sums in f32, in blocks of channels
 // Needs     f16 variants: SHADER_F16
 //
 // An invocation holds a tile of 4 pixels x 8 outputs in registers: 12 loads for 32 multiply-adds, without barriers. Its pixels
 // are 64 apart, so that lanes side by side read pixels side by side. Sizes that divide by 4 have pointwise_conv_quads.wgsl.
 
 override BIAS: u32 = 0u;
+// 1: 32 blocks make a block of a third level, for so many inputs that the error would grow with two levels.
+override DEEP: u32 = 0u;
 
 struct Params {
     origin_x: u32,
@@ -29,6 +31,8 @@ struct Params {
     group_inputs: u32,
     group_outputs: u32,
     tiles: u32,
+    // Rounds over inputs that make a block.
+    block: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -83,20 +87,43 @@ fn pointwise_conv(
     let high = min(tile + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(last));
     let row_low = (part * params.group_outputs + low) * params.group_inputs;
     let row_high = (part * params.group_outputs + high) * params.group_inputs;
-    // Columns are outputs, rows are pixels.
+    // In blocks, so that the error does not grow with the number of inputs. Columns are outputs, rows are pixels.
     var sum_low = mat4x4<f32>();
     var sum_high = mat4x4<f32>();
+    var near_low = mat4x4<f32>();
+    var near_high = mat4x4<f32>();
+    var blocks = 0u;
     var c = 0u;
     loop {
-        let i = input + c * params.pixels;
-        let at = vec4<f32>(f32(x[i.x]), f32(x[i.y]), f32(x[i.z]), f32(x[i.w]));
-        let a = row_low + c;
-        let b = row_high + c;
-        sum_low += mat4x4<f32>(
-            at * f32(weights[a.x]), at * f32(weights[a.y]), at * f32(weights[a.z]), at * f32(weights[a.w]));
-        sum_high += mat4x4<f32>(
-            at * f32(weights[b.x]), at * f32(weights[b.y]), at * f32(weights[b.z]), at * f32(weights[b.w]));
-        continuing { c += 1u; break if c >= params.group_inputs; }
+        let end = c + min(params.block, params.group_inputs - c);
+        var block_low = mat4x4<f32>();
+        var block_high = mat4x4<f32>();
+        loop {
+            let i = input + c * params.pixels;
+            let at = vec4<f32>(f32(x[i.x]), f32(x[i.y]), f32(x[i.z]), f32(x[i.w]));
+            let a = row_low + c;
+            let b = row_high + c;
+            block_low += mat4x4<f32>(
+                at * f32(weights[a.x]), at * f32(weights[a.y]), at * f32(weights[a.z]), at * f32(weights[a.w]));
+            block_high += mat4x4<f32>(
+                at * f32(weights[b.x]), at * f32(weights[b.y]), at * f32(weights[b.z]), at * f32(weights[b.w]));
+            continuing { c += 1u; break if c >= end; }
+        }
+        if DEEP == 0u {
+            sum_low += block_low;
+            sum_high += block_high;
+        } else {
+            near_low += block_low;
+            near_high += block_high;
+            blocks += 1u;
+            if blocks % 32u == 0u || end == params.group_inputs {
+                sum_low += near_low;
+                sum_high += near_high;
+                near_low = mat4x4<f32>();
+                near_high = mat4x4<f32>();
+            }
+        }
+        continuing { break if c >= params.group_inputs; }
     }
 
     let first = channel_group * params.group_outputs + tile;

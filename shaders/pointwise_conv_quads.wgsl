@@ -6,13 +6,15 @@
 // Host      src/ops/pointwise_conv.rs        Reference  src/reference/pointwise_conv.rs
 // Shapes    x [n, c, h, w], weights [s, o, c/groups], bias [s, o] -> y0, y1, y2 [n, o, h, w] each; h*w and c/groups divide by 4
 // Grid      x: ceil(h*w / 256), y: tiles of 8 outputs of each group of each stack, z: n
-// Numerics  sums in f32, four channels at a time
+// Numerics  sums in f32, four channels at a time, in blocks of these
 // Needs     f16 variants: SHADER_F16
 //
 // An invocation holds a tile of 4 pixels x 8 outputs in registers. Four channels of them take 4 loads of pixels and 8 of weights,
 // which all lanes share, for 128 multiply-adds: 12 loads, where one number to a load takes 48.
 
 override BIAS: u32 = 0u;
+// 1: 32 blocks make a block of a third level, for so many inputs that the error would grow with two levels.
+override DEEP: u32 = 0u;
 
 // Pixels and inputs count in fours.
 struct Params {
@@ -30,6 +32,8 @@ struct Params {
     group_inputs: u32,
     group_outputs: u32,
     tiles: u32,
+    // Rounds over inputs that make a block.
+    block: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -75,22 +79,45 @@ fn pointwise_conv_quads(
     let high = min(tile + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(last));
     let row_low = (part * params.group_outputs + low) * params.group_inputs;
     let row_high = (part * params.group_outputs + high) * params.group_inputs;
-    // Columns are outputs, rows are pixels.
+    // In blocks, so that the error does not grow with the number of inputs. Columns are outputs, rows are pixels.
     var sum_low = mat4x4<f32>();
     var sum_high = mat4x4<f32>();
+    var near_low = mat4x4<f32>();
+    var near_high = mat4x4<f32>();
+    var blocks = 0u;
     var c = 0u;
     loop {
-        // Columns are channels.
-        let block = mat4x4<f32>(
-            Real(x[at]), Real(x[at + params.pixels]), Real(x[at + 2u * params.pixels]), Real(x[at + 3u * params.pixels]));
-        let a = row_low + c;
-        let b = row_high + c;
-        sum_low += block * mat4x4<f32>(
-            Real(weights[a.x]), Real(weights[a.y]), Real(weights[a.z]), Real(weights[a.w]));
-        sum_high += block * mat4x4<f32>(
-            Real(weights[b.x]), Real(weights[b.y]), Real(weights[b.z]), Real(weights[b.w]));
-        at += 4u * params.pixels;
-        continuing { c += 1u; break if c >= params.group_inputs; }
+        let end = c + min(params.block, params.group_inputs - c);
+        var block_low = mat4x4<f32>();
+        var block_high = mat4x4<f32>();
+        loop {
+            // Columns are channels.
+            let block = mat4x4<f32>(
+                Real(x[at]), Real(x[at + params.pixels]), Real(x[at + 2u * params.pixels]), Real(x[at + 3u * params.pixels]));
+            let a = row_low + c;
+            let b = row_high + c;
+            block_low += block * mat4x4<f32>(
+                Real(weights[a.x]), Real(weights[a.y]), Real(weights[a.z]), Real(weights[a.w]));
+            block_high += block * mat4x4<f32>(
+                Real(weights[b.x]), Real(weights[b.y]), Real(weights[b.z]), Real(weights[b.w]));
+            at += 4u * params.pixels;
+            continuing { c += 1u; break if c >= end; }
+        }
+        if DEEP == 0u {
+            sum_low += block_low;
+            sum_high += block_high;
+        } else {
+            near_low += block_low;
+            near_high += block_high;
+            blocks += 1u;
+            if blocks % 32u == 0u || end == params.group_inputs {
+                sum_low += near_low;
+                sum_high += near_high;
+                near_low = mat4x4<f32>();
+                near_high = mat4x4<f32>();
+            }
+        }
+        continuing { break if c >= params.group_inputs; }
     }
 
     let first = channel_group * params.group_outputs + tile;

@@ -8,7 +8,7 @@
 // Shapes    features [n, c, h, w], gate [n, c] -> planes [n, 2, h, w] or [n, h, w]; weight [c], bias [1];
 //           four pixels to a load where h*w divides by 4
 // Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel when pixels are few
-// Numerics  maxima exact, sums in f32, each invocation in channel order and then a tree; NaN propagates
+// Numerics  maxima exact, sums in f32, each invocation in blocks of blocks, then a tree; NaN propagates
 // Needs     f16 variants: SHADER_F16
 
 override PIXELS: u32 = 64u;
@@ -37,6 +37,8 @@ struct Params {
 var<workgroup> wg_sum: array<Real, PIXELS * CHANNELS>;
 var<workgroup> wg_maximum: array<Bits, PIXELS * CHANNELS>;
 
+alias Sum = Real;
+
 struct Partial {
     sum: Real,
     top: Bits,
@@ -44,15 +46,24 @@ struct Partial {
 
 var<private> partial: Partial;
 
-fn add(feature: Real, c: u32, first_gate: u32) {
-    var value = feature;
+fn term(feature: Real, c: u32, first_gate: u32) -> Real {
     if PROJECTION != 0u {
-        value *= f32(weight[c]);
-    } else if params.has_gate != 0u {
-        value *= gate[first_gate + c];
+        return feature * f32(weight[c]);
     }
+    if params.has_gate != 0u {
+        return feature * gate[first_gate + c];
+    }
+    return feature;
+}
+
+fn add(value: Real) {
     partial.sum += value;
     partial.top = max(partial.top, ordered(value));
+}
+
+fn add_four(a: Real, b: Real, c: Real, d: Real) {
+    partial.sum += (a + b) + (c + d);
+    partial.top = max(partial.top, max(max(ordered(a), ordered(b)), max(ordered(c), ordered(d))));
 }
 
 @compute @workgroup_size(PIXELS, CHANNELS)
@@ -65,26 +76,34 @@ fn spatial_squeeze(
     let inside = pixel < params.pixels;
 
     partial = Partial(Real(0.0), Bits(0u));
+    var sum = BlockedSum();
     if inside {
         let first = params.features_base + image * params.channels * params.pixels + pixel;
         let step = CHANNELS * params.pixels;
         let first_gate = params.gate_base + image * params.channels;
         var c = local.y;
-        // Four loads in flight, then their terms in order.
-        for (; c + 3u * CHANNELS < params.channels; c += 4u * CHANNELS) {
-            let at = first + c * params.pixels;
-            let loads = array<Element, 4>(features[at], features[at + step], features[at + 2u * step], features[at + 3u * step]);
-            add(Real(loads[0]), c, first_gate);
-            add(Real(loads[1]), c + CHANNELS, first_gate);
-            add(Real(loads[2]), c + 2u * CHANNELS, first_gate);
-            add(Real(loads[3]), c + 3u * CHANNELS, first_gate);
-        }
-        for (; c < params.channels; c += CHANNELS) {
-            add(Real(features[first + c * params.pixels]), c, first_gate);
+        while c < params.channels {
+            let block_end = c + min(params.channels - c, BLOCK * CHANNELS);
+            partial.sum = Real(0.0);
+            for (; c + 3u * CHANNELS < block_end; c += 4u * CHANNELS) {
+                let at = first + c * params.pixels;
+                // Four loads in flight.
+                let loads = array<Element, 4>(features[at], features[at + step], features[at + 2u * step], features[at + 3u * step]);
+                add_four(
+                    term(Real(loads[0]), c, first_gate),
+                    term(Real(loads[1]), c + CHANNELS, first_gate),
+                    term(Real(loads[2]), c + 2u * CHANNELS, first_gate),
+                    term(Real(loads[3]), c + 3u * CHANNELS, first_gate),
+                );
+            }
+            for (; c < block_end; c += CHANNELS) {
+                add(term(Real(features[first + c * params.pixels]), c, first_gate));
+            }
+            sum = with_block(sum, partial.sum);
         }
     }
     let slot = local.y * PIXELS + local.x;
-    wg_sum[slot] = partial.sum;
+    wg_sum[slot] = total_of(sum);
     wg_maximum[slot] = partial.top;
     if CHANNELS > 1u {
         workgroupBarrier();

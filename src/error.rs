@@ -116,6 +116,22 @@ pub enum Error {
         /// What there is.
         given: u64,
     },
+    /// One invocation would run loops for longer than the software adapter does: it ends them without an error. GPUs have no such
+    /// bound.
+    #[error(
+        "{op}: one invocation would run {needed} loop rounds, and this software adapter ends loops without an error above \
+         65,535, so that at most {given} are taken; {remedy}, or use a GPU"
+    )]
+    TooManyRounds {
+        /// The operator.
+        op: &'static str,
+        /// Rounds of one invocation.
+        needed: u64,
+        /// Rounds that are taken, half of those that the adapter runs.
+        given: u64,
+        /// What makes them fewer.
+        remedy: &'static str,
+    },
     /// wgpu gave back a buffer that can't be written: the device is lost or out of memory.
     #[error("{op}: the device could not provide a buffer: it is lost or out of memory")]
     DeviceUnavailable {

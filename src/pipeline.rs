@@ -6,7 +6,7 @@ use crate::plan::{self, Part};
 use crate::shaders::{Shader, Variant};
 use crate::{Error, Nchw, Nhw, Size};
 
-pub(crate) use crate::plan::MAX_ROUNDS;
+pub(crate) use crate::plan::{MAX_ROUNDS, MAX_TERMS};
 
 /// How a kernel uses a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,6 +269,8 @@ pub struct Compiler<'a> {
     pub(crate) device: &'a wgpu::Device,
     cache: Option<&'a wgpu::PipelineCache>,
     pub(crate) software: bool,
+    /// Loop rounds of one invocation that the adapter is trusted with, whichever variants are compiled for it.
+    most_rounds: u64,
 }
 
 impl<'a> Compiler<'a> {
@@ -285,12 +287,21 @@ impl<'a> Compiler<'a> {
     pub fn with_variants_for(self, device_type: wgpu::DeviceType) -> Self {
         Self { software: device_type == wgpu::DeviceType::Cpu, ..self }
     }
+
+    /// Refuses loops that the adapter would end without an error: see [`MAX_ROUNDS`].
+    pub(crate) fn check_rounds(&self, op: &'static str, needed: u64, remedy: &'static str) -> Result<(), Error> {
+        if needed <= self.most_rounds {
+            return Ok(());
+        }
+        Err(Error::TooManyRounds { op, needed, given: self.most_rounds, remedy })
+    }
 }
 
 impl<'a> From<&'a wgpu::Device> for Compiler<'a> {
     fn from(device: &'a wgpu::Device) -> Self {
-        let own = Self { device, cache: None, software: false };
-        own.with_variants_for(device.adapter_info().device_type)
+        let device_type = device.adapter_info().device_type;
+        let own = Self { device, cache: None, software: false, most_rounds: plan::most_rounds(device_type) };
+        own.with_variants_for(device_type)
     }
 }
 

@@ -10,6 +10,19 @@ use std::ops::Range;
 /// What one invocation may loop over, all its loops together: some software drivers silently end loops after 65,535 rounds.
 pub(crate) const MAX_ROUNDS: u64 = (1 << 15) - 1;
 
+/// Rounds that an adapter of this type is trusted with. A GPU ends a loop where it should end.
+pub(crate) fn most_rounds(device_type: wgpu::DeviceType) -> u64 {
+    if device_type == wgpu::DeviceType::Cpu { MAX_ROUNDS } else { u64::MAX }
+}
+
+/// Terms that one invocation may add up (`shaders/shared/blocked_sum.wgsl`): their loop and that over their blocks, of 32 and more, together.
+pub(crate) const MAX_TERMS: u64 = MAX_ROUNDS * 32 / 33;
+
+/// Rounds over so many terms and their blocks, at the most.
+pub(crate) const fn summed(terms: u64) -> u64 {
+    terms.saturating_add(terms.div_ceil(32))
+}
+
 /// Dispatches of one kernel for one `bind`; more than this is a mistake of the caller rather than work to be done.
 const MAX_PARTS: usize = 1 << 16;
 
@@ -158,7 +171,7 @@ pub(crate) const fn plane_team(software: bool, loads: u64) -> usize {
 /// Which of [`scale_teams`], for so many loads in each plane, none where only the gate is wanted, and terms of its gate.
 pub(crate) const fn scale_team(software: bool, loads: u64, terms: u64) -> usize {
     match software {
-        true if terms > MAX_ROUNDS / 2 => 1,
+        true if terms > MAX_TERMS / 2 => 1,
         // A plane in one invocation leaves no lane of the last vector idle.
         true if loads < 64 => 2,
         true => 0,
@@ -180,7 +193,7 @@ pub(crate) const fn channel_teams(software: bool) -> &'static [Team] {
 /// Which of [`channel_teams`], for so many loads in each channel and so many channels.
 pub(crate) const fn channel_team(software: bool, loads: u64, channels: u32) -> usize {
     match software {
-        _ if channels as u64 > MAX_ROUNDS => 1,
+        _ if channels as u64 > MAX_TERMS => 1,
         // Every core is to have its share of few pixels.
         true if loads < 512 => 2,
         true => 0,
@@ -193,9 +206,15 @@ pub(crate) const fn layer_teams(software: bool) -> &'static [Team] {
     if software { const { &[team(1, 8), team(32, 8)] } } else { const { &[team(32, 8)] } }
 }
 
-/// Which of [`layer_teams`], for rows of so many loads.
-pub(crate) const fn layer_team(software: bool, loads: u64) -> usize {
-    (software && loads > MAX_ROUNDS) as usize
+/// Which of [`layer_teams`], where one invocation would have so many [`layer_rounds`] for a row.
+pub(crate) const fn layer_team(software: bool, rounds: u64) -> usize {
+    (software && rounds > MAX_ROUNDS) as usize
+}
+
+/// Rounds of an invocation that multiplies so many loads, each of a number that was pooled in `parts`. A software driver counts the
+/// loops over the parts of a single number too, and those over a second input that is not there.
+pub(crate) const fn layer_rounds(loads: u64, parts: u64) -> u64 {
+    loads.saturating_mul(5 + 2 * parts)
 }
 
 /// Invocations of a workgroup that searches shares of a map for its range; see [`ranges`].
@@ -324,6 +343,16 @@ mod tests {
         assert_eq!(turns(7, 3, &[1024, 512], 256).collect::<Vec<_>>(), [0..3, 3..6, 6..7]);
         assert_eq!(turns(7, 3, &[1024, 64], 256).collect::<Vec<_>>(), [0..4, 4..7]);
         assert!(turns(3, u32::MAX, &[1], 256).eq(std::iter::once(0..3)));
+    }
+
+    #[test]
+    fn only_software_adapters_have_a_bound_on_rounds() {
+        for device_type in [wgpu::DeviceType::IntegratedGpu, wgpu::DeviceType::DiscreteGpu, wgpu::DeviceType::Other] {
+            assert_eq!(most_rounds(device_type), u64::MAX);
+        }
+        // The largest loops that the contract's windows take: 53 x 53 at depth 64.
+        let rounds = |software| window_tile(software, 64, 53, 53, false).rounds;
+        assert!(rounds(true) > most_rounds(wgpu::DeviceType::Cpu), "{}", rounds(true));
     }
 
     #[test]

@@ -266,7 +266,7 @@ const SCALED_BY_PLANES: Overrides =
     group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[8.0, 8.0], &[1.0, 8.0]]);
 
 const ATTENTION_MAPS: &[Overrides] = &[PIXELS_BY_CHANNELS, group(&["STATISTIC"], SIX_CODES)];
-const BIAS: &[Overrides] = &[group(&["BIAS"], NO_OR_YES)];
+const PROJECTIONS: &[Overrides] = &[group(&["BIAS"], NO_OR_YES), group(&["DEEP"], NO_OR_YES)];
 const CONNECTIVITY: &[Overrides] = &[group(&["CONNECTIVITY"], &[&[4.0], &[8.0]])];
 const CROPS: &[Overrides] = &[group(&["END"], NO_OR_YES), group(&["ALIGN_CORNERS"], NO_OR_YES)];
 const GROUP_OF_64: &[Overrides] = &[group(&["WORKGROUP_SIZE"], &[&[64.0]])];
@@ -300,7 +300,7 @@ pub const ATTENDED_REGION_RUNS: Shader = shader!(
 );
 /// [`AttentionMap`](crate::AttentionMap).
 pub const ATTENTION_MAP: Shader =
-    shader!("attention_map", VECTORS, ATTENTION_MAPS, ops::attention_map::Params, "ordered");
+    shader!("attention_map", VECTORS, ATTENTION_MAPS, ops::attention_map::Params, "ordered", "blocked_sum");
 /// [`BoundingBox`](crate::BoundingBox), second pass.
 pub const BOUNDING_BOX: Shader = shader!("bounding_box", PLAIN, &[], ops::bounding_box::Params);
 /// [`BoundingBox`](crate::BoundingBox), first pass.
@@ -308,13 +308,15 @@ pub const BOUNDING_BOX_SHARE: Shader =
     shader!("bounding_box_share", PLAIN, GROUP_OF_64, ops::bounding_box::ShareParams);
 /// [`ChannelScale`](crate::ChannelScale), and the second layer of [`SqueezeExcite`](crate::SqueezeExcite) with it.
 pub const CHANNEL_SCALE: Shader =
-    shader!("channel_scale", VECTORS, SCALES, ops::channel_scale::Params, "activation", "ordered");
+    shader!("channel_scale", VECTORS, SCALES, ops::channel_scale::Params, "activation", "ordered", "blocked_sum");
 /// [`CropResize`](crate::CropResize).
 pub const CROP_RESIZE: Shader = shader!("crop_resize", ELEMENTS, CROPS, ops::crop_resize::Params, "bilinear");
 /// [`Dense`](crate::Dense).
-pub const DENSE: Shader = shader!("dense", VECTORS, LAYERS, ops::dense::Params, "activation", "batch_norm", "ordered");
+pub const DENSE: Shader =
+    shader!("dense", VECTORS, LAYERS, ops::dense::Params, "activation", "batch_norm", "ordered", "blocked_sum");
 /// [`GlobalPool`](crate::GlobalPool).
-pub const GLOBAL_POOL: Shader = shader!("global_pool", VECTORS, POOLS, ops::global_pool::Params, "ordered");
+pub const GLOBAL_POOL: Shader =
+    shader!("global_pool", VECTORS, POOLS, ops::global_pool::Params, "ordered", "blocked_sum");
 /// [`HeatOverlay`](crate::HeatOverlay) into a buffer.
 pub const HEAT_OVERLAY: Shader =
     shader!("heat_overlay", ELEMENTS, &[], ops::heat_overlay::Params, "heat", "sampled_map", "bilinear");
@@ -385,7 +387,8 @@ pub const RESIZE: Shader = shader!("resize", ELEMENTS, &[], ops::resize::Params,
 pub const SPATIAL_CONV: Shader =
     shader!("spatial_conv", ELEMENTS, &[], ops::cbam::ConvParams, "activation", "batch_norm");
 /// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).
-pub const SPATIAL_SQUEEZE: Shader = shader!("spatial_squeeze", VECTORS, SQUEEZES, ops::cbam::SqueezeParams, "ordered");
+pub const SPATIAL_SQUEEZE: Shader =
+    shader!("spatial_squeeze", VECTORS, SQUEEZES, ops::cbam::SqueezeParams, "ordered", "blocked_sum");
 /// [`Threshold`](crate::Threshold).
 pub const THRESHOLD: Shader = shader!(
     "threshold",
@@ -415,10 +418,10 @@ pub const THRESHOLD_HISTOGRAM: Shader = shader!(
 /// [`Threshold`](crate::Threshold) by Otsu's method, level.
 pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, &[], ops::threshold::OtsuParams);
 /// [`PointwiseConv`](crate::PointwiseConv).
-pub const POINTWISE_CONV: Shader = shader!("pointwise_conv", INNER, BIAS, ops::pointwise_conv::Params);
+pub const POINTWISE_CONV: Shader = shader!("pointwise_conv", INNER, PROJECTIONS, ops::pointwise_conv::Params);
 /// [`PointwiseConv`](crate::PointwiseConv), planes and matrices whose sizes divide by 4.
 pub const POINTWISE_CONV_QUADS: Shader =
-    shader!("pointwise_conv_quads", INNER_VECTORS, BIAS, ops::pointwise_conv::Params);
+    shader!("pointwise_conv_quads", INNER_VECTORS, PROJECTIONS, ops::pointwise_conv::Params);
 /// [`SasaStem`](crate::SasaStem).
 pub const STEM_ATTENTION: Shader = shader!("stem_attention", STEM, &[], ops::sasa_stem::Params);
 /// [`SasaStem`](crate::SasaStem), the mixture of its values.

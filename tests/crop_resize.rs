@@ -47,3 +47,19 @@ fn the_whole_image_at_its_own_size_is_a_copy() {
     let way = Way(CropEnd::Inclusive, Sampling::HalfPixel, Element::F32);
     assert_exact(&run(gpu, shape, shape.size(), way, &images, &[[0, 0, 33, 20]; 2]), &images, "copy");
 }
+
+#[test]
+fn a_constant_picture_stays_that_constant() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(2, 1, 37, 53);
+    for element in gpu.elements() {
+        for constant in rounded(&[0.7, -0.1, 1.0 / 3.0], element) {
+            let images = vec![constant; shape.elements().unwrap() as usize];
+            for sampling in [Sampling::HalfPixel, Sampling::AlignedCorners] {
+                let way = Way(CropEnd::Inclusive, sampling, element);
+                let crops = run(gpu, shape, Size::new(61, 47), way, &images, &[[3, 5, 40, 30], [0, 0, 52, 36]]);
+                assert_exact(&crops, &vec![constant; crops.len()], format!("{sampling:?} {element:?} {constant}"));
+            }
+        }
+    }
+}

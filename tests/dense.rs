@@ -3,8 +3,8 @@ use visual_attention::wgpu::Limits;
 use visual_attention::{Activation, BatchNorm, Dense, DenseBuffers, DenseShape, Element, Error};
 
 use crate::common::{
-    self, Precision, Random, TestGpu, assert_exact, assert_within_gate, assert_within_gate_of_exp, largest, rounded,
-    wide,
+    self, EXP_ROOM, NORM_ROOM, Precision, Random, TestGpu, assert_exact, assert_within_gate,
+    assert_within_gate_with_room, largest, rounded, wide,
 };
 use crate::compiler;
 
@@ -112,8 +112,11 @@ fn matches_reference() {
                     let baseline = expected(&numbers, shape, activation, normed, <[f32]>::to_vec);
                     let what = format!("{activation:?} {element:?} {shape:?}, norm {normed}");
                     // Silu multiplies its sigmoid by what it is the sigmoid of.
-                    let scale = largest(&baseline).max(1.0);
-                    assert_within_gate_of_exp(&actual, (&exact, &baseline), Precision::F32, scale, what);
+                    let exp_room = EXP_ROOM * largest(&baseline).max(1.0);
+                    let before = expected(&numbers, shape, Activation::None, normed, <[f32]>::to_vec);
+                    let norm_room = if normed { NORM_ROOM * largest(&before) } else { 0.0 };
+                    let room = exp_room + norm_room;
+                    assert_within_gate_with_room(&actual, &exact, &baseline, Precision::F32, room, what);
                 }
             }
         }

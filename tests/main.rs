@@ -26,6 +26,10 @@ mod loss;
 mod manners;
 mod normalize;
 mod papers;
+#[path = "../examples/picture/mod.rs"]
+#[expect(dead_code, reason = "the examples write pictures, too")]
+mod picture;
+mod pictures;
 mod planner;
 mod pointwise_conv;
 mod resize;
@@ -33,6 +37,7 @@ mod sasa_layer;
 mod sasa_stem;
 mod scse;
 mod squeeze_excite;
+mod sums;
 mod threshold;
 mod translations;
 mod values;

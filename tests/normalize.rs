@@ -55,3 +55,21 @@ fn special_images_have_defined_answers() {
         assert!(actual[5 * pixels..].iter().all(|value| value.is_finite()), "{normalization:?}: neighbour");
     }
 }
+
+/// The range overflows where the numbers of the map do not.
+#[test]
+fn the_widest_range_is_brought_to_0_to_1() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nhw::new(2, 3, 3);
+    for largest in [3e38, f32::MAX, 1.8e38, 1e38] {
+        let share = [-1.0, 1.0, 0.0, 0.5, -0.5, 0.9, -0.9, 1e-30, -1e-38];
+        let map: Vec<f32> = share.iter().chain(&share).map(|share| share * largest).collect();
+        let actual = run(gpu, shape, Normalization::MinMax, &map);
+        let baseline = reference::normalize(shape, Normalization::MinMax, &map);
+        for ((y, p), share) in actual.iter().zip(&baseline).zip(share.iter().chain(&share)) {
+            for result in [y, p] {
+                assert!((result - (share + 1.0) / 2.0).abs() < 3e-7, "{largest}: {result} of {share}");
+            }
+        }
+    }
+}

@@ -143,7 +143,7 @@ fn divided_work_gives_the_same_bits() {
                     same += 1;
                     divided += u32::from(steps > whole);
                 }
-                Err(Error::LimitExceeded { .. }) => refused += 1,
+                Err(Error::LimitExceeded { .. } | Error::TooManyRounds { .. }) => refused += 1,
                 Err(error) => panic!("{what}: {error}"),
             }
         }

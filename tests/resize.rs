@@ -82,3 +82,41 @@ fn positions_are_exact_on_long_axes() {
         assert!((actual - expected).abs() < 1e-6, "output {index} is {actual}, expected {expected}");
     }
 }
+
+/// A constant picture stays that constant, to the bit, and every result lies between its four neighbours.
+#[test]
+fn results_lie_between_their_neighbours() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(1, 1, 37, 53);
+    let len = shape.elements().unwrap() as usize;
+    for sampling in [Sampling::HalfPixel, Sampling::AlignedCorners] {
+        for size in [Size::new(64, 100), Size::new(19, 31), Size::new(224, 224), Size::new(1, 7)] {
+            for element in gpu.elements() {
+                for constant in rounded(&[0.7, -0.1, 1.0 / 3.0, 60_000.0], element) {
+                    let actual = run(gpu, shape, size, sampling, element, &vec![constant; len]);
+                    let what = format!("{sampling:?} {element:?} {size}: {constant}");
+                    assert_exact(&actual, &vec![constant; actual.len()], &what);
+                    let baseline = reference::resize(shape, size, sampling, &vec![constant; len]);
+                    assert_exact(&baseline, &vec![constant; actual.len()], format!("reference, {what}"));
+                }
+            }
+            // Steps of one unit in the last place, and the largest numbers of both signs.
+            let near: Vec<f32> =
+                Random::new(9).normal(len).iter().map(|x| 0.7 + f32::EPSILON / 2.0 * x.round()).collect();
+            let far: Vec<f32> = Random::new(10).normal(len).iter().map(|x| x.signum() * f32::MAX).collect();
+            for input in [near, far] {
+                let actual = run(gpu, shape, size, sampling, Element::F32, &input);
+                let least = input.iter().copied().fold(f32::INFINITY, f32::min);
+                let largest = input.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                assert!(actual.iter().all(|y| (least..=largest).contains(y)), "{sampling:?} {size}");
+                let exact = reference::resize(shape, size, sampling, &wide(&input));
+                for (y, e) in actual.iter().zip(exact) {
+                    assert!(
+                        (f64::from(*y) - e).abs() <= 4e-7 * f64::from(largest),
+                        "{sampling:?} {size}: {y}, not {e}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -81,7 +81,9 @@ fn refuses_what_has_no_meaning() {
     };
     refused(SasaStemOptions { mixtures: 0, ..BASE }, &["mixtures", "0", "at least 1"]);
     refused(SasaStemOptions { scale: f32::NAN, ..BASE }, &["scale", "NaN", "finite"]);
-    refused(SasaStemOptions { window: Size::new(100, 100), ..BASE }, &["rounds", "32767"]);
+    if common::is_software(gpu) {
+        refused(SasaStemOptions { window: Size::new(100, 100), ..BASE }, &["rounds", "32767", "window smaller"]);
+    }
     let operator = SasaStem::new(compiler::of(&gpu.device), BASE, Element::F32).unwrap();
     let x = gpu.upload("x", &[0f32; 256]).unwrap();
     let y = gpu.upload("y", &[0f32; 256]).unwrap();

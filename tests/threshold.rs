@@ -157,3 +157,19 @@ fn a_resampled_map_needs_no_buffer_of_its_own() {
     let differ = mask.iter().zip(&expected).filter(|(a, b)| a != b).count();
     assert!(differ <= 3, "{differ} pixels differ: more than rounding can account for");
 }
+
+/// A constant map does not exceed itself, and exceeds the number below it, whatever sizes it is resampled between.
+#[test]
+fn a_threshold_equal_to_a_constant_map_does_not_depend_on_rounding() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nhw::new(1, 7, 9);
+    for constant in [0.7f32, 0.1, 1.0 / 3.0] {
+        let map = vec![constant; 63];
+        for size in [Size::new(7, 9), Size::new(64, 50), Size::new(100, 101), Size::new(224, 224), Size::new(3, 5)] {
+            for (threshold, expected) in [(constant, 0), (constant.next_down(), 1)] {
+                let mask = run(gpu, shape, size, ThresholdRule::Value(threshold), &map);
+                assert_exact(&mask, &vec![expected; mask.len()], format!("{constant} against {threshold} at {size}"));
+            }
+        }
+    }
+}

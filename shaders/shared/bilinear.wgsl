@@ -38,7 +38,10 @@ fn tap(axis: Axis, index: u32) -> Tap {
     return Tap(min(low, last), min(low + 1u, last), select(weight, 0.0, low >= last));
 }
 
-// A neighbour without a share is left out, so that it can't turn a number into NaN.
+// Between the two, whatever is rounded: equal numbers give that number. A neighbour without a share is left out, so that it can't turn
+// a number into NaN. Otherwise NaN is kept, which `clamp` may drop.
 fn blend(low: f32, high: f32, weight: f32) -> f32 {
-    return select((1.0 - weight) * low + weight * high, low, weight == 0.0);
+    let mixed = (1.0 - weight) * low + weight * high;
+    let is_nan = (bitcast<u32>(mixed) & 0x7fffffffu) > 0x7f800000u;
+    return select(select(clamp(mixed, min(low, high), max(low, high)), mixed, is_nan), low, weight == 0.0);
 }

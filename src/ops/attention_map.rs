@@ -104,7 +104,7 @@ impl AttentionMap {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32 * 32,767 channels or where one image exceeds
+    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32 * 31,774 channels or where one image exceeds
     /// a binding of the device, and what every operator refuses of its buffers: too small, wrong usage, misaligned, output
     /// overlapping input.
     pub fn bind(
@@ -130,7 +130,7 @@ impl AttentionMap {
         let pixels = shape.size().pixels() / lanes;
         let index = plan::channel_team(self.software, pixels, shape.channels);
         let team = plan::channel_teams(self.software)[index];
-        pipeline::check_rounds(OP, shape.channels.div_ceil(team.sharing).into())?;
+        pipeline::check_rounds(OP, plan::summed(shape.channels.div_ceil(team.sharing).into()))?;
         let kernel = &self.kernels[usize::from(lanes == 4)][index];
         let unit = u64::from(shape.channels) * pixels;
         let tensors = [

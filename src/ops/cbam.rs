@@ -3,7 +3,7 @@
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
-use crate::pipeline::{self, Access, Between, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::pipeline::{self, Access, Between, Build, Compiler, Kernel, MAX_TERMS, Step, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{
@@ -443,7 +443,7 @@ pub(crate) fn spatially_squeezable(op: &'static str, shape: Nchw) -> Result<bool
             needed: "at least one channel".into(),
         });
     }
-    let given = MAX_ROUNDS;
+    let given = MAX_TERMS;
     if u64::from(shape.channels) > given {
         return Err(Error::LimitExceeded { op, limit: "channels", needed: shape.channels.into(), given });
     }

@@ -2,7 +2,7 @@
 
 use super::dense::Activation;
 use super::global_pool::PlaneGrid;
-use crate::pipeline::{self, Access, Between, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::pipeline::{self, Access, Between, Build, Compiler, Kernel, MAX_TERMS, Step, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
@@ -371,7 +371,7 @@ impl Scale {
         let pixels = if output.is_some() { grid.pixels } else { 0 };
         let index = plan::scale_team(self.software, pixels.into(), terms.into());
         let team = plan::scale_teams(self.software)[index];
-        let given = MAX_ROUNDS * u64::from(if team.sharing < 16 { 1 } else { team.sharing }) / 2;
+        let given = MAX_TERMS * u64::from(if team.sharing < 16 { 1 } else { team.sharing }) / 2;
         if u64::from(terms) > given {
             return Err(Error::LimitExceeded { op: self.op, limit: "inputs of a gate", needed: terms.into(), given });
         }

@@ -400,11 +400,13 @@ impl Layer {
         };
         // Loads must not straddle rows, inputs, or the parts of a pooled number.
         let lanes = if inputs % 4 == 0 && second_inputs % 4 == 0 && parts == 1 { 4 } else { 1 };
-        let loads = (u64::from(inputs / lanes) + u64::from(second_inputs / lanes)) * u64::from(parts);
-        let index = plan::layer_team(self.software, loads);
+        let rounds = |sharing: u32| {
+            let [first, second] = [inputs, second_inputs].map(|inputs| u64::from((inputs / lanes).div_ceil(sharing)));
+            plan::layer_rounds(first + second, parts.into())
+        };
+        let index = plan::layer_team(self.software, rounds(1));
         let (kernel, team) = (&self.kernels[usize::from(lanes == 4)][index], plan::layer_teams(self.software)[index]);
-        let rounds = (inputs / lanes).div_ceil(team.sharing) + (second_inputs / lanes).div_ceil(team.sharing);
-        let rounds = u64::from(rounds) * u64::from(parts);
+        let rounds = rounds(team.sharing);
         if rounds > MAX_ROUNDS {
             let needed = u64::from(inputs) + u64::from(second_inputs);
             let given = needed * MAX_ROUNDS / rounds;

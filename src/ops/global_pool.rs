@@ -1,6 +1,6 @@
 //! Global pooling: one number for each plane.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_TERMS, Step, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
@@ -203,7 +203,7 @@ impl PlaneGrid {
     fn parts(&self, op: &'static str, team: Team) -> Result<(u32, u32), Error> {
         let pixels = u64::from(self.pixels);
         let chunk = CHUNK.max(pixels.div_ceil(MAX_PARTS));
-        let longest = MAX_ROUNDS * u64::from(team.sharing);
+        let longest = MAX_TERMS * u64::from(team.sharing);
         if chunk > longest {
             let (needed, given) = (pixels * self.lanes, longest * MAX_PARTS * self.lanes);
             return Err(Error::LimitExceeded { op, limit: "pixels of a plane", needed, given });

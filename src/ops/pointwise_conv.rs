@@ -1,6 +1,6 @@
 //! Pointwise convolutions: 1x1 projections of every pixel's channels.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_TERMS, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw};
 
@@ -26,6 +26,7 @@ params!(Params {
     group_inputs: u32,
     group_outputs: u32,
     tiles: u32,
+    block: u32,
 });
 
 /// What a [`PointwiseConv`] computes.
@@ -75,9 +76,9 @@ impl PointwiseConvOptions {
             }
         }
         let rounds = u64::from(self.inputs / self.groups);
-        if rounds > MAX_ROUNDS {
+        if rounds > MAX_TERMS {
             let limit = "input channels of a group";
-            return Err(Error::LimitExceeded { op, limit, needed: rounds, given: MAX_ROUNDS });
+            return Err(Error::LimitExceeded { op, limit, needed: rounds, given: MAX_TERMS });
         }
         Ok(())
     }
@@ -99,6 +100,20 @@ pub struct PointwiseConv {
     quads: Option<Kernel>,
 }
 
+/// Whether a sum of so many rounds has three levels of blocks.
+const fn deep(rounds: u32) -> bool {
+    rounds > 2048
+}
+
+/// Rounds of a block. An input takes part in at most 96 additions: with two levels in `2 * sqrt(rounds)`, with three in 32 of each.
+const fn block(rounds: u32) -> u32 {
+    if deep(rounds) {
+        return 32;
+    }
+    let root = rounds.isqrt();
+    if root * root < rounds { root + 1 } else { root }
+}
+
 /// Tensors of a [`PointwiseConv`], of its element type; each needs `BufferUsages::STORAGE`.
 #[derive(Clone, Copy, Debug)]
 pub struct PointwiseConvBuffers<'a> {
@@ -118,7 +133,7 @@ impl PointwiseConv {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] where the groups don't divide the channels, or for more than 3 stacked matrices;
-    /// [`Error::LimitExceeded`] beyond 32,767 input channels to a group; [`Error::MissingFeature`] for f16 on a device
+    /// [`Error::LimitExceeded`] beyond 31,774 input channels to a group; [`Error::MissingFeature`] for f16 on a device
     /// without it.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
@@ -142,7 +157,10 @@ impl PointwiseConv {
                 op,
                 shader,
                 variant: Variant { inner, ..Variant::new(element, lanes) },
-                constants: &[("BIAS", f64::from(u8::from(options.bias)))],
+                constants: &[
+                    ("BIAS", f64::from(u8::from(options.bias))),
+                    ("DEEP", f64::from(u8::from(deep(options.inputs / options.groups / lanes)))),
+                ],
                 workgroup: [64, 1, 1],
                 workgroup_bytes: 0,
                 storage: &[Access::Read, Access::Read, Access::Read, Access::Write, Access::Write, Access::Write],
@@ -236,6 +254,7 @@ impl PointwiseConv {
             group_inputs: options.inputs / options.groups / lanes,
             group_outputs,
             tiles,
+            block: block(options.inputs / options.groups / lanes),
         })?;
         Ok(Dispatch::new(steps))
     }

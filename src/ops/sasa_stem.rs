@@ -2,7 +2,7 @@
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 use super::window_attention::shrink;
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
@@ -75,7 +75,7 @@ impl SasaStemOptions {
     ///
     /// # Errors
     ///
-    /// Those of [`SasaStem::new`], but for the device's features.
+    /// Those of [`SasaStem::new`], but for the device's features and loops.
     pub fn check(&self) -> Result<(), Error> {
         for (parameter, value) in [
             ("inputs", self.inputs),
@@ -95,23 +95,16 @@ impl SasaStemOptions {
         let outputs =
             u64::from(self.heads).saturating_mul(self.depth.into()).saturating_mul(u64::from(self.mixtures) + 2);
         pipeline::to_u32(OP, "channels of queries, keys and values", outputs)?;
+        Ok(())
+    }
+
+    /// Loop rounds of one query, and of one entry's mixture.
+    fn rounds(&self) -> [u64; 2] {
         let (depth, mixtures) = (u64::from(self.depth), u64::from(self.mixtures));
         let sums = depth.min(CHUNK.into()).saturating_mul(mixtures + 1);
-        for (limit, needed) in [
-            (
-                "loop rounds of one query (about kh * kw * (depth + 8 * mixtures))",
-                self.window.pixels().saturating_mul(depth + sums + 1).saturating_add(u64::from(self.window.height) + 8),
-            ),
-            (
-                "loop rounds of one mixture (about mixtures * embeddings)",
-                mixtures.saturating_mul(u64::from(self.embeddings) + 3),
-            ),
-        ] {
-            if needed > MAX_ROUNDS {
-                return Err(Error::LimitExceeded { op: OP, limit, needed, given: MAX_ROUNDS });
-            }
-        }
-        Ok(())
+        let entry = depth + sums + 1;
+        let query = self.window.pixels().saturating_mul(entry).saturating_add(u64::from(self.window.height) + 8);
+        [query, mixtures.saturating_mul(u64::from(self.embeddings) + 3)]
     }
 
     /// As [`SasaStem::cost`], without a device.
@@ -172,9 +165,9 @@ impl SasaStem {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a count of 0 or a scale that is not finite; [`Error::LimitExceeded`] for windows,
-    /// depths and mixtures of more than an invocation may loop over; [`Error::MissingFeature`] for f16 on a device
-    /// without it.
+    /// [`Error::InvalidParameter`] for a count of 0 or a scale that is not finite; [`Error::TooManyRounds`] on a software
+    /// adapter, for windows, depths and mixtures of more than one invocation may loop over there; [`Error::MissingFeature`] for f16
+    /// on a device without it.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         options: SasaStemOptions,
@@ -182,6 +175,9 @@ impl SasaStem {
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
         options.check()?;
+        let [query, mixture] = options.rounds();
+        compiler.check_rounds(OP, query, "make the window smaller, or the heads less deep, or take fewer mixtures")?;
+        compiler.check_rounds(OP, mixture, "take fewer mixtures or embeddings")?;
         let projections = PointwiseConv::with_inner(OP, compiler, options.projections(), element, Element::F32)?;
         let mixture = Kernel::new(
             compiler,

@@ -1,6 +1,6 @@
 //! Windowed attention: every query attends to the keys around it.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::plan::{self, WindowTile};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
@@ -246,12 +246,6 @@ impl WindowAttentionOptions {
             _ => {}
         }
         pipeline::finite(op, "scale", self.scale)?;
-        // The same answer on every device.
-        let rounds = [false, true].map(|software| self.tile(software).rounds).into_iter().fold(0, u64::max);
-        if rounds > MAX_ROUNDS {
-            let limit = "loop rounds of one query (about kh/4 * kw * depth)";
-            return Err(Error::LimitExceeded { op, limit, needed: rounds, given: MAX_ROUNDS });
-        }
         Ok(())
     }
 
@@ -407,7 +401,8 @@ impl WindowAttention {
     ///
     /// [`Error::InvalidParameter`] for options without a meaning: even windows, a depth above 128 or, with row and column
     /// tables, one that can't be halved, a stride with [`Border::Shift`], a scale that is not finite.
-    /// [`Error::LimitExceeded`] for windows of more keys than one invocation may loop over: 31 x 31 at depth 128 fits.
+    /// [`Error::TooManyRounds`] on a software adapter, for windows of more keys than one invocation may loop over there:
+    /// 31 x 31 at depth 128 fits. GPUs take any window.
     /// [`Error::MissingFeature`] for f16 on a device without it.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
@@ -426,12 +421,13 @@ impl WindowAttention {
         inner: Element,
     ) -> Result<Self, Error> {
         options.check_options(op)?;
+        let tile = options.tile(compiler.software);
+        compiler.check_rounds(op, tile.rounds, "make the window smaller, or the heads less deep")?;
         let relative = match options.relative {
             Relative::None => 0.0,
             Relative::PerHead | Relative::WholeChannel => 1.0,
             Relative::Bias => 2.0,
         };
-        let tile = options.tile(compiler.software);
         let WindowTile { length, blocks, split, .. } = tile;
         let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(blocks)), ("SPLIT", f64::from(split))];
         let kernel = Kernel::new(

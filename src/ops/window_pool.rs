@@ -1,6 +1,6 @@
 //! Pooling over windows side by side.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
@@ -55,7 +55,7 @@ impl WindowPool {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for an empty window, [`Error::LimitExceeded`] for one of more than 32,767 pixels,
+    /// [`Error::InvalidParameter`] for an empty window, [`Error::TooManyRounds`] for one of more than 32,767 pixels on a software adapter,
     /// [`Error::MissingFeature`] for f16 on a device without it.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
@@ -70,14 +70,7 @@ impl WindowPool {
         }
         // The rows count as rounds too.
         let rounds = window.pixels() + u64::from(window.height);
-        if rounds > MAX_ROUNDS {
-            return Err(Error::LimitExceeded {
-                op: OP,
-                limit: "pixels of a window",
-                needed: rounds,
-                given: MAX_ROUNDS,
-            });
-        }
+        compiler.check_rounds(OP, rounds, "make the window smaller")?;
         let pooling = match pooling {
             Pooling::Average => 0.0,
             Pooling::Maximum => 1.0,

@@ -16,7 +16,7 @@ pub fn attention_map<T: Float>(shape: Nchw, statistic: Statistic, features: &[T]
     for image in features.chunks_exact(channels * pixels) {
         for pixel in 0..pixels {
             let over_channels = image[pixel..].iter().step_by(pixels).copied();
-            let sum = |term: fn(T) -> T| over_channels.clone().fold(T::zero(), |sum, value| sum + term(value));
+            let sum = |term: fn(T) -> T| super::sum(channels, |c| term(image[c * pixels + pixel]));
             map.push(match statistic {
                 Statistic::MaxAbs => over_channels.map(T::abs).fold(T::zero(), maximum),
                 Statistic::MeanAbs => sum(T::abs) / count,

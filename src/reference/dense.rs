@@ -1,6 +1,6 @@
 use num_traits::Float;
 
-use super::real;
+use super::{real, sum};
 use crate::Activation;
 
 /// A layer's weights: `weight [out, in]`, `bias [out]`, and a batch norm after them.
@@ -79,7 +79,7 @@ fn sigmoid<T: Float>(t: T) -> T {
 }
 
 /// Between `low` and `high`; by comparisons, so that NaN stays.
-fn clamp<T: Float>(t: T, low: T, high: T) -> T {
+pub(super) fn clamp<T: Float>(t: T, low: T, high: T) -> T {
     if t < low {
         low
     } else if t > high {
@@ -119,7 +119,7 @@ pub fn dense<T: Float>(inputs: usize, input: &[T], layer: &Layer<'_, T>, activat
     let mut output = Vec::new();
     for vector in input.chunks_exact(inputs) {
         for (row, weights) in layer.weight.chunks_exact(inputs).enumerate() {
-            let sum = weights.iter().zip(vector).fold(T::zero(), |sum, (&weight, &value)| sum + weight * value);
+            let sum = sum(inputs, |i| weights[i] * vector[i]);
             let t = layer.bias.map_or(sum, |bias| sum + bias[row]);
             output.push(activation.apply(layer.norm.map_or(t, |norm| norm.apply(row, t))));
         }

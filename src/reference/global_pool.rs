@@ -1,7 +1,7 @@
 use num_traits::Float;
 
 use super::attention_map::maximum;
-use super::real;
+use super::{real, sum};
 use crate::Nchw;
 
 /// `mean[n, c]` = the sum over `y`, `x` of `features[n, c, y, x]`, divided by `h * w` (Squeeze-and-Excitation,
@@ -9,7 +9,7 @@ use crate::Nchw;
 #[must_use]
 pub fn global_mean<T: Float>(shape: Nchw, features: &[T]) -> Vec<T> {
     let pixels = shape.size().pixels() as usize;
-    let mean = |plane: &[T]| plane.iter().fold(T::zero(), |sum, &value| sum + value) / real(pixels as f64);
+    let mean = |plane: &[T]| sum(plane.len(), |pixel| plane[pixel]) / real(pixels as f64);
     features.chunks_exact(pixels).map(mean).collect()
 }
 

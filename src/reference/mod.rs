@@ -50,6 +50,19 @@ pub use threshold::{otsu_level, threshold};
 pub use window_attention::{WindowAttentionResult, window_attention};
 pub use window_pool::window_pool;
 
+/// `term(0) + .. + term(n - 1)`, added up by halves down to 32 terms, so that its error hardly grows with `n`: a term takes part
+/// in `32 + log2(n / 32)` additions.
+pub(crate) fn sum<T: num_traits::Float>(n: usize, term: impl Fn(usize) -> T) -> T {
+    fn between<T: num_traits::Float>(range: std::ops::Range<usize>, term: &impl Fn(usize) -> T) -> T {
+        if range.len() <= 32 {
+            return range.fold(T::zero(), |sum, index| sum + term(index));
+        }
+        let middle = range.start + range.len() / 2;
+        between(range.start..middle, term) + between(middle..range.end, term)
+    }
+    between(0..n, &term)
+}
+
 /// A number of any size in the float type of a reference.
 pub(crate) fn real<T: num_traits::Float>(value: f64) -> T {
     // `f32` and `f64` take every f64, rounded.

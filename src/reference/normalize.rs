@@ -1,6 +1,7 @@
 use num_traits::Float;
 
 use super::attention_map::maximum;
+use super::real;
 use crate::{Nhw, Normalization};
 
 /// Each image of `map [n, h, w]` brought to 0..1 by its own minimum and maximum, or divided by its maximum (AG-CNN,
@@ -15,12 +16,14 @@ pub fn normalize<T: Float>(shape: Nhw, normalization: Normalization, map: &[T]) 
     for image in map.chunks_exact(shape.size().pixels() as usize) {
         let low = image.iter().copied().fold(T::infinity(), T::min);
         let high = image.iter().copied().fold(T::neg_infinity(), maximum);
+        // The range may overflow where the numbers do not. Half of each has the same share.
+        let half = if (high - low).is_finite() { T::one() } else { real(0.5) };
         normalized.extend(image.iter().map(|&value| match normalization {
             _ if high.is_nan() => high,
             _ if low == high => T::zero(),
             Normalization::Maximum if high <= T::zero() => T::zero(),
             Normalization::Maximum => value / high,
-            Normalization::MinMax | Normalization::None => (value - low) / (high - low),
+            Normalization::MinMax | Normalization::None => (half * value - half * low) / (half * high - half * low),
         }));
     }
     normalized

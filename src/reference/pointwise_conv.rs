@@ -1,5 +1,6 @@
 use num_traits::Float;
 
+use super::sum;
 use crate::{Nchw, PointwiseConvOptions};
 
 /// `y[s, n, o, p] = sum over c of weights[s, o, c] * x[n, group(o) * inputs/groups + c, p] + bias[s, o]`, for each of the stacked
@@ -24,10 +25,7 @@ pub fn pointwise_conv<T: Float>(
                     let group = &image[output / group_outputs * group_inputs * pixels..];
                     let row = &weights[(stack * outputs + output) * group_inputs..][..group_inputs];
                     for pixel in 0..pixels {
-                        let sum = row
-                            .iter()
-                            .enumerate()
-                            .fold(T::zero(), |sum, (c, &weight)| sum + weight * group[c * pixels + pixel]);
+                        let sum = sum(group_inputs, |c| row[c] * group[c * pixels + pixel]);
                         y.push(bias.map_or(sum, |bias| sum + bias[stack * outputs + output]));
                     }
                 }

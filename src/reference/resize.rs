@@ -1,10 +1,12 @@
 use num_traits::Float;
 
+use super::dense::clamp;
 use super::real;
 use crate::{Nchw, Sampling, Size};
 
 /// `input [n, c, h, w]` resampled to `[n, c, oh, ow]`, bilinear, without antialiasing: along rows and then columns,
-/// `(1 - f) * v[i0] + f * v[i1]` at position `i0 + f` of [`Sampling`]. A neighbour whose weight is exactly 0 is left out.
+/// `(1 - f) * v[i0] + f * v[i1]` at position `i0 + f` of [`Sampling`], clamped to lie between `v[i0]` and `v[i1]` where it is rounded. A
+/// neighbour whose weight is exactly 0 is left out.
 #[must_use]
 pub fn resize<T: Float>(shape: Nchw, size: Size, sampling: Sampling, input: &[T]) -> Vec<T> {
     if shape.is_empty() || size.is_empty() {
@@ -26,8 +28,13 @@ pub(super) fn resize_plane<T: Float>(
     sampling: Sampling,
     at: impl Fn(usize, usize) -> T,
 ) -> Vec<T> {
+    // Between the two, whatever is rounded.
     let blend = |low: T, high: T, weight: T| {
-        if weight == T::zero() { low } else { (T::one() - weight) * low + weight * high }
+        if weight == T::zero() {
+            low
+        } else {
+            clamp((T::one() - weight) * low + weight * high, low.min(high), low.max(high))
+        }
     };
     let mut resampled = Vec::with_capacity(output.pixels() as usize);
     for row in 0..output.height {

@@ -3,6 +3,7 @@ use num_traits::Float;
 use super::attention_map::maximum;
 use super::channel_scale::form_of;
 use super::squeeze_excite::{Excitation, squeeze_excite};
+use super::sum;
 use crate::{Activation, Nchw, ScSeCombine, ScSeOptions, SqueezeExciteOptions};
 
 /// Concurrent spatial and channel Squeeze-and-Excitation (arXiv:1803.02579, Sec. 2): the sum, or the maximum, of
@@ -25,7 +26,7 @@ pub fn scse<T: Float>(
     for (image, by_channel) in features.chunks_exact(channels * pixels).zip(by_channel.chunks_exact(channels * pixels))
     {
         let gate = |pixel: usize| {
-            let sum = (0..channels).fold(T::zero(), |sum, c| sum + spatial_weight[c] * image[c * pixels + pixel]);
+            let sum = sum(channels, |c| spatial_weight[c] * image[c * pixels + pixel]);
             Activation::Sigmoid.apply(spatial_bias.map_or(sum, |bias| sum + bias[0]))
         };
         let gates: Vec<T> = (0..pixels).map(gate).collect();

@@ -245,7 +245,9 @@ pub(crate) fn bind(device: &wgpu::Device, pool: &Pool, operator: &Bound, draw: &
         assert!(reported.is_none(), "{what} under {:?}: {reported:?}", device.limits());
     }
     let steps = result.ok()?.steps().len() as u32;
-    assert!(steps == 0 || rounds <= rounds::MOST, "{what}: {rounds} rounds of one invocation");
+    // GPUs end no loop early.
+    let software = device.adapter_info().device_type == visual_attention::wgpu::DeviceType::Cpu;
+    assert!(steps == 0 || !software || rounds <= rounds::MOST, "{what}: {rounds} rounds of one invocation");
     Some(steps)
 }
 

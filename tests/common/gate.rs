@@ -49,6 +49,10 @@ pub(crate) fn check_exact<T: ToPrimitive + std::fmt::Debug>(actual: &[T], expect
 /// sums that is less than 6 ULP of 1.
 pub(crate) const EXP_ROOM: f64 = 6.0 * 1.192_092_895_507_812_5e-7;
 
+/// What WGSL's own allowance leaves of a batch norm, as a share of the number that it brings out: a division may be 2.5 ULP off, and a
+/// square root, which is the inverse of an inverse square root of 2 ULP, 4.5 ULP.
+pub(crate) const NORM_ROOM: f64 = 7.0 * 1.192_092_895_507_812_5e-7;
+
 /// As [`check_gate`], for results of `exp`: where the gate is tighter than `room`, what WGSL allows, that is the gate. A
 /// tensor of a few elements does not show the error that the formula brings elsewhere.
 pub(crate) fn check_gate_with_room(

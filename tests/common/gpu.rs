@@ -42,6 +42,11 @@ pub(crate) fn gpu() -> Option<&'static TestGpu> {
     gpu.as_ref()
 }
 
+/// Whether loops have a bound there.
+pub(crate) fn is_software(gpu: &TestGpu) -> bool {
+    gpu.device.adapter_info().device_type == wgpu::DeviceType::Cpu
+}
+
 /// Says that the running test, or a part of it, has nothing to run on.
 pub(crate) fn skipped(why: &str) {
     eprintln!("SKIPPED {}: {why}", std::thread::current().name().unwrap_or("a test"));

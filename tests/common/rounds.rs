@@ -8,6 +8,14 @@ use visual_attention::{Nchw, Nhw, SasaStemOptions, Size, WindowAttentionOptions}
 /// What the contract allows: a driver that ends loops silently does so after 65,535.
 pub(crate) const MOST: u64 = (1 << 15) - 1;
 
+/// A sum in blocks: its terms, and a round for each block of 32 or more.
+fn summed(terms: u64) -> u64 {
+    terms.saturating_add(terms.div_ceil(32))
+}
+
+/// Terms that one invocation may sum up.
+const MOST_TERMS: u64 = MOST * 32 / 33;
+
 fn loads(size: Size) -> u64 {
     let pixels = size.pixels();
     if pixels.is_multiple_of(4) { pixels / 4 } else { pixels }
@@ -16,7 +24,7 @@ fn loads(size: Size) -> u64 {
 /// Over the channels of a pixel, which 32 invocations share where one could not.
 pub(crate) fn channels(shape: Nchw) -> u64 {
     let channels = u64::from(shape.channels);
-    if channels > MOST { channels.div_ceil(32) } else { channels }
+    summed(if channels > MOST_TERMS { channels.div_ceil(32) } else { channels })
 }
 
 /// At most 16 workgroups of 256 invocations for each image, one for each 4096 pixels; or 64 invocations alone, or as many as it
@@ -62,7 +70,7 @@ fn parts(shape: Nchw) -> u64 {
 /// One invocation for each part of a plane, 256 in planes of more than 2^20 loads, then one for all parts.
 pub(crate) fn pool(shape: Nchw) -> u64 {
     let loads = loads(shape.size());
-    if loads <= 1 << 20 { chunk(shape).min(loads).max(64) } else { chunk(shape).div_ceil(256).max(64) }
+    summed(if loads <= 1 << 20 { chunk(shape).min(loads).max(64) } else { chunk(shape).div_ceil(256).max(64) })
 }
 
 /// One invocation for each row, 32 where one could not; both inputs, of `parts` numbers each.
@@ -70,7 +78,8 @@ pub(crate) fn dense(inputs: u32, second: u32, parts: u64) -> u64 {
     let lanes = if inputs.is_multiple_of(4) && second.is_multiple_of(4) && parts == 1 { 4 } else { 1 };
     let of = |sharing: u64| {
         let loads = |inputs: u32| (u64::from(inputs) / lanes).div_ceil(sharing);
-        (loads(inputs) + loads(second)).saturating_mul(parts)
+        // Loops over the parts of a number and over a second input are reached for every load, whether there are any or not.
+        (loads(inputs) + loads(second)).saturating_mul(5 + 2 * parts)
     };
     if of(1) > MOST { of(32) } else { of(1) }
 }
@@ -83,9 +92,9 @@ pub(crate) fn layer(shape: Nchw, both: bool) -> u64 {
 /// A gate of `terms` products in each invocation, of which 256 share them where there are too many, then up to 4096 loads of 8.
 pub(crate) fn scale(shape: Nchw, terms: u32) -> u64 {
     let terms = u64::from(terms);
-    let alone = if terms > MOST / 2 { terms.div_ceil(256) } else { terms };
+    let alone = if terms > MOST_TERMS / 2 { terms.div_ceil(256) } else { terms };
     let shared = terms.div_ceil(if loads(shape.size()) < 256 { 16 } else { 256 });
-    alone.max(shared) + 512
+    summed(alone.max(shared)) + 512
 }
 
 /// Two planes of `kernel` by `kernel`, and where each row and plane begins.
@@ -99,7 +108,7 @@ pub(crate) fn window_pool(window: Size) -> u64 {
 }
 
 pub(crate) fn pointwise_conv(inputs: u32, groups: u32) -> u64 {
-    u64::from(inputs / groups.max(1))
+    summed(u64::from(inputs / groups.max(1)))
 }
 
 /// At the least, however its keys are blocked: each column's term, then its keys, 12 at a time, each over the head's channels
