@@ -18,8 +18,9 @@ use cases::{Case, Problem};
 
 /// Checks golden cases on this machine's GPU and on the CPU reference.
 ///
-/// Prints for each case: verdict, file, operator, largest error of the GPU and of the reference, gate, gradients left unchecked,
-/// attributes. Exits with 0 only when every case passes, with 1 when one fails, with 2 when a path can't be read.
+/// Prints for each case: verdict, file, operator, largest error of the GPU, of the reference in f64 and of the reference in f32,
+/// tolerance, gradients left unchecked, attributes. The tolerance is 4e-6 of the largest expected value, or of 1, and twice the error
+/// of the f32 reference where that is more. Exits with 0 only when every case passes, with 1 when one fails, with 2 when a path can't be read.
 #[derive(Parser)]
 struct Arguments {
     /// Case files, or folders of them.
@@ -94,8 +95,8 @@ fn check(gpu: Option<&Gpu>, file: &Path, allow_unsupported: bool) -> Verdict {
     let verdict = if report.failures.is_empty() { "ok  " } else { "FAIL" };
     let on_gpu = report.gpu.map_or("not run".into(), |error| format!("{error:.2e}"));
     let line = format!(
-        "{verdict} {name}: {} gpu {on_gpu} reference {:.2e} gate {:.1e} gradients unchecked {} {}",
-        case.op, report.reference, report.gate, report.gradients, case.attrs
+        "{verdict} {name}: {} gpu {on_gpu} reference {:.2e}, in f32 {:.2e}, tolerance {:.1e} gradients unchecked {} {}",
+        case.op, report.reference, report.baseline, report.gate, report.gradients, case.attrs
     );
     println!("{}", one_line(line));
     for failure in &report.failures {

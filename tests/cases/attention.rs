@@ -1,5 +1,6 @@
 //! Cases of the attention map and the attended region.
 
+use num_traits::Float;
 use visual_attention::host::Gpu;
 use visual_attention::{
     AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers, Connectivity,
@@ -7,7 +8,7 @@ use visual_attention::{
     reference,
 };
 
-use super::{Case, Outputs, Problem, floats, integers, run};
+use super::{Case, Outputs, Problem, floats, integers, run, wide};
 use crate::compiler;
 
 fn statistic(case: &Case) -> Result<Statistic, Problem> {
@@ -22,7 +23,7 @@ fn statistic(case: &Case) -> Result<Statistic, Problem> {
     })
 }
 
-pub(super) fn attention_map(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+pub(super) fn attention_map<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
     let x = case.input("x")?;
     let shape = x.nchw("x")?;
     let statistic = statistic(case)?;
@@ -35,7 +36,7 @@ pub(super) fn attention_map(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Ou
         run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
         Ok(vec![("map", floats(gpu, &map, Element::F32, pixels)?)])
     });
-    Ok((on_gpu.transpose()?, vec![("map", reference::attention_map(shape, statistic, &x.wide()))]))
+    Ok((on_gpu.transpose()?, vec![("map", wide(reference::attention_map(shape, statistic, &x.cast::<T>())))]))
 }
 
 fn connectivity(case: &Case) -> Result<Connectivity, Problem> {
@@ -54,7 +55,10 @@ fn words(values: &[u32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
 }
 
-pub(super) fn largest_component(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+pub(super) fn largest_component<T: Float>(
+    gpu: Option<&Gpu>,
+    case: &Case,
+) -> Result<(Option<Outputs>, Outputs), Problem> {
     let mask = case.input("mask")?;
     let shape = mask.nhw("mask")?;
     let connectivity = connectivity(case)?;
@@ -78,7 +82,7 @@ pub(super) fn largest_component(gpu: Option<&Gpu>, case: &Case) -> Result<(Optio
     Ok((on_gpu.transpose()?, reference))
 }
 
-pub(super) fn attended_region(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+pub(super) fn attended_region<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
     let (x, image) = (case.input("x")?, case.input("image")?);
     let (features, images) = (x.nchw("x")?, image.nchw("image")?);
     if features.is_empty() || images.is_empty() || features.batch != images.batch {
@@ -136,14 +140,15 @@ pub(super) fn attended_region(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<
             ("crop", floats(gpu, &crops, image.element(), image.numbers.len())?),
         ])
     });
-    let reference = reference::attended_region(features, images, images.size(), &options, &x.wide(), &image.wide());
+    let reference =
+        reference::attended_region(features, images, images.size(), &options, &x.cast::<T>(), &image.cast::<T>());
     let reference = vec![
-        ("map", reference.map),
-        ("map_up", reference.map_up),
+        ("map", wide(reference.map)),
+        ("map_up", wide(reference.map_up)),
         ("mask", words(&reference.mask)),
         ("component", words(&reference.component)),
         ("bbox", flat(&reference.boxes)),
-        ("crop", reference.crops),
+        ("crop", wide(reference.crops)),
     ];
     Ok((on_gpu.transpose()?, reference))
 }

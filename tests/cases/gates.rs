@@ -1,5 +1,6 @@
 //! Cases of the channel and spatial gates.
 
+use num_traits::Float;
 use safetensors::Dtype;
 use visual_attention::host::Gpu;
 use visual_attention::reference::{self, Excitation, Layer, Norm};
@@ -9,7 +10,7 @@ use visual_attention::{
     SqueezeExciteBuffers, SqueezeExciteOptions, wgpu,
 };
 
-use super::{Case, Outputs, Problem, Values, floats, run};
+use super::{Case, Outputs, Problem, Values, floats, run, wide};
 use crate::compiler;
 
 /// What a run gives: the GPU's outputs, where there is one, and the reference's.
@@ -132,12 +133,12 @@ impl<'a> Weights<'a> {
         [Some(self.w1), self.b1, Some(self.w2), self.b2]
     }
 
-    pub(super) fn wide(&self) -> [Option<Vec<f64>>; 4] {
-        self.all().map(|values| values.map(Values::wide))
+    pub(super) fn cast<T: Float>(&self) -> [Option<Vec<T>>; 4] {
+        self.all().map(|values| values.map(Values::cast))
     }
 }
 
-pub(super) fn excitation(wide: &[Option<Vec<f64>>; 4]) -> Excitation<'_, f64> {
+pub(super) fn excitation<T>(wide: &[Option<Vec<T>>; 4]) -> Excitation<'_, T> {
     let [w1, b1, w2, b2] = wide.each_ref().map(Option::as_deref);
     Excitation {
         reduce_weight: w1.unwrap_or_default(),
@@ -170,17 +171,17 @@ impl<'a> NormValues<'a> {
         Ok(Self { tensors: <[&Values; 4]>::try_from(tensors).map_err(|_| problem())?, epsilon })
     }
 
-    pub(super) fn wide(&self) -> [Vec<f64>; 4] {
-        self.tensors.map(Values::wide)
+    pub(super) fn cast<T: Float>(&self) -> [Vec<T>; 4] {
+        self.tensors.map(Values::cast)
     }
 
     pub(super) fn upload(&self, gpu: &Gpu, element: Element) -> Result<Vec<Parameter>, Problem> {
         self.tensors.iter().map(|values| Parameter::new(gpu, values, element)).collect()
     }
 
-    pub(super) fn reference<'w>(&self, wide: &'w [Vec<f64>; 4]) -> Norm<'w, f64> {
+    pub(super) fn reference<'w, T: Float>(&self, wide: &'w [Vec<T>; 4]) -> Norm<'w, T> {
         let [weight, bias, mean, variance] = wide.each_ref();
-        Norm { weight, bias, mean, variance, epsilon: self.epsilon }
+        Norm { weight, bias, mean, variance, epsilon: T::from(self.epsilon).unwrap_or_else(T::nan) }
     }
 
     pub(super) fn bound<'b>(&self, parameters: &'b [Parameter]) -> BatchNorm<'b> {
@@ -195,7 +196,7 @@ impl<'a> NormValues<'a> {
 }
 
 /// Squeeze-and-Excitation in any form; `features` may be computed rather than read.
-fn excite(
+fn excite<T: Float>(
     gpu: Option<&Gpu>,
     (x, shape): (&Values, Nchw),
     weights: &Weights<'_>,
@@ -229,10 +230,15 @@ fn excite(
             ("y", floats(gpu, &output, element, x.numbers.len())?),
         ])
     });
-    let identity = identity.map(Values::wide);
-    let (gate, y) =
-        reference::squeeze_excite(shape, options, &x.wide(), &excitation(&weights.wide()), identity.as_deref());
-    Ok((on_gpu.transpose()?, vec![("gate", gate), ("y", y)]))
+    let identity = identity.map(Values::cast::<T>);
+    let (gate, y) = reference::squeeze_excite(
+        shape,
+        options,
+        &x.cast::<T>(),
+        &excitation(&weights.cast::<T>()),
+        identity.as_deref(),
+    );
+    Ok((on_gpu.transpose()?, vec![("gate", wide(gate)), ("y", wide(y))]))
 }
 
 fn options(case: &Case, squeeze: Squeeze, form: Form) -> Result<SqueezeExciteOptions, Problem> {
@@ -240,7 +246,7 @@ fn options(case: &Case, squeeze: Squeeze, form: Form) -> Result<SqueezeExciteOpt
     Ok(SqueezeExciteOptions { squeeze, activation, gate, form })
 }
 
-pub(super) fn squeeze_excite(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn squeeze_excite<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let x = features(case)?;
     let weights = Weights::new(case, x.1.channels)?;
     let form = match case.attrs["form"].as_str() {
@@ -249,16 +255,16 @@ pub(super) fn squeeze_excite(gpu: Option<&Gpu>, case: &Case) -> Both {
         Some("scale_add") => Form::ScaleAdd,
         _ => return Err(case.unknown("form")),
     };
-    excite(gpu, x, &weights, None, options(case, squeeze(case)?, form)?)
+    excite::<T>(gpu, x, &weights, None, options(case, squeeze(case)?, form)?)
 }
 
-pub(super) fn cbam_channel(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn cbam_channel<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let x = features(case)?;
     let weights = Weights::new(case, x.1.channels)?;
-    excite(gpu, x, &weights, None, options(case, Squeeze::MeanAndMax, Form::Scale)?)
+    excite::<T>(gpu, x, &weights, None, options(case, Squeeze::MeanAndMax, Form::Scale)?)
 }
 
-pub(super) fn se_residual(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn se_residual<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let identity = case.shaped("identity", &[shape.batch, shape.channels, shape.height, shape.width])?;
     float(identity, "identity")?;
@@ -266,7 +272,7 @@ pub(super) fn se_residual(gpu: Option<&Gpu>, case: &Case) -> Both {
         "squeeze_excite" => {
             let weights = Weights::new(case, shape.channels)?;
             let options = options(case, squeeze(case)?, Form::Residual)?;
-            return excite(gpu, (x, shape), &weights, Some(identity), options);
+            return excite::<T>(gpu, (x, shape), &weights, Some(identity), options);
         }
         "input" => {}
         _ => return Err(case.unknown("gate_source")),
@@ -289,8 +295,9 @@ pub(super) fn se_residual(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, element, x.numbers.len())?)])
     });
-    let y = reference::channel_scale(shape, Form::Residual, &x.wide(), &gate.wide(), Some(&identity.wide()));
-    Ok((on_gpu.transpose()?, vec![("y", y)]))
+    let y =
+        reference::channel_scale(shape, Form::Residual, &x.cast::<T>(), &gate.cast::<T>(), Some(&identity.cast::<T>()));
+    Ok((on_gpu.transpose()?, vec![("y", wide(y))]))
 }
 
 /// `relu(norm(convolution))` of channels `inputs [n, cin, h, w]`, in f64: what a module has before its attention.
@@ -311,7 +318,7 @@ fn convolution(case: &Case, ffm: bool) -> Result<(Values, Nchw), Problem> {
         (images.collect::<Vec<f64>>(), Nchw { channels, ..first })
     } else {
         let x = case.input("x")?;
-        (x.wide(), x.nchw("x")?)
+        (x.cast::<f64>(), x.nchw("x")?)
     };
     let weight = case.input("conv_w")?;
     let side = if ffm { 1 } else { 3 };
@@ -323,7 +330,7 @@ fn convolution(case: &Case, ffm: bool) -> Result<(Values, Nchw), Problem> {
         return Err(Problem::Malformed(format!("a convolution of {shape} to {outputs} channels")));
     }
     let norm = NormValues::new(case, "conv_bn", "bn_eps", outputs)?;
-    let (norm_wide, weight) = (norm.wide(), weight.wide());
+    let (norm_wide, weight) = (norm.cast::<f64>(), weight.cast::<f64>());
     let norm = norm.reference(&norm_wide);
     let [height, width, channels, side] =
         [shape.height, shape.width, shape.channels, side].map(|extent| extent as usize);
@@ -349,7 +356,7 @@ fn convolution(case: &Case, ffm: bool) -> Result<(Values, Nchw), Problem> {
     Ok((Values { shape: extents.to_vec(), dtype: Dtype::F32, numbers }, result))
 }
 
-pub(super) fn bisenet(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn bisenet<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let ffm = case.op == "bisenet_ffm";
     let computed = match case.text("scope")? {
         "attention" => None,
@@ -365,7 +372,7 @@ pub(super) fn bisenet(gpu: Option<&Gpu>, case: &Case) -> Both {
     match if ffm && !case.attrs["form"].is_null() { case.text("form")? } else { "conv_bn" } {
         "mlp" => {
             let weights = Weights::new(case, channels)?;
-            return excite(gpu, (f, shape), &weights, None, SqueezeExciteOptions::FEATURE_FUSION);
+            return excite::<T>(gpu, (f, shape), &weights, None, SqueezeExciteOptions::FEATURE_FUSION);
         }
         "conv_bn" => {}
         _ => return Err(case.unknown("form")),
@@ -396,10 +403,10 @@ pub(super) fn bisenet(gpu: Option<&Gpu>, case: &Case) -> Both {
             ("y", floats(gpu, &output, element, f.numbers.len())?),
         ])
     });
-    let norm_wide = norm.wide();
+    let norm_wide = norm.cast::<T>();
     let norm = norm.reference(&norm_wide);
-    let (gate, y) = reference::bisenet(shape, output_form, &f.wide(), &weight.wide(), norm, None);
-    Ok((on_gpu.transpose()?, vec![("gate", gate), ("y", y)]))
+    let (gate, y) = reference::bisenet(shape, output_form, &f.cast::<T>(), &weight.cast::<T>(), norm, None);
+    Ok((on_gpu.transpose()?, vec![("gate", wide(gate)), ("y", wide(y))]))
 }
 
 /// CBAM's convolution: its weight, the side of its kernel, and its norm.
@@ -417,7 +424,7 @@ fn spatial(case: &Case) -> Result<(&Values, u32, NormValues<'_>), Problem> {
     Ok((weight, side, NormValues::new(case, "bn", "bn_eps", 1)?))
 }
 
-pub(super) fn cbam_spatial(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn cbam_spatial<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let (weight, side, norm) = spatial(case)?;
     let element = element(&[[Some(x), Some(weight)].as_slice(), &norm.tensors.map(Some)].concat());
@@ -444,13 +451,13 @@ pub(super) fn cbam_spatial(gpu: Option<&Gpu>, case: &Case) -> Both {
             ("y", floats(gpu, &output, element, x.numbers.len())?),
         ])
     });
-    let (norm_wide, weight_wide) = (norm.wide(), weight.wide());
+    let (norm_wide, weight_wide) = (norm.cast::<T>(), weight.cast::<T>());
     let layer = Layer { weight: &weight_wide, bias: None, norm: Some(norm.reference(&norm_wide)) };
-    let (gate, y) = reference::spatial_gate(shape, Form::Scale, side as usize, &x.wide(), &layer, None);
-    Ok((on_gpu.transpose()?, vec![("gate", gate), ("y", y)]))
+    let (gate, y) = reference::spatial_gate(shape, Form::Scale, side as usize, &x.cast::<T>(), &layer, None);
+    Ok((on_gpu.transpose()?, vec![("gate", wide(gate)), ("y", wide(y))]))
 }
 
-pub(super) fn cbam(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn cbam<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let weights = Weights::new(case, shape.channels)?;
     let (weight, side, norm) = spatial(case)?;
@@ -482,8 +489,8 @@ pub(super) fn cbam(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, weights.reduced, side, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, element, x.numbers.len())?)])
     });
-    let (norm_wide, weight_wide, wide) = (norm.wide(), weight.wide(), weights.wide());
+    let (norm_wide, weight_wide, excited) = (norm.cast::<T>(), weight.cast::<T>(), weights.cast::<T>());
     let layer = Layer { weight: &weight_wide, bias: None, norm: Some(norm.reference(&norm_wide)) };
-    let y = reference::cbam(shape, options, side as usize, &x.wide(), &excitation(&wide), &layer, None);
-    Ok((on_gpu.transpose()?, vec![("y", y)]))
+    let y = reference::cbam(shape, options, side as usize, &x.cast::<T>(), &excitation(&excited), &layer, None);
+    Ok((on_gpu.transpose()?, vec![("y", wide(y))]))
 }

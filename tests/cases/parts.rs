@@ -1,5 +1,6 @@
 //! Cases of the operators that others are made of: layers, pooling, projections, resampling.
 
+use num_traits::Float;
 use visual_attention::host::Gpu;
 use visual_attention::reference::{self, Layer};
 use visual_attention::{
@@ -12,10 +13,10 @@ use visual_attention::{
 use super::gates::{
     Both, NormValues, Parameter, Weights, activation, element, excitation, features, float, squeeze, tensor,
 };
-use super::{Case, Outputs, Problem, Values, floats, run};
+use super::{Case, Outputs, Problem, Values, floats, run, wide};
 use crate::compiler;
 
-pub(super) fn dense(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn dense<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let input = case.input("input")?;
     let [batch, inputs] = input.axes("input")?;
     let second = case.optional("second");
@@ -65,19 +66,20 @@ pub(super) fn dense(gpu: Option<&Gpu>, case: &Case) -> Both {
         Ok(vec![("output", floats(gpu, &output, Element::F32, len)?)])
     });
     let joined = match second {
-        Some(second) => {
-            reference::side_by_side((inputs as usize, &input.wide()), (second_inputs as usize, &second.wide()))
-        }
-        None => input.wide(),
+        Some(second) => reference::side_by_side(
+            (inputs as usize, &input.cast::<T>()),
+            (second_inputs as usize, &second.cast::<T>()),
+        ),
+        None => input.cast::<T>(),
     };
-    let (weight, bias) = (weight.wide(), bias.map(Values::wide));
-    let norm_wide = norm.as_ref().map(NormValues::wide);
+    let (weight, bias) = (weight.cast::<T>(), bias.map(Values::cast::<T>));
+    let norm_wide = norm.as_ref().map(NormValues::cast::<T>);
     let norm = norm.as_ref().zip(norm_wide.as_ref()).map(|(norm, wide)| norm.reference(wide));
     let layer = Layer { weight: &weight, bias: bias.as_deref(), norm };
-    Ok((on_gpu.transpose()?, vec![("output", reference::dense(width as usize, &joined, &layer, activation))]))
+    Ok((on_gpu.transpose()?, vec![("output", wide(reference::dense(width as usize, &joined, &layer, activation)))]))
 }
 
-pub(super) fn eca(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn eca<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let weight = case.input("weight")?;
     let [taps] = weight.axes("weight")?;
@@ -100,11 +102,11 @@ pub(super) fn eca(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, taps, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, element, x.numbers.len())?)])
     });
-    let (_, y) = reference::eca(shape, Form::Scale, &x.wide(), &weight.wide(), None);
-    Ok((on_gpu.transpose()?, vec![("y", y)]))
+    let (_, y) = reference::eca(shape, Form::Scale, &x.cast::<T>(), &weight.cast::<T>(), None);
+    Ok((on_gpu.transpose()?, vec![("y", wide(y))]))
 }
 
-pub(super) fn scse(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn scse<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let weights = Weights::new(case, shape.channels)?;
     let spatial = case.shaped("ws", &[shape.channels])?;
@@ -143,12 +145,20 @@ pub(super) fn scse(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, weights.reduced, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, element, x.numbers.len())?)])
     });
-    let (wide, bias) = (weights.wide(), bias.map(Values::wide));
-    let y = reference::scse(shape, options, &x.wide(), &excitation(&wide), &spatial.wide(), bias.as_deref(), None);
-    Ok((on_gpu.transpose()?, vec![("y", y)]))
+    let (excited, bias) = (weights.cast::<T>(), bias.map(Values::cast::<T>));
+    let y = reference::scse(
+        shape,
+        options,
+        &x.cast::<T>(),
+        &excitation(&excited),
+        &spatial.cast::<T>(),
+        bias.as_deref(),
+        None,
+    );
+    Ok((on_gpu.transpose()?, vec![("y", wide(y))]))
 }
 
-pub(super) fn global_pool(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn global_pool<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let squeeze = squeeze(case)?;
     let pooled = shape.batch as usize * shape.channels as usize;
@@ -168,15 +178,15 @@ pub(super) fn global_pool(gpu: Option<&Gpu>, case: &Case) -> Both {
     });
     let mut outputs = Vec::new();
     if squeeze != Squeeze::Max {
-        outputs.push(("mean", reference::global_mean(shape, &x.wide())));
+        outputs.push(("mean", wide(reference::global_mean(shape, &x.cast::<T>()))));
     }
     if squeeze != Squeeze::Mean {
-        outputs.push(("max", reference::global_max(shape, &x.wide())));
+        outputs.push(("max", wide(reference::global_max(shape, &x.cast::<T>()))));
     }
     Ok((on_gpu.transpose()?, outputs))
 }
 
-pub(super) fn window_pool(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn window_pool<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let window = size(case, "window")?;
     let pooling = match case.text("pooling")? {
@@ -194,10 +204,10 @@ pub(super) fn window_pool(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
         Ok(vec![("y", floats(gpu, &y, x.element(), len)?)])
     });
-    Ok((on_gpu.transpose()?, vec![("y", reference::window_pool(shape, pooling, window, &x.wide()))]))
+    Ok((on_gpu.transpose()?, vec![("y", wide(reference::window_pool(shape, pooling, window, &x.cast::<T>())))]))
 }
 
-pub(super) fn pointwise_conv(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn pointwise_conv<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let weights = case.input("weights")?;
     let [stack, outputs, group_inputs] = weights.axes("weights")?;
@@ -238,9 +248,9 @@ pub(super) fn pointwise_conv(gpu: Option<&Gpu>, case: &Case) -> Both {
         }
         Ok(vec![("y", all)])
     });
-    let bias = bias.map(Values::wide);
-    let y = reference::pointwise_conv(shape, &options, &x.wide(), &weights.wide(), bias.as_deref()).concat();
-    Ok((on_gpu.transpose()?, vec![("y", y)]))
+    let bias = bias.map(Values::cast::<T>);
+    let y = reference::pointwise_conv(shape, &options, &x.cast::<T>(), &weights.cast::<T>(), bias.as_deref()).concat();
+    Ok((on_gpu.transpose()?, vec![("y", wide(y))]))
 }
 
 /// Two numbers above 0: height and width.
@@ -259,7 +269,7 @@ fn sampling(case: &Case) -> Result<Sampling, Problem> {
     Ok(if case.flag("align_corners")? { Sampling::AlignedCorners } else { Sampling::HalfPixel })
 }
 
-pub(super) fn resize(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn resize<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let (size, sampling) = (size(case, "size")?, sampling(case)?);
     let len = Nchw { height: size.height, width: size.width, ..shape }.elements().unwrap_or(u64::MAX) as usize;
@@ -270,10 +280,10 @@ pub(super) fn resize(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, size, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, x.element(), len)?)])
     });
-    Ok((on_gpu.transpose()?, vec![("y", reference::resize(shape, size, sampling, &x.wide()))]))
+    Ok((on_gpu.transpose()?, vec![("y", wide(reference::resize(shape, size, sampling, &x.cast::<T>())))]))
 }
 
-pub(super) fn crop_resize(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn crop_resize<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let image = case.input("image")?;
     let shape = image.nchw("image")?;
     float(image, "image")?;
@@ -298,11 +308,11 @@ pub(super) fn crop_resize(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, size, buffers)?)?;
         Ok(vec![("crop", floats(gpu, &crops, image.element(), len)?)])
     });
-    let crops = reference::crop_resize(shape, size, end, sampling, &image.wide(), &boxes);
-    Ok((on_gpu.transpose()?, vec![("crop", crops)]))
+    let crops = reference::crop_resize(shape, size, end, sampling, &image.cast::<T>(), &boxes);
+    Ok((on_gpu.transpose()?, vec![("crop", wide(crops))]))
 }
 
-pub(super) fn normalize(gpu: Option<&Gpu>, case: &Case) -> Both {
+pub(super) fn normalize<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let map = case.input("map")?;
     let shape = map.nhw("map")?;
     let normalization = match case.text("normalization")? {
@@ -316,5 +326,5 @@ pub(super) fn normalize(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, NormalizeBuffers { map: buffer.slice() })?)?;
         Ok(vec![("map", floats(gpu, buffer.buffer(), Element::F32, map.numbers.len())?)])
     });
-    Ok((on_gpu.transpose()?, vec![("map", reference::normalize(shape, normalization, &map.wide()))]))
+    Ok((on_gpu.transpose()?, vec![("map", wide(reference::normalize(shape, normalization, &map.cast::<T>())))]))
 }

@@ -1,12 +1,13 @@
 //! Cases of windowed attention, its layer and its stem.
 
+use num_traits::Float;
 use visual_attention::host::Gpu;
 use visual_attention::{
     Border, Nchw, Relative, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers,
     SasaStemOptions, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, reference, wgpu,
 };
 
-use super::{Case, Outputs, Problem, Values, floats, run};
+use super::{Case, Outputs, Problem, Values, floats, run, wide};
 use crate::compiler;
 
 /// An attribute that is one whole number for both axes, or a list of two.
@@ -117,7 +118,10 @@ fn out_shape(options: &WindowAttentionOptions, shape: Nchw) -> (Nchw, usize) {
     (out, out.elements().unwrap_or(0) as usize)
 }
 
-pub(super) fn window_attention(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+pub(super) fn window_attention<T: Float>(
+    gpu: Option<&Gpu>,
+    case: &Case,
+) -> Result<(Option<Outputs>, Outputs), Problem> {
     let q = case.input("q")?;
     let shape = q.nchw("q")?;
     let axes = [shape.batch, shape.channels, shape.height, shape.width];
@@ -144,10 +148,10 @@ pub(super) fn window_attention(gpu: Option<&Gpu>, case: &Case) -> Result<(Option
         Ok(vec![("y", floats(gpu, &y, element, len)?)])
     });
     let on_gpu = on_gpu.transpose()?;
-    let wide = map(&tables, |table| Ok::<_, Problem>(table.wide()))?;
-    let wide = borrow(&wide, Vec::as_slice);
-    let result = reference::window_attention(shape, &options, &q.wide(), &k.wide(), &v.wide(), wide);
-    Ok((on_gpu, vec![("y", result.y), ("log_sum_exp", result.log_sum_exp)]))
+    let cast = map(&tables, |table| Ok::<_, Problem>(table.cast::<T>()))?;
+    let cast = borrow(&cast, Vec::as_slice);
+    let result = reference::window_attention(shape, &options, &q.cast::<T>(), &k.cast::<T>(), &v.cast::<T>(), cast);
+    Ok((on_gpu, vec![("y", wide(result.y)), ("log_sum_exp", wide(result.log_sum_exp))]))
 }
 
 /// Matrices one after another.
@@ -156,7 +160,7 @@ fn stacked(matrices: &[&Values]) -> Values {
     Values { shape: Vec::new(), dtype: matrices[0].dtype, numbers }
 }
 
-pub(super) fn sasa_layer(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+pub(super) fn sasa_layer<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
     let x = case.input("x")?;
     let shape = x.nchw("x")?;
     let [outputs, group_inputs] = case.input("wq")?.axes("wq")?;
@@ -189,12 +193,13 @@ pub(super) fn sasa_layer(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outpu
         Ok(vec![("y", floats(gpu, &y, element, len)?)])
     });
     let on_gpu = on_gpu.transpose()?;
-    let wide = map(&tables, |table| Ok::<_, Problem>(table.wide()))?;
-    let y = reference::sasa_layer(shape, &options, &x.wide(), &projections.wide(), borrow(&wide, Vec::as_slice));
-    Ok((on_gpu, vec![("y", y)]))
+    let cast = map(&tables, |table| Ok::<_, Problem>(table.cast::<T>()))?;
+    let y =
+        reference::sasa_layer(shape, &options, &x.cast::<T>(), &projections.cast::<T>(), borrow(&cast, Vec::as_slice));
+    Ok((on_gpu, vec![("y", wide(y))]))
 }
 
-pub(super) fn sasa_stem(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
+pub(super) fn sasa_stem<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
     let x = case.input("x")?;
     let shape = x.nchw("x")?;
     let [outputs, inputs] = case.input("wq")?.axes("wq")?;
@@ -244,9 +249,16 @@ pub(super) fn sasa_stem(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Output
         Ok(vec![("y", floats(gpu, &y, element, len)?)])
     });
     let on_gpu = on_gpu.transpose()?;
-    let y =
-        reference::sasa_stem(shape, &options, &x.wide(), &projections.wide(), &row.wide(), &column.wide(), &mix.wide());
-    Ok((on_gpu, vec![("y", y)]))
+    let y = reference::sasa_stem(
+        shape,
+        &options,
+        &x.cast::<T>(),
+        &projections.cast::<T>(),
+        &row.cast::<T>(),
+        &column.cast::<T>(),
+        &mix.cast::<T>(),
+    );
+    Ok((on_gpu, vec![("y", wide(y))]))
 }
 
 /// Attributes that make no sense are reported, whatever they are; nothing panics.
