@@ -55,10 +55,7 @@ fn words(values: &[u32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
 }
 
-pub(super) fn largest_component<T: Float>(
-    gpu: Option<&Gpu>,
-    case: &Case,
-) -> Result<(Option<Outputs>, Outputs), Problem> {
+pub(super) fn largest_component(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
     let mask = case.input("mask")?;
     let shape = mask.nhw("mask")?;
     let connectivity = connectivity(case)?;
