@@ -111,15 +111,12 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     if !arguments.threshold.is_finite() {
         return Err(format!("--threshold is {}, needs a finite number", arguments.threshold));
     }
-    let gpu = match Gpu::open_large() {
+    let (gpu, adapter) = match Gpu::open_large() {
         Ok(gpu) => {
-            println!("adapter: {}", gpu.describe());
-            Some(gpu)
+            let adapter = format!("adapter: {}", gpu.describe());
+            (Some(gpu), adapter)
         }
-        Err(error) => {
-            println!("{error}: the CPU references do the job");
-            None
-        }
+        Err(error) => (None, format!("{error}: the CPU references do the job")),
     };
     // Everything is read before anything is computed or written.
     let limits = gpu.as_ref().map_or_else(wgpu::Limits::default, |gpu| gpu.device.limits());
@@ -129,6 +126,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         Some(path) => Features::load(path, pictures.len())?.into_iter().map(Some).collect(),
         None => vec![None; pictures.len()],
     };
+    println!("{adapter}");
     let colors = match arguments.colors {
         Colors::Turbo => ColorMap::Turbo,
         Colors::Viridis => ColorMap::Viridis,
