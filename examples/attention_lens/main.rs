@@ -29,7 +29,7 @@ const PANEL: u32 = 480;
 /// Without a GPU adapter the CPU reference draws it. Exits with 2 where an input can't be used.
 #[derive(Parser)]
 struct Arguments {
-    /// A JPEG or PNG picture. Default: the bundled photograph of a retina.
+    /// A JPEG, PNG, WebP, TIFF or BMP picture. Default: the bundled photograph of a retina.
     picture: Option<PathBuf>,
     /// The query pixel, column and row in the picture. Default: the middle of the attended region that `salient_region` finds in
     /// the bundled photograph, else the picture's.
