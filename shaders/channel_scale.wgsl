@@ -44,8 +44,9 @@ struct Params {
     weight_step: u32,
     hidden_step: u32,
     reach: u32,
-    // How often the bias counts.
-    biases: f32,
+    // Vectors that `hidden` is the mean of, through the same layer: their results add up.
+    vectors: f32,
+    has_bias: u32,
     writes_gate: u32,
     // The gate's: see shared/activation.wgsl.
     activation: u32,
@@ -142,9 +143,10 @@ fn channel_scale(
         if params.terms == 0u {
             channel_gate = hidden[params.hidden_base + image_bound * params.channels + c];
         } else {
-            if params.biases > 0.0 {
-                channel_gate += params.biases * f32(bias[c]);
+            if params.has_bias != 0u {
+                channel_gate += f32(bias[c]);
             }
+            channel_gate *= params.vectors;
             channel_gate = activate(params.activation, channel_gate, params.slope, params.offset);
         }
     }

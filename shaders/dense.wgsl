@@ -1,6 +1,6 @@
 // Fully connected layer on pooled vectors: output(n, o) = activation(norm(sum over i of weight(o, i) * input(n, i) + bias(o))).
 //
-// Two inputs may be joined: side by side, as one longer vector, or each through the same layer, their activations added.
+// Two inputs may be joined: side by side, as one longer vector, or each through the same layer, the mean of their activations.
 //
 // Source    Hu et al. 2018, arXiv:1709.01507, Eq. 3; Guan et al. 2018, arXiv:1801.09927, Sec. III (fusion);
 //           Woo et al. 2018, arXiv:1807.06521, Eq. 2 (the sum)
@@ -22,7 +22,7 @@ struct Params {
     second_inputs: u32,
     outputs: u32,
     parts: u32,
-    // 0 one input, 1 side by side, 2 the sum of both through the layer: `Join` in the host.
+    // 0 one input, 1 side by side, 2 the mean of both through the layer: `Join` in the host.
     join: u32,
     // Parts of `input` are maxima, where they otherwise add up. Those of `second` are always maxima.
     maxima: u32,
@@ -163,7 +163,8 @@ fn dense(
         let total = wg_sum[slot];
         var result = finish(total.x, row);
         if params.join == 2u {
-            result += finish(total.y, row);
+            // Half of each, whose sum can't overflow.
+            result = 0.5 * result + 0.5 * finish(total.y, row);
         }
         output[params.output_base + image * params.outputs + row] = result;
     }

@@ -492,7 +492,9 @@ impl Kernel {
                 };
                 entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(resource) });
             }
-            let uniform = uniform(self.op, device, self.shader.name, bytemuck::bytes_of(&params(&part, &bases)))?;
+            let params = params(&part, &bases);
+            let params = bytemuck::bytes_of(&params);
+            let uniform = uniform(self.op, device, self.shader.name, params)?;
             entries.push(wgpu::BindGroupEntry { binding: 0, resource: uniform.as_entire_binding() });
             if let Some(view) = texture {
                 let binding = entries.len() as u32;
@@ -504,7 +506,8 @@ impl Kernel {
                 entries: &entries,
             });
             steps.push(Step {
-                label: self.shader.name,
+                shader: self.shader,
+                params: params.to_vec(),
                 pipeline: program.pipeline.clone(),
                 bind_group,
                 groups: part.groups,
@@ -646,7 +649,8 @@ pub(crate) fn filled(
 /// One dispatch of a [`Dispatch`](crate::Dispatch).
 #[derive(Clone, Debug)]
 pub struct Step {
-    label: &'static str,
+    shader: &'static Shader,
+    params: Vec<u8>,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     groups: [u32; 3],
@@ -656,7 +660,14 @@ impl Step {
     /// The kernel: the stem of its file under `shaders/`, its entry point and its label in GPU debuggers.
     #[must_use]
     pub fn label(&self) -> &'static str {
-        self.label
+        self.shader.name
+    }
+
+    /// The kernel's parameters by name, as bits, for debugging: what one dispatch of divided work differs in from the next.
+    #[must_use]
+    pub fn params(&self) -> Vec<(&'static str, u32)> {
+        let members = self.shader.params.iter();
+        members.map(|member| (member.name, bytemuck::pod_read_unaligned(&self.params[member.offset..][..4]))).collect()
     }
 
     /// Records this dispatch alone, for instance into a pass of its own with timestamps. Steps must keep their order.

@@ -32,7 +32,8 @@ params!(Params {
     weight_step: u32,
     hidden_step: u32,
     reach: u32,
-    biases: f32,
+    vectors: f32,
+    has_bias: u32,
     writes_gate: u32,
     activation: u32,
     slope: f32,
@@ -225,13 +226,13 @@ pub(crate) enum GateFrom<'a> {
     Nowhere,
     /// `[n, c]`.
     Given(wgpu::BufferSlice<'a>),
-    /// A dense layer: `hidden [n, width]`, `weight [c, width]`, and `bias [c]` that counts `biases` times.
+    /// A dense layer: `hidden [n, width]`, the mean of so many `vectors` whose results add up, `weight [c, width]`, `bias [c]`.
     Dense {
         hidden: wgpu::BufferSlice<'a>,
         width: u32,
         weight: wgpu::BufferSlice<'a>,
         bias: Option<wgpu::BufferSlice<'a>>,
-        biases: f32,
+        vectors: f32,
     },
     /// A convolution along the channels: `hidden [n, c]`, `weight [taps]`, `taps` odd.
     Taps { hidden: wgpu::BufferSlice<'a>, weight: wgpu::BufferSlice<'a>, taps: u32 },
@@ -363,9 +364,9 @@ impl Scale {
                 (Some(hidden), channels, Some(weight), u64::from(taps), taps, [0, 1], (taps - 1) / 2)
             }
         };
-        let (bias, biases) = match gate {
-            GateFrom::Dense { bias: Some(bias), biases, .. } => (Some(bias), biases),
-            _ => (None, 0.0),
+        let (bias, vectors) = match gate {
+            GateFrom::Dense { bias, vectors, .. } => (bias, vectors),
+            _ => (None, 1.0),
         };
         // With the gate alone there is nothing to scale, but each plane still has its workgroup.
         let pixels = if output.is_some() { grid.pixels } else { 0 };
@@ -421,7 +422,8 @@ impl Scale {
                 weight_step: steps[0],
                 hidden_step: steps[1],
                 reach,
-                biases,
+                vectors,
+                has_bias: bias.is_some().into(),
                 writes_gate: gate_out.is_some().into(),
                 activation: self.activation.code(),
                 slope: self.activation.slope(),

@@ -307,8 +307,8 @@ pub(crate) enum Join<'a> {
     One,
     /// The second input to the right of the first.
     SideBySide(wgpu::BufferSlice<'a>),
-    /// The second input through the same layer: the sum of both results.
-    Summed(wgpu::BufferSlice<'a>),
+    /// The second input through the same layer: the mean of both results.
+    Averaged(wgpu::BufferSlice<'a>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -396,7 +396,7 @@ impl Layer {
         let (join_code, second, width) = match join {
             Join::One => (0, None, inputs),
             Join::SideBySide(second) => (1, Some(second), inputs + second_inputs),
-            Join::Summed(second) => (2, Some(second), inputs),
+            Join::Averaged(second) => (2, Some(second), inputs),
         };
         // Loads must not straddle rows, inputs, or the parts of a pooled number.
         let lanes = if inputs % 4 == 0 && second_inputs % 4 == 0 && parts == 1 { 4 } else { 1 };

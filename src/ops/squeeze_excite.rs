@@ -13,7 +13,7 @@ const OP: &str = "squeeze_excite";
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SqueezeExciteOptions {
     /// How a plane becomes a number. With both, each vector goes through both layers, and the two results are added before
-    /// the gate's activation, as in CBAM: `expand_bias` then counts twice. The second layer is computed once, on the sum of
+    /// the gate's activation, as in CBAM: `expand_bias` then counts twice. The second layer is computed once, on the mean of
     /// both vectors, which is half the products; only infinite weights can tell: where one of the vectors has a zero and the
     /// other has not, the formula gives NaN and the operator an infinite sum.
     pub squeeze: Squeeze,
@@ -275,8 +275,8 @@ impl SqueezeExcite {
         let (mean, maximum) = if squeeze == Squeeze::Max { (None, Some(input)) } else { (Some(input), second) };
         let mut steps = self.pool.steps(device, shape, &grid, GlobalPoolBuffers { features, mean, maximum })?;
 
-        // Where there are both statistics, each goes through the layer and the results are added.
-        let join = second.map_or(Join::One, Join::Summed);
+        // Where there are both statistics, each goes through the layer, and the results are averaged.
+        let join = second.map_or(Join::One, Join::Averaged);
         let second_inputs = if squeeze == Squeeze::MeanAndMax { channels } else { 0 };
         let maxima = squeeze == Squeeze::Max;
         let problem = LayerProblem { batch, inputs: channels, second_inputs, outputs: reduced, parts, maxima };
@@ -285,14 +285,14 @@ impl SqueezeExcite {
             LayerTensors { input, join, weight: reduce_weight, bias: reduce_bias, norm: None, output: output_of_layer };
         steps.extend(self.reduce.steps(device, problem, tensors)?);
 
-        // The second layer is linear: its sum over both hidden vectors is that of their sum, but for the bias.
-        let biases = if squeeze == Squeeze::MeanAndMax { 2.0 } else { 1.0 };
+        // The second layer is linear: its sum over both hidden vectors is twice that of their mean, bias included.
+        let vectors = if squeeze == Squeeze::MeanAndMax { 2.0 } else { 1.0 };
         let from = GateFrom::Dense {
             hidden: output_of_layer,
             width: reduced,
             weight: expand_weight,
             bias: expand_bias,
-            biases,
+            vectors,
         };
         let tensors = ScaleTensors { features, gate: from, identity, spatial, gate_out: gate, output };
         steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
