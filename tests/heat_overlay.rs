@@ -1,8 +1,9 @@
 use visual_attention::{
-    ColorMap, Element, HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, Nchw, Nhw, Sampling, reference, wgpu,
+    ColorMap, Dispatch, Element, HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, Nchw, Nhw, Sampling, reference,
+    wgpu,
 };
 
-use crate::common::{self, Random, rounded, wide};
+use crate::common::{self, Random, TestGpu, rounded, wide};
 use crate::compiler;
 
 /// Every byte is the nearest to the reference; where that lies between two, within the rounding of f32, either.
@@ -64,47 +65,62 @@ fn buffer_matches_reference() {
     }
 }
 
+/// A device whose bindings hold one of [`drawn`]'s two pictures.
+pub(crate) fn dividing(element: Element) -> Option<TestGpu> {
+    common::gpu_with(&wgpu::Limits {
+        max_compute_workgroups_per_dimension: 1,
+        max_storage_buffer_binding_size: 13 * 1024 * element.bytes(),
+        ..wgpu::Limits::default()
+    })
+}
+
+/// Pictures of 192 columns, 2 of them, drawn into a texture: the steps, the layers' bytes, and what they should be. A row of the copy
+/// is then a multiple of the 256 bytes that texture copies need, and an image of f16 none of a binding's alignment.
+pub(crate) fn drawn(gpu: &TestGpu, element: Element) -> (Dispatch, Vec<u8>, Vec<f64>) {
+    let (map, pictures) = (Nhw::new(2, 9, 5), Nchw::new(2, 3, 21, 192));
+    let (heat, colors) = inputs(map, pictures, element);
+    let operator = HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Turbo, Sampling::HalfPixel, element).unwrap();
+    let (map_in, pictures_in) = (gpu.upload("map", &heat).unwrap(), gpu.input(&colors, element));
+    let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("overlay"),
+        size: wgpu::Extent3d { width: 192, height: 21, depth_or_array_layers: 2 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::Rgba8Unorm,
+        usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_SRC,
+        view_formats: &[],
+    });
+    let buffers = HeatOverlayTexture { map: map_in.slice(..), pictures: pictures_in.slice(..), overlay: &texture };
+    let dispatch = operator.bind_texture(&gpu.device, map, pictures, 0.6, buffers).unwrap();
+    let copy = gpu.buffer("copy", 2 * 21 * 768).unwrap();
+    gpu.submit(|encoder| {
+        dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(768), rows_per_image: Some(21) };
+        encoder.copy_texture_to_buffer(
+            texture.as_image_copy(),
+            wgpu::TexelCopyBufferInfo { buffer: &copy, layout },
+            texture.size(),
+        );
+    })
+    .unwrap();
+    let table = ColorMap::Turbo.table();
+    // The opacity that the kernel is given.
+    let opacity = f64::from(0.6f32);
+    let expected =
+        reference::heat_overlay(map, pictures, Sampling::HalfPixel, &table, opacity, &wide(&heat), &wide(&colors));
+    (dispatch, gpu.read::<u8>(copy.slice(..)).unwrap(), expected)
+}
+
 /// Each image goes to its own layer, on a device too that has to divide the work; a renderer samples them next.
 #[test]
 fn texture_holds_what_the_buffer_does() {
     let Some(gpu) = common::gpu() else { return };
-    let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 1, ..wgpu::Limits::default() };
-    let Some(limited) = common::gpu_with(&limits) else { return };
-    // 64 columns: a row of the copy is then the 256 bytes that texture copies need.
-    let (map, pictures) = (Nhw::new(2, 9, 5), Nchw::new(2, 3, 21, 64));
-    let (heat, colors) = inputs(map, pictures, Element::F32);
-    for gpu in [gpu, &limited] {
-        let operator =
-            HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Turbo, Sampling::HalfPixel, Element::F32).unwrap();
-        let (map_in, pictures_in) = (gpu.upload("map", &heat).unwrap(), gpu.upload("pictures", &colors).unwrap());
-        let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("overlay"),
-            size: wgpu::Extent3d { width: 64, height: 21, depth_or_array_layers: 2 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: wgpu::TextureFormat::Rgba8Unorm,
-            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_SRC,
-            view_formats: &[],
-        });
-        let buffers = HeatOverlayTexture { map: map_in.slice(..), pictures: pictures_in.slice(..), overlay: &texture };
-        let dispatch = operator.bind_texture(&gpu.device, map, pictures, 0.6, buffers).unwrap();
-        let copy = gpu.buffer("copy", 2 * 21 * 256).unwrap();
-        gpu.submit(|encoder| {
-            dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
-            let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(256), rows_per_image: Some(21) };
-            encoder.copy_texture_to_buffer(
-                texture.as_image_copy(),
-                wgpu::TexelCopyBufferInfo { buffer: &copy, layout },
-                texture.size(),
-            );
-        })
-        .unwrap();
-        let table = ColorMap::Turbo.table();
-        // The opacity that the kernel is given.
-        let opacity = f64::from(0.6f32);
-        let expected =
-            reference::heat_overlay(map, pictures, Sampling::HalfPixel, &table, opacity, &wide(&heat), &wide(&colors));
-        assert_rounded(&gpu.read::<u8>(copy.slice(..)).unwrap(), &expected, "texture");
+    for element in gpu.elements() {
+        let Some(limited) = dividing(element) else { return };
+        for gpu in [gpu, &limited] {
+            let (_, bytes, expected) = drawn(gpu, element);
+            assert_rounded(&bytes, &expected, "texture");
+        }
     }
 }

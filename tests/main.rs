@@ -30,6 +30,7 @@ mod papers;
 #[expect(dead_code, reason = "the examples write pictures, too")]
 mod picture;
 mod pictures;
+mod places;
 mod planner;
 mod pointwise_conv;
 mod resize;

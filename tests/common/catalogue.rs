@@ -7,7 +7,7 @@ use visual_attention::{
     BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers, Cbam, CbamBuffers,
     CbamOptions, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers,
     Dense, DenseBuffers, DenseShape, Dispatch, Eca, EcaBuffers, Element, Error, Form, GlobalPool, GlobalPoolBuffers,
-    HeatOverlay, HeatOverlayBuffers, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Normalization,
+    HeatOverlay, HeatOverlayBuffers, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Nhw, Normalization,
     Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, Query, Relative,
     RelativeTables, Resize, ResizeBuffers, Sampling, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem,
     SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, Size, SpatialGate,
@@ -188,6 +188,7 @@ pub(crate) fn catalogue(element: Element, shape: Nchw, seed: u64) -> Vec<Entry> 
     maps(&mut all, shape, seed);
     gates(&mut all, shape);
     windows(&mut all, shape);
+    further(&mut all, shape);
     all.entries
 }
 
@@ -754,11 +755,19 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
             vec![reference::sasa_layer(shape, &options, &x[0], &x[1], tables)]
         }),
     );
+    sasa_stem(all, shape, Size::new(2, 3));
+}
+
+fn sasa_stem(all: &mut Catalogue, shape: Nchw, window: Size) {
+    let element = all.element;
+    let (len, pixels) = (shape.elements().unwrap() as usize, shape.plane().elements().unwrap() as usize);
+    let channels = shape.channels as usize;
+    let near = Kind::Near(element);
     let options = SasaStemOptions {
         inputs: shape.channels,
         heads: 2,
         depth: 2,
-        window: Size::new(2, 3),
+        window,
         padding: Size::new(1, 1),
         mixtures: 3,
         embeddings: 2,
@@ -767,12 +776,12 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
     let inputs = vec![
         all.floats("x", len),
         all.floats("projections", 5 * 4 * channels),
-        all.floats("row", 2 * 2),
-        all.floats("column", 2 * 3),
+        all.floats("row", 2 * window.height as usize),
+        all.floats("column", 2 * window.width as usize),
         all.floats("mix", 3 * 2),
     ];
     all.add(
-        "sasa_stem",
+        format!("sasa_stem {window}"),
         inputs,
         vec![("y", 4 * pixels, near)],
         open!(|d| SasaStem::new(compiler::of(d), options, element), |operator, d, i, o| {
@@ -781,4 +790,31 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
         }),
         references!(|x| vec![reference::sasa_stem(shape, &options, &x[0], &x[1], &x[2], &x[3], &x[4])]),
     );
+}
+
+/// What came later, so that the others keep their numbers.
+fn further(all: &mut Catalogue, shape: Nchw) {
+    let (plane, pixels) = (shape.plane(), shape.plane().elements().unwrap() as usize);
+    let larger = Size::new(shape.height + 3, 2 * shape.width - 1);
+    let rules = [ThresholdRule::Value(0.0), ThresholdRule::Value(0.5), ThresholdRule::Level(100), ThresholdRule::Otsu];
+    // What has no element type is listed once.
+    for rule in rules.into_iter().filter(|_| all.element == Element::F32).collect::<Vec<_>>() {
+        let inputs = vec![all.floats("map", pixels)];
+        let resampled = Nhw::new(shape.batch, larger.height, larger.width);
+        all.add(
+            format!("threshold resampled {rule:?}"),
+            inputs,
+            vec![("mask", resampled.elements().unwrap() as usize, Kind::Words)],
+            open!(|d| Threshold::new(compiler::of(d), rule, Sampling::HalfPixel), |operator, d, i, o| {
+                operator.bind(d, plane, larger, ThresholdBuffers { map: i[0], mask: o[0] })
+            }),
+            references!(|x| {
+                let planes = Nchw { channels: 1, ..shape };
+                let map = reference::resize(planes, larger, Sampling::HalfPixel, &x[0]);
+                vec![numbers(reference::threshold(resampled, rule, &map))]
+            }),
+        );
+    }
+    // More entries than a workgroup of the mixture has invocations.
+    sasa_stem(all, shape, Size::new(8, 9));
 }

@@ -93,7 +93,7 @@ impl Mutant {
         });
         let users = users.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned() + "::");
         let own = hosts.iter().map(|host| format!("{host}::")).chain(["golden::".to_owned()]).collect::<BTreeSet<_>>();
-        let further = users.chain(["values::results".to_owned()]).collect::<BTreeSet<_>>();
+        let further = users.chain(["places::".to_owned()]).collect::<BTreeSet<_>>();
         let further = &further - &own;
         [own, further]
     }

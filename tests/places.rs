@@ -1,0 +1,113 @@
+//! Where a dispatch begins: every base and every origin of every kernel, other than zero.
+//!
+//! A binding starts at an aligned offset, and a dispatch at a workgroup, so kernels add a base to their element index and an origin to
+//! their workgroup index. Both are zero wherever work is whole, which hides a kernel that ignores them.
+
+use std::collections::BTreeMap;
+
+use visual_attention::wgpu::{self, Limits};
+use visual_attention::{Dispatch, Error, Nchw, shaders};
+
+use crate::common::catalogue::{Entry, catalogue};
+use crate::common::rig::{Rig, read};
+use crate::common::{self, TestGpu};
+use crate::heat_overlay::{dividing, drawn};
+
+/// Members of `Params` that say where the tensors and the workgroups of a dispatch begin.
+fn is_place(member: &str) -> bool {
+    member.ends_with("_base")
+        || member.starts_with("origin")
+        || ["first_plane", "first_image", "plane"].contains(&member)
+}
+
+/// Those that no plan sets, with the reason.
+const ALWAYS_ZERO: [(&str, &str, &str); 3] = [
+    ("largest_component_pick", "origin_y", "it has one workgroup on y, and the parameters of its neighbours"),
+    ("threshold_histogram", "bins_base", "a histogram has 1024 bytes, a multiple of every alignment"),
+    ("threshold_otsu", "bins_base", "a histogram has 1024 bytes, a multiple of every alignment"),
+];
+
+/// Operators that divide planes into chunks.
+const PLANES: &[&str] =
+    &["global_pool", "channel_scale", "squeeze_excite", "eca", "bisenet", "spatial_gate", "cbam", "scse"];
+
+/// A shape, the largest binding and the workgroups of a dispatch that divide it, and the operators that are asked; all if none is named.
+type Division = (Nchw, u64, u32, &'static [&'static str]);
+
+const DIVISIONS: [Division; 9] = [
+    // Images of odd sizes, and of sizes that divide by 4 but not by an alignment.
+    (Nchw::new(5, 4, 29, 31), 16 << 10, 2, &[]),
+    (Nchw::new(7, 4, 6, 6), 2 << 10, 1, &[]),
+    (Nchw::new(9, 4, 5, 7), 8 << 10, 1, &["sasa", "window_weights"]),
+    // More columns, rows, channels and chunks of a plane than the workgroups of a dispatch have.
+    (Nchw::new(1, 4, 3, 600), 1 << 20, 2, &[]),
+    (Nchw::new(1, 4, 300, 3), 1 << 20, 2, &[]),
+    (Nchw::new(2, 40, 6, 7), 1 << 20, 1, PLANES),
+    (Nchw::new(1, 4, 400, 401), 4 << 20, 1, &["normalize", "largest_component"]),
+    (Nchw::new(1, 4, 1, 16_391), 1 << 20, 1, PLANES),
+    (Nchw::new(1, 4, 2, 32_780), 2 << 20, 1, PLANES),
+];
+
+fn run(gpu: &TestGpu, entry: &Entry) -> Result<(Vec<u8>, Dispatch), Error> {
+    let rig = Rig::new(&gpu.device, entry)?;
+    let archive = rig.archive(&gpu.device, 1);
+    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    rig.record(&mut encoder, &archive, 0);
+    gpu.queue.submit([encoder.finish()]);
+    Ok((read(&gpu.device, &gpu.queue, &archive), rig.dispatch))
+}
+
+#[test]
+fn every_base_and_every_origin_is_used() {
+    let Some(gpu) = common::gpu() else { return };
+    let members = shaders::ALL.iter().flat_map(|shader| shader.params.iter().map(|member| (shader.name, member.name)));
+    let mut seen: BTreeMap<_, bool> = members.filter(|(_, member)| is_place(member)).map(|key| (key, false)).collect();
+    let mut look = |dispatch: &Dispatch| {
+        for (step, (member, value)) in
+            dispatch.steps().flat_map(|step| step.params().into_iter().map(move |of| (step, of)))
+        {
+            if let Some(seen) = seen.get_mut(&(step.label(), member)) {
+                *seen |= value != 0;
+            }
+        }
+    };
+    let limited = |bytes, groups| {
+        common::gpu_with(&Limits {
+            max_storage_buffer_binding_size: bytes,
+            max_compute_workgroups_per_dimension: groups,
+            ..Limits::default()
+        })
+    };
+    for (seed, (shape, bytes, groups, operators)) in (0..).zip(DIVISIONS) {
+        let Some(limited) = limited(bytes, groups) else { return };
+        // The element type changes bases, not origins.
+        let elements = gpu.elements().into_iter().take(if seed == 0 { 2 } else { 1 });
+        for element in elements {
+            let entries = catalogue(element, shape, seed).into_iter();
+            let asked =
+                |entry: &Entry| operators.is_empty() || operators.iter().any(|name| entry.name.starts_with(name));
+            for entry in entries.filter(asked) {
+                // What needs a whole image or all weights at once may not fit.
+                let Ok((divided, dispatch)) = run(&limited, &entry) else { continue };
+                let (whole, undivided) = run(gpu, &entry).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+                let (steps, more) = (undivided.steps().len(), dispatch.steps().len());
+                let what = format!("{} {shape} under {bytes} bytes", entry.name);
+                assert!(divided == whole, "{what}: {steps} steps and {more} give different bits");
+                // Weights alone are not divided.
+                let may_be_whole =
+                    seed > 0 || ["dense", "window_weights", "sasa"].iter().any(|name| what.starts_with(name));
+                assert!(more > steps || may_be_whole, "{what}: {more} steps, nothing was divided");
+                look(&dispatch);
+            }
+        }
+    }
+    for element in gpu.elements() {
+        let Some(limited) = dividing(element) else { return };
+        let ((dispatch, divided, _), (_, whole, _)) = (drawn(&limited, element), drawn(gpu, element));
+        assert!(divided == whole, "overlay as a texture, {element:?}: other bits");
+        look(&dispatch);
+    }
+    let zero: Vec<_> = seen.iter().filter(|&(_, &seen)| !seen).map(|(&key, _)| key).collect();
+    let expected: Vec<_> = ALWAYS_ZERO.iter().map(|&(shader, member, _)| (shader, member)).collect();
+    assert_eq!(zero, expected, "never other than zero");
+}
