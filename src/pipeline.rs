@@ -501,7 +501,7 @@ impl Kernel {
                 entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::TextureView(view) });
             }
             let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(self.shader.name),
+                label: Some(&label(self.op, self.shader.name)),
                 layout: &program.layout,
                 entries: &entries,
             });
@@ -519,7 +519,8 @@ impl Kernel {
 
 impl Program {
     fn new(device: &wgpu::Device, build: &Build<'_>, cache: Option<&wgpu::PipelineCache>, shared: bool) -> Self {
-        let label = Some(build.shader.name);
+        let label = label(build.op, build.shader.name);
+        let label = Some(label.as_str());
         let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
         let mut types = vec![buffer(wgpu::BufferBindingType::Uniform)];
         types.extend(
@@ -571,6 +572,11 @@ impl Program {
     }
 }
 
+/// What an object is called in a stranger's capture: the crate, the operator, and the kernel or the tensor.
+pub(crate) fn label(op: &str, name: &str) -> String {
+    format!("visual_attention::{op}::{name}")
+}
+
 /// A storage buffer of the operator's own. wgpu clears it before its first use.
 pub(crate) fn scratch(
     op: &'static str,
@@ -584,7 +590,7 @@ pub(crate) fn scratch(
         return Err(Error::LimitExceeded { op, limit: "max_buffer_size", needed: size, given });
     }
     Ok(device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some(label),
+        label: Some(&self::label(op, label)),
         size,
         usage: wgpu::BufferUsages::STORAGE,
         mapped_at_creation: false,
@@ -631,7 +637,7 @@ pub(crate) fn filled(
     usage: wgpu::BufferUsages,
 ) -> Result<wgpu::Buffer, Error> {
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some(label),
+        label: Some(&self::label(op, label)),
         size: plan::binding_bytes(contents.len() as u64),
         usage,
         mapped_at_creation: true,
@@ -657,7 +663,8 @@ pub struct Step {
 }
 
 impl Step {
-    /// The kernel: the stem of its file under `shaders/`, its entry point and its label in GPU debuggers.
+    /// The kernel: the stem of its file under `shaders/`, its entry point, and the last part of its label in GPU debuggers, which is
+    /// `visual_attention::operator::kernel`.
     #[must_use]
     pub fn label(&self) -> &'static str {
         self.shader.name

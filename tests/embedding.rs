@@ -203,11 +203,128 @@ fn error_scopes_stay_empty() {
     assert_eq!(theirs.uncaptured.load(Ordering::Relaxed), 0);
 }
 
+/// Calls `check` for each type, and lists their names.
+macro_rules! checked {
+    ($($ty:ty),* $(,)?) => {{
+        fn check<T: Send + Sync>() {}
+        $(check::<$ty>();)*
+        [$(stringify!($ty)),*].map(|name| name.split(['<', ' ']).next().unwrap_or_default())
+    }};
+}
+
 #[test]
 fn everything_is_send_and_sync() {
-    fn check<T: Send + Sync>() {}
-    check::<AttentionMap>();
-    check::<visual_attention::Dispatch>();
-    check::<visual_attention::Error>();
-    check::<visual_attention::host::Gpu>();
+    use visual_attention::host::{Gpu, Timestamps};
+    use visual_attention::reference::{AttendedRegions, Components, Excitation, Layer, Norm, WindowAttentionResult};
+    use visual_attention::shaders::{Member, Overrides, Shader, Variant};
+    use visual_attention::*;
+
+    let names = checked![
+        ColorMap,
+        Cost,
+        Element,
+        Error,
+        AttendedRegion,
+        AttendedRegionBuffers<'_>,
+        AttendedRegionOptions,
+        AttentionMap,
+        AttentionMapBuffers<'_>,
+        Statistic,
+        BiSeNetAttention,
+        BiSeNetAttentionBuffers<'_>,
+        BoundingBox,
+        BoundingBoxBuffers<'_>,
+        Cbam,
+        CbamBuffers<'_>,
+        CbamOptions,
+        SpatialGate,
+        SpatialGateBuffers<'_>,
+        ChannelScale,
+        ChannelScaleBuffers<'_>,
+        Form,
+        CropEnd,
+        CropResize,
+        CropResizeBuffers<'_>,
+        Activation,
+        BatchNorm<'_>,
+        Dense,
+        DenseBuffers<'_>,
+        DenseShape,
+        Eca,
+        EcaBuffers<'_>,
+        GlobalPool,
+        GlobalPoolBuffers<'_>,
+        Squeeze,
+        HeatOverlay,
+        HeatOverlayBuffers<'_>,
+        HeatOverlayTexture<'_>,
+        Connectivity,
+        LabelBuffers<'_>,
+        LargestComponent,
+        LargestComponentBuffers<'_>,
+        Normalization,
+        Normalize,
+        NormalizeBuffers<'_>,
+        PointwiseConv,
+        PointwiseConvBuffers<'_>,
+        PointwiseConvOptions,
+        Resize,
+        ResizeBuffers<'_>,
+        SasaLayer,
+        SasaLayerBuffers<'_>,
+        SasaLayerOptions,
+        SasaStem,
+        SasaStemBuffers<'_>,
+        SasaStemOptions,
+        ScSe,
+        ScSeBuffers<'_>,
+        ScSeCombine,
+        ScSeOptions,
+        SqueezeExcite,
+        SqueezeExciteBuffers<'_>,
+        SqueezeExciteOptions,
+        Threshold,
+        ThresholdBuffers<'_>,
+        ThresholdRule,
+        Border,
+        Query,
+        Relative,
+        RelativeTables<f32>,
+        WindowAttention,
+        WindowAttentionBuffers<'_>,
+        WindowAttentionOptions,
+        WindowWeightsBuffers<'_>,
+        Pooling,
+        WindowPool,
+        WindowPoolBuffers<'_>,
+        Compiler<'_>,
+        Dispatch,
+        Step,
+        Sampling,
+        Nchw,
+        Nhw,
+        Size,
+    ];
+    let _ = checked![
+        Gpu,
+        Timestamps,
+        Member,
+        Overrides,
+        Shader,
+        Variant,
+        AttendedRegions<f32>,
+        Components,
+        Excitation<'_, f32>,
+        Layer<'_, f32>,
+        Norm<'_, f32>,
+        WindowAttentionResult<f32>,
+    ];
+    // All that the front page exports.
+    let front_page =
+        include_str!("../src/lib.rs").lines().filter(|line| line.starts_with("pub use") || line.starts_with("    "));
+    let exported =
+        front_page.filter(|line| !line.contains("wgpu;")).flat_map(|line| line.split(|c: char| !c.is_alphanumeric()));
+    let exported = exported.filter(|word| word.starts_with(char::is_uppercase));
+    let missing: Vec<_> = exported.filter(|name| !names.contains(name)).collect();
+    assert!(missing.is_empty(), "not checked: {missing:?}");
 }

@@ -71,6 +71,9 @@ VISUAL_ATTENTION_REQUIRE_GPU=1 cargo test --quiet
 say "tests of the variants that GPUs get"
 VISUAL_ATTENTION_REQUIRE_GPU=1 VISUAL_ATTENTION_VARIANTS=gpu cargo test --quiet --test suite
 
+say "faults in the kernels, a sample"
+bash tests/runs/mutants.sh --sample
+
 say "examples"
 cargo run --quiet --example check_cases -- tests/golden | tail -n 1
 

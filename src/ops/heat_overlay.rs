@@ -210,7 +210,7 @@ impl HeatOverlay {
             });
         }
         let view = texture.create_view(&wgpu::TextureViewDescriptor {
-            label: Some("heat_overlay"),
+            label: Some(&pipeline::label(OP, "overlay")),
             dimension: Some(wgpu::TextureViewDimension::D2Array),
             mip_level_count: Some(1),
             ..Default::default()

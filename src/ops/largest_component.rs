@@ -61,6 +61,9 @@ pub enum Connectivity {
 /// Of equally large components the one whose first pixel comes first in raster order is taken. An empty mask has an empty
 /// component, and the whole image as its box.
 ///
+/// The mask of one image must fit a binding, at 4 bytes for each pixel: at the default limit of 128 MiB that is 33,554,432 pixels, for
+/// instance 5,792 x 5,792. With a larger `max_storage_buffer_binding_size` it is that many more.
+///
 /// Tiles of 32 by 8 pixels are filled in registers, a union-find on integer atomics joins what reaches beyond a tile. The number of
 /// dispatches is fixed, no workgroup waits for another, and results are the same bits every time.
 ///

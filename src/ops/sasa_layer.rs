@@ -108,7 +108,7 @@ impl SasaLayer {
             let elements = projected.elements().unwrap_or(u64::MAX);
             pipeline::scratch(OP, device, label, elements.saturating_mul(Element::F32.bytes()))
         };
-        let (q, k, v) = (scratch("sasa_layer q")?, scratch("sasa_layer k")?, scratch("sasa_layer v")?);
+        let (q, k, v) = (scratch("q")?, scratch("k")?, scratch("v")?);
         let mut dispatch = self.projections.bind(
             device,
             shape,

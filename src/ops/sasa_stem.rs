@@ -257,9 +257,9 @@ impl SasaStem {
         let groups = [shape.width.div_ceil(GROUP), pipeline::to_u32(OP, "rows of workgroups", rows)?];
 
         let elements = projected.elements().unwrap_or(u64::MAX);
-        let scratch = pipeline::scratch(OP, device, "sasa_stem projected", elements.saturating_mul(4))?;
+        let scratch = pipeline::scratch(OP, device, "projected", elements.saturating_mul(4))?;
         let mixture_elements = u64::from(options.mixtures) * entries;
-        let mixture = pipeline::scratch(OP, device, "sasa_stem mixture", mixture_elements * 4)?;
+        let mixture = pipeline::scratch(OP, device, "mixture", mixture_elements * 4)?;
 
         let mut dispatch = self.projections.bind(
             device,

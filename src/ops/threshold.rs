@@ -72,6 +72,9 @@ impl ThresholdRule {
 /// Mask `map [n, h, w] -> mask [n, oh, ow]` u32: 1 where the map, resampled to the mask's size, exceeds the threshold (AG-CNN,
 /// Guan et al. 2018, arXiv:1801.09927, Eq. 4). The resampled map is never written.
 ///
+/// A mask takes 4 bytes for each pixel, and the mask of one image must fit a binding: at the default limit of 128 MiB that is 33,554,432
+/// pixels, for instance 5,792 x 5,792.
+///
 /// Kernels `shaders/threshold.wgsl`, `shaders/threshold_same.wgsl`, `shaders/threshold_histogram.wgsl`,
 /// `shaders/threshold_otsu.wgsl`; reference [`reference::threshold`](crate::reference::threshold). Scratch, for Otsu's only: 1028 bytes for each image.
 #[derive(Clone, Debug)]
