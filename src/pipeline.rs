@@ -85,6 +85,15 @@ impl<'a> Tensor<'a> {
         Self { name, slice, extent: Extent::Whole(elements), element_bytes, access: Access::Read }
     }
 
+    /// The same with each unit cut into so many equal ones.
+    pub(crate) fn cut(self, units: u64) -> Self {
+        let extent = match self.extent {
+            Extent::Unit(elements) => Extent::Unit(elements / units),
+            Extent::Whole(elements) => Extent::Whole(elements),
+        };
+        Self { extent, ..self }
+    }
+
     /// The same, for a kernel that loads `lanes` elements at once.
     pub(crate) fn by_lanes(self, lanes: u64) -> Self {
         let extent = match self.extent {

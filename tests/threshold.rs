@@ -173,3 +173,23 @@ fn a_threshold_equal_to_a_constant_map_does_not_depend_on_rounding() {
         }
     }
 }
+
+/// An image that exceeds a binding is divided by rows where nothing else is asked for than a comparison.
+#[test]
+fn an_image_larger_than_a_binding() {
+    let Some(gpu) = common::gpu() else { return };
+    let Some(limited) = common::gpu_with_bindings_of(4096) else { return };
+    for shape in [Nhw::new(2, 70, 61), Nhw::new(1, 33, 64), Nhw::new(3, 2000, 3)] {
+        let map: Vec<f32> = Random::new(12).normal(shape.elements().unwrap() as usize);
+        for rule in [ThresholdRule::Value(0.3), ThresholdRule::Level(100)] {
+            let [whole, divided] = [gpu, &limited].map(|gpu| same_size(gpu, shape, rule, &map));
+            assert_exact(&divided, &whole, format!("{rule:?} {shape}"));
+        }
+    }
+    // Nor can a row be divided, nor the histogram of an image.
+    let operator = Threshold::new(compiler::of(&limited.device), ThresholdRule::Otsu, Sampling::HalfPixel).unwrap();
+    let shape = Nhw::new(1, 64, 64);
+    let (map, mask) = (limited.upload("map", &[0.5f32; 4096]).unwrap(), limited.output(4096, 4));
+    let buffers = ThresholdBuffers { map: map.slice(..), mask: mask.slice() };
+    assert!(operator.bind(&limited.device, shape, shape.size(), buffers).is_err());
+}

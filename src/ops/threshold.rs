@@ -72,8 +72,9 @@ impl ThresholdRule {
 /// Mask `map [n, h, w] -> mask [n, oh, ow]` u32: 1 where the map, resampled to the mask's size, exceeds the threshold (AG-CNN,
 /// Guan et al. 2018, arXiv:1801.09927, Eq. 4). The resampled map is never written.
 ///
-/// A mask takes 4 bytes for each pixel, and the mask of one image must fit a binding: at the default limit of 128 MiB that is 33,554,432
-/// pixels, for instance 5,792 x 5,792.
+/// A mask takes 4 bytes for each pixel. A map of the mask's own size may be of any size that a buffer holds, except for Otsu's method.
+/// Otherwise map and mask of one image must each fit a binding: at the default limit of 128 MiB that is 33,554,432 pixels, for instance
+/// 5,792 x 5,792.
 ///
 /// Kernels `shaders/threshold.wgsl`, `shaders/threshold_same.wgsl`, `shaders/threshold_histogram.wgsl`,
 /// `shaders/threshold_otsu.wgsl`; reference [`reference::threshold`](crate::reference::threshold). Scratch, for Otsu's only: 1028 bytes for each image.
@@ -186,11 +187,17 @@ impl Threshold {
         levels: Option<&wgpu::Buffer>,
         steps: &mut Vec<Step>,
     ) -> Result<(), Error> {
-        let levels = Tensor::read_if("levels", levels.map(|buffer| buffer.slice(..)), 1, 4);
         let threshold = self.rule.value(OP)?;
         if axes.iter().all(Axis::is_identity) {
+            // Without levels of its own an image is a pile of rows, which are divided where the whole exceeds a binding.
+            let whole = size.pixels().saturating_mul(4) <= device.limits().max_storage_buffer_binding_size;
+            let rows = if whole || levels.is_some() { 1 } else { size.height };
+            let batch = pipeline::to_u32(OP, "rows", u64::from(batch) * u64::from(rows))?;
+            let size = if rows == 1 { size } else { Size::new(1, size.width) };
+            let [map, mask] = [map, mask].map(|tensor| tensor.cut(rows.into()));
             let lanes = if size.pixels().is_multiple_of(4) { 4 } else { 1 };
             let pixels = pipeline::to_u32(OP, "pixels of an image", size.pixels() / lanes)?;
+            let levels = Tensor::read_if("levels", levels.map(|buffer| buffer.slice(..)), 1, 4);
             let [map, mask] = [map, mask].map(|tensor| tensor.by_lanes(lanes));
             let (kernel, groups) = (&self.same[usize::from(lanes == 4)], [pixels.div_ceil(GROUP), 1]);
             steps.extend(kernel.bind(device, batch, groups, &[map, levels, mask], None, |part, bases| SameParams {
@@ -203,6 +210,7 @@ impl Threshold {
             })?);
             return Ok(());
         }
+        let levels = Tensor::read_if("levels", levels.map(|buffer| buffer.slice(..)), 1, 4);
         let (tensors, groups) = ([map, levels, mask], pipeline::tiles(size));
         steps.extend(self.resampled.bind(device, batch, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
