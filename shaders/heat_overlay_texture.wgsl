@@ -42,7 +42,9 @@ struct Params {
 
 fn put(image: u32, map_row: MapRow, row: u32, column: u32) {
     if column < params.width {
-        textureStore(overlay, vec2<u32>(column, row), params.first_layer + image, heat_at(image, map_row, row, column));
+        // Rounded here as the buffer's colours are: a device may round a stored number to either of its two neighbours.
+        let color = unpack4x8unorm(pack4x8unorm(heat_at(image, map_row, row, column)));
+        textureStore(overlay, vec2<u32>(column, row), params.first_layer + image, color);
     }
 }
 

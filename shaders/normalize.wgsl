@@ -43,9 +43,11 @@ fn normalize(
     let low = from_ordered(low_key);
     let high = from_ordered(high_key);
 
-    // The range of a map may overflow where its numbers do not. Half of each has the same share, to the bit unless it is subnormal.
-    let half = select(1.0, 0.5, max(abs(low), abs(high)) > 1e38);
-    let extent = half * high - half * low;
+    // The range of a map may overflow where its numbers do not, and WGSL promises a quotient only for divisors up to 2^126: above it
+    // a GPU may divide by multiplying with a reciprocal that it flushes to 0. A sixteenth of each number gives the same quotient, to
+    // the bit unless it is subnormal.
+    let share = select(1.0, 0.0625, max(abs(low), abs(high)) > 1e37);
+    let extent = share * high - share * low;
 
     let first = params.map_base + group.z * params.pixels;
     let start = (params.origin + group.x) * params.each * WORKGROUP_SIZE + local.x;
@@ -60,9 +62,9 @@ fn normalize(
         } else if low == high || (BY_MAXIMUM && high <= 0.0) {
             value = 0.0;
         } else if BY_MAXIMUM {
-            value = value / high;
+            value = (share * value) / (share * high);
         } else {
-            value = (half * value - half * low) / extent;
+            value = (share * value - share * low) / extent;
         }
         map[first + pixel] = value;
     }

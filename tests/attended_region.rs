@@ -4,7 +4,10 @@ use visual_attention::{
     Normalization, Sampling, Size, Statistic, ThresholdRule, wgpu,
 };
 
-use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::common::{
+    self, Precision, Random, SAMPLE_ROOM, TestGpu, assert_exact, assert_within_gate, assert_within_gate_with_room,
+    largest, rounded, wide,
+};
 use crate::compiler;
 
 struct Scene {
@@ -88,7 +91,8 @@ fn check(gpu: &TestGpu, scene: &Scene, options: AttendedRegionOptions, element: 
     let planes = Nchw { channels: 1, ..shape };
     let exact = reference::resize(planes, size, options.sampling, &wide(&actual.map));
     let baseline = reference::resize(planes, size, options.sampling, &actual.map);
-    assert_within_gate(&actual.map_up, &exact, &baseline, Precision::F32, format!("map_up, {what}"));
+    let room = SAMPLE_ROOM * largest(&actual.map);
+    assert_within_gate_with_room(&actual.map_up, &exact, &baseline, Precision::F32, room, format!("map_up, {what}"));
 
     let plane = scene.images_shape.plane();
     let mask = reference::threshold(plane, options.threshold, &actual.map_up);
@@ -101,7 +105,8 @@ fn check(gpu: &TestGpu, scene: &Scene, options: AttendedRegionOptions, element: 
     let (sampling, end) = (options.sampling, options.crop_end);
     let exact = reference::crop_resize(scene.images_shape, scene.crop, end, sampling, &wide(&images), &actual.boxes);
     let baseline = reference::crop_resize(scene.images_shape, scene.crop, end, sampling, &images, &actual.boxes);
-    assert_within_gate(&actual.crops, &exact, &baseline, element.into(), format!("crops, {what}"));
+    let room = SAMPLE_ROOM * largest(&images);
+    assert_within_gate_with_room(&actual.crops, &exact, &baseline, element.into(), room, format!("crops, {what}"));
     actual
 }
 

@@ -53,6 +53,10 @@ pub(crate) const EXP_ROOM: f64 = 6.0 * 1.192_092_895_507_812_5e-7;
 /// square root, which is the inverse of an inverse square root of 2 ULP, 4.5 ULP.
 pub(crate) const NORM_ROOM: f64 = 7.0 * 1.192_092_895_507_812_5e-7;
 
+/// What WGSL's own allowance leaves of a bilinear sample, as a share of the largest number: the weight on each axis is a quotient of
+/// up to 1, which may be 2.5 ULP off (an ULP below 1 is 2^-24), times the difference of two neighbours, at most twice the largest.
+pub(crate) const SAMPLE_ROOM: f64 = 2.0 * 2.5 * 2.0 * 5.960_464_477_539_063e-8;
+
 /// As [`check_gate`], for results of `exp`: where the gate is tighter than `room`, what WGSL allows, that is the gate. A
 /// tensor of a few elements does not show the error that the formula brings elsewhere.
 pub(crate) fn check_gate_with_room(

@@ -11,7 +11,7 @@ pub(crate) mod rig;
 pub(crate) mod rounds;
 
 pub(crate) use gate::{
-    EXP_ROOM, NORM_ROOM, Precision, assert_exact, assert_within_gate, assert_within_gate_of_exp,
+    EXP_ROOM, NORM_ROOM, Precision, SAMPLE_ROOM, assert_exact, assert_within_gate, assert_within_gate_of_exp,
     assert_within_gate_with_room, check_exact, check_gate, check_gate_with_room, log_sum_exp_room, softmax_room,
 };
 pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with, is_software, rounded, skipped};
