@@ -27,6 +27,14 @@ struct Params {
 @group(0) @binding(1) var<storage, read> ranges: array<u32>;
 @group(0) @binding(2) var<storage, read_write> map: array<f32>;
 
+// A sixteenth where `huge`, by the exponent: a compiler may take a common factor out of a difference, which then overflows.
+fn reduced(value: f32, huge: bool) -> f32 {
+    let bits = bitcast<u32>(value);
+    let exponent = bits & 0x7f800000u;
+    let sixteenth = select(bitcast<f32>(bits - (4u << 23u)), 0.0, exponent <= (4u << 23u));
+    return select(value, sixteenth, huge && exponent != 0x7f800000u);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn normalize(
     @builtin(local_invocation_id) local: vec3<u32>,
@@ -46,8 +54,9 @@ fn normalize(
     // The range of a map may overflow where its numbers do not, and WGSL promises a quotient only for divisors up to 2^126: above it
     // a GPU may divide by multiplying with a reciprocal that it flushes to 0. A sixteenth of each number gives the same quotient, to
     // the bit unless it is subnormal.
-    let share = select(1.0, 0.0625, max(abs(low), abs(high)) > 1e37);
-    let extent = share * high - share * low;
+    let huge = max(abs(low), abs(high)) > 1e37;
+    let near_low = reduced(low, huge);
+    let near_high = reduced(high, huge);
 
     let first = params.map_base + group.z * params.pixels;
     let start = (params.origin + group.x) * params.each * WORKGROUP_SIZE + local.x;
@@ -62,9 +71,9 @@ fn normalize(
         } else if low == high || (BY_MAXIMUM && high <= 0.0) {
             value = 0.0;
         } else if BY_MAXIMUM {
-            value = (share * value) / (share * high);
+            value = reduced(value, huge) / near_high;
         } else {
-            value = (share * value - share * low) / extent;
+            value = (reduced(value, huge) - near_low) / (near_high - near_low);
         }
         map[first + pixel] = value;
     }

@@ -7,14 +7,15 @@
 // Host      src/ops/window_attention.rs        Reference  src/reference/window_attention.rs
 // Shapes    q, k, v [n, g*d, h, w] -> y [n, g*d, ho, wo], log_sum_exp [n, g, ho, wo] f32, dense
 //           row [d/2 or c/2, kh], column [d/2 or c/2, kw]; or bias [g, 2kh-1, 2kw-1] in the place of row
-// Grid      x: ceil(wo / 8), y: ceil(tiles / ROWS) for each chunk of channels, z: one head of one image;
+// Grid      x: ceil(tiles * wo / TEAM), y: chunks of channels, z: one head of one image;
 //           SPLIT invocations for four queries, LENGTH channels each
 // Numerics  online softmax in f32, rescaled once a block; a NaN or +infinite logit gives NaN, a row without keys zeros
 // Needs     f16 variants: SHADER_F16
 //
 // On software adapters and on GPUs alike the time goes into loads. The four queries of an invocation are in one column, as
 // many rows apart as it takes to look at the same rows of keys (stride and dilation decide), so a block of 4 * BLOCKS keys in
-// a column is loaded once for all four, and lanes side by side read pixels side by side. Vectors hold the four queries.
+// a column is loaded once for all four, and lanes side by side read pixels side by side: as many as there are in a row, since a
+// GPU takes a turn for each line of its cache that a load touches. Vectors hold the four queries.
 // A GPU keeps 16 sums in registers, as long as the loops over them have a constant count; deeper heads are split among SPLIT
 // invocations, which add up their shares of the logits in workgroup memory. On a software adapter a barrier costs more than to
 // compute the logits again for every chunk of LENGTH channels. Row terms belong to the rows of a block, so rows are the outer loop,
@@ -27,7 +28,7 @@ override BLOCKS: u32 = 2u;
 // Invocations that have the channels of the same queries between them, LENGTH each or none; one works without a barrier. More than
 // one have BLOCKS 1.
 override SPLIT: u32 = 1u;
-override ROWS: u32 = 8u / SPLIT;
+override TEAM: u32 = 64u / SPLIT;
 // What is exchanged at a time, if anything: 4 vectors of each invocation.
 override EXCHANGED: u32 = select(1u, 256u, SPLIT > 1u);
 
@@ -59,8 +60,6 @@ struct Params {
     // Rows of queries that share rows of keys are `classes` apart; a class takes so many invocations in each column.
     classes: u32,
     tiles: u32,
-    // Workgroups on y for each chunk of channels.
-    chunk_groups: u32,
     // 0 zero, 1 mask, 2 shift: `Border` in the host.
     border: u32,
     // 1: the tables count the channels of all heads, the first half of them by row.
@@ -201,9 +200,8 @@ fn exchanged(own: mat4x4<f32>, index: u32, turn: u32) -> mat4x4<f32> {
         wg_shares[first + key * 64u + index] = own[key];
     }
     workgroupBarrier();
-    let apart = 8u * ROWS;
     var sum = mat4x4<f32>();
-    for (var at = first + index % apart; at < first + 64u; at += apart) {
+    for (var at = first + index % TEAM; at < first + 64u; at += TEAM) {
         sum += mat4x4<f32>(wg_shares[at], wg_shares[at + 64u], wg_shares[at + 128u], wg_shares[at + 192u]);
     }
     return sum;
@@ -246,20 +244,21 @@ fn weights(scores: mat4x4<f32>, largest: vec4<f32>) -> mat4x4<f32> {
     );
 }
 
-@compute @workgroup_size(8, ROWS, SPLIT)
+@compute @workgroup_size(TEAM, 1, SPLIT)
 fn window_attention(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
-    let out_column = (params.origin_x + group.x) * 8u + local.x;
-    let tile = (params.origin_y + group.y) % params.chunk_groups * ROWS + local.y;
-    let chunk = (params.origin_y + group.y) / params.chunk_groups * LENGTH;
+    let slot = (params.origin_x + group.x) * TEAM + local.x;
+    let tile = slot / params.out_width;
+    let out_column = slot - tile * params.out_width;
+    let chunk = (params.origin_y + group.y) * LENGTH;
     let class_index = tile / params.tiles;
     let first_query = tile % params.tiles * 4u;
     let queries = (params.out_height - class_index + params.classes - 1u) / params.classes;
     // The others come along to the barriers, and look at no rows.
-    let working = out_column < params.out_width && class_index < params.classes && first_query < queries;
+    let working = class_index < params.classes && first_query < queries;
     // Beyond the last query there are copies of it, which are not written.
     let out_row = class_index + min(vec4<u32>(first_query) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(queries - 1u)) * params.classes;
     let row = vec4<i32>(out_row) * params.stride_height;

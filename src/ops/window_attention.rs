@@ -6,8 +6,8 @@ use crate::shaders::{self, Variant, params};
 use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
 
 const OP: &str = "window_attention";
-/// Invocations of a workgroup on each axis.
-const GROUP: u32 = 8;
+/// Invocations of a workgroup.
+const GROUP: u32 = 64;
 /// Queries of one invocation, in a column.
 const QUERIES: u32 = 4;
 const MAX_DEPTH: u32 = 128;
@@ -39,7 +39,6 @@ params!(Params {
     stride_width: i32,
     classes: u32,
     tiles: u32,
-    chunk_groups: u32,
     border: u32,
     whole_channel: u32,
     scale: f32,
@@ -437,8 +436,8 @@ impl WindowAttention {
                 shader: &shaders::WINDOW_ATTENTION,
                 variant: Variant { inner, length, ..Variant::new(element, 1) },
                 constants: &constants,
-                workgroup: [GROUP, GROUP / split, split],
-                workgroup_bytes: if split > 1 { 2 * 4 * GROUP * GROUP * 16 } else { 2 * 16 },
+                workgroup: [GROUP / split, 1, split],
+                workgroup_bytes: if split > 1 { 2 * 4 * GROUP * 16 } else { 2 * 16 },
                 storage: &[
                     Access::Read,
                     Access::Read,
@@ -544,10 +543,8 @@ impl WindowAttention {
         let tiles = out.height.div_ceil(classes).div_ceil(QUERIES);
         let rows = pipeline::to_u32(OP, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
         let WindowTile { length, split, .. } = self.tile;
-        let chunk_groups = rows.div_ceil(GROUP / split);
-        let chunks = options.depth.div_ceil(length * split);
-        let groups = pipeline::to_u32(OP, "rows of workgroups", u64::from(chunk_groups) * u64::from(chunks))?;
-        let groups = [out.width.div_ceil(GROUP), groups];
+        let invocations = pipeline::to_u32(OP, "invocations of a head", u64::from(rows) * u64::from(out.width))?;
+        let groups = [invocations.div_ceil(GROUP / split), options.depth.div_ceil(length * split)];
         let steps = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
@@ -573,7 +570,6 @@ impl WindowAttention {
             stride_width: signed(options.stride.width),
             classes,
             tiles,
-            chunk_groups,
             border: options.border.code(),
             whole_channel: u32::from(options.relative == Relative::WholeChannel),
             scale: options.scale,
