@@ -1,6 +1,6 @@
 //! What this adapter reaches at best, in the same run as everything else: the rate of a large copy and of multiply-adds.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use visual_attention::host::Gpu;
 use visual_attention::wgpu::{self, BufferUsages};
@@ -11,6 +11,8 @@ use super::clock::Clock;
 const ROUNDS: u32 = 4096;
 const FLOPS_OF_A_ROUND: u64 = 4 * 4 * 2;
 const REPEATS: usize = 5;
+/// A GPU lowers its clocks while a reference is computed on the host, and takes this long to raise them.
+const AWAKE: Duration = Duration::from_millis(300);
 
 /// The adapter's own limits, as measured.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,15 @@ impl Copy {
     }
 }
 
+/// Keeps a GPU busy until its clocks are those of work. A software adapter has none of its own.
+pub(crate) fn wake(gpu: &Gpu, copy: &Copy) {
+    let start = Instant::now();
+    while !software(gpu) && start.elapsed() < AWAKE {
+        gpu.run(|pass| (0..32).for_each(|_| copy.record(pass))).expect("copies");
+        gpu.wait().expect("end of the copies");
+    }
+}
+
 /// Measures both.
 pub(crate) fn measure(gpu: &Gpu, clock: &Clock, copy: &Copy) -> Ceilings {
     let groups = if software(gpu) { 64 } else { 16_384 };
@@ -73,6 +84,7 @@ pub(crate) fn measure(gpu: &Gpu, clock: &Clock, copy: &Copy) -> Ceilings {
         pass.dispatch_workgroups(groups, 1, 1);
     };
     let flops = invocations * u64::from(ROUNDS) * FLOPS_OF_A_ROUND;
+    wake(gpu, copy);
     Ceilings {
         bytes_per_second: (2 * copy.bytes) as f64 / best(gpu, clock, |pass| copy.record(pass)),
         flops_per_second: flops as f64 / best(gpu, clock, fma),

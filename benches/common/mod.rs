@@ -127,6 +127,7 @@ impl Bench {
         let Self { gpu, clock, copy, criterion, rows, .. } = self;
         let most = if ceiling::software(gpu) { 1 } else { PASSES };
         let times = RefCell::new(Vec::new());
+        ceiling::wake(gpu, copy);
         let mut group = criterion.benchmark_group(operator);
         group.sampling_mode(SamplingMode::Flat).bench_function(format!("{case}/{version}"), |bencher| {
             bencher.iter_custom(|iterations| {

@@ -82,6 +82,7 @@ fn run(gpu: &Gpu, arguments: &Arguments) -> Result<usize, Error> {
             wrong += 1;
             continue;
         }
+        ceiling::wake(gpu, &copy);
         let recordings = if ceiling::software(gpu) { 1 } else { PASSES };
         let mut times: Vec<_> = (0..MEASUREMENTS)
             .map(|_| clock.time(gpu, Some(&copy), recordings, &|pass: &mut _| dispatch.record(pass)))
