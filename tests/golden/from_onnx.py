@@ -369,6 +369,8 @@ def main():
     wanted = sorted({name for block in found for name in (block.x, block.gate, block.y)})
     given = {one.name for one in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted if name not in given)
+    # Its warnings are about the file's tidiness.
+    onnxruntime.set_default_logger_severity(3)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     try:
         results = session.run(wanted, picture_for(arguments.picture, session, arguments.size))
