@@ -57,7 +57,7 @@ pub(crate) fn bench(bench: &mut Bench) {
                     crops: Some(crops.slice(..)),
                 },
             )
-            .expect("dispatch");
+            .expect("bind");
         bench.gpu.run(|pass| fused.record(pass)).expect("run");
         let actual: Vec<[i32; 4]> = bench.gpu.read(boxes.slice(..)).expect("boxes");
         let expected = reference::attended_region(features, images, images.size(), &options, &values, &pixels);
@@ -68,7 +68,7 @@ pub(crate) fn bench(bench: &mut Bench) {
 
         let planes = Nchw { channels: 1, ..features };
         let buffers = AttentionMapBuffers { features: features_in.slice(..), map: map.slice(..) };
-        let steps = [
+        let dispatches = [
             attention_map.bind(&device, features, buffers).expect("map"),
             normalize.bind(&device, features.plane(), NormalizeBuffers { map: map.slice(..) }).expect("normalize"),
             resize
@@ -104,7 +104,7 @@ pub(crate) fn bench(bench: &mut Bench) {
                 .expect("crop"),
         ];
         let record = |pass: &mut wgpu::ComputePass<'_>| {
-            steps.iter().for_each(|step| step.record(pass));
+            dispatches.iter().for_each(|dispatch| dispatch.record(pass));
         };
         bench.measure("attended_region", &case, "step by step", cost, record);
 
@@ -114,7 +114,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let normalized = plain.normalize(&raw, features.plane());
         let resized = plain.resize(&normalized, images.batch.into(), features.size(), images.size());
         let plain_mask = plain.each_of(["f32", "u32"], &format!("u32(a[i] > {LEVEL}f)"), &[&resized], plane);
-        let [map_step, normalize_step, _, _, _, crop_step] = &steps;
+        let [map_step, normalize_step, _, _, _, crop_step] = &dispatches;
         let to_the_mask = |pass: &mut wgpu::ComputePass<'_>| plain.record(pass);
         // Masks of a million pixels take a thousand passes, and a software adapter minutes.
         if !software(&bench.gpu) || plane / u64::from(images.batch) < 1 << 18 {

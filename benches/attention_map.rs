@@ -31,13 +31,13 @@ fn case(bench: &mut Bench, shape: Nchw, element: Element) {
     for statistic in [Statistic::MaxAbs, Statistic::Rms] {
         let operator = AttentionMap::new(&bench.gpu.device, statistic, element).expect("operator");
         let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice(..) };
-        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = of(element, &format!("{statistic:?} {shape}"));
         let expected = reference::attention_map(shape, statistic, &values);
         bench.check(&what, Element::F32, &map, &expected);
         let cost = operator.cost(shape);
-        bench.measure(OPERATOR, &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure(OPERATOR, &what, "fused", cost, |pass| recording.record(pass));
         if element != Element::F32 {
             continue;
         }

@@ -1,5 +1,5 @@
 use visual_attention::reference::{self, Norm};
-use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Element, Form, Nchw};
+use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Element, Epilogue, Nchw};
 
 use crate::common::unfused::{Join, SIGMOID, Unfused};
 use crate::common::{Bench, noise};
@@ -7,11 +7,11 @@ use crate::common::{Bench, noise};
 /// BiSeNet's modules on an image of 1024 x 512: refinement of the context path's stages, and the fusion.
 pub(crate) fn bench(bench: &mut Bench) {
     let cases = [
-        (Form::Scale, Nchw::new(1, 128, 32, 64)),
-        (Form::Scale, Nchw::new(1, 128, 16, 32)),
-        (Form::ScaleAdd, Nchw::new(1, 256, 64, 128)),
+        (Epilogue::Scale, Nchw::new(1, 128, 32, 64)),
+        (Epilogue::Scale, Nchw::new(1, 128, 16, 32)),
+        (Epilogue::ScaleAdd, Nchw::new(1, 256, 64, 128)),
     ];
-    for (form, shape) in cases {
+    for (epilogue, shape) in cases {
         let (elements, channels) = (shape.elements().expect("small"), u64::from(shape.channels));
         let (values, weights) = (noise(elements), noise(channels * channels));
         let (shift, scale) = (noise(channels), vec![1.0f32; channels as usize]);
@@ -19,7 +19,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let (features, weight, shift_buffer, scale_buffer) =
             (upload(&values), upload(&weights), upload(&shift), upload(&scale));
         let output = bench.gpu.buffer("output", elements * 4).expect("output");
-        let operator = BiSeNetAttention::new(&bench.gpu.device, form, Element::F32).expect("operator");
+        let operator = BiSeNetAttention::new(&bench.gpu.device, epilogue, Element::F32).expect("operator");
         let buffers = BiSeNetAttentionBuffers {
             features: features.slice(..),
             weight: weight.slice(..),
@@ -34,14 +34,14 @@ pub(crate) fn bench(bench: &mut Bench) {
             gate: None,
             output: Some(output.slice(..)),
         };
-        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
-        let what = format!("{form:?} {shape}");
+        let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
+        let what = format!("{epilogue:?} {shape}");
         let norm = Norm { weight: &scale, bias: &shift, mean: &shift, variance: &scale, epsilon: 1e-5 };
-        let (_, expected) = reference::bisenet(shape, form, &values, &weights, norm, None);
+        let (_, expected) = reference::bisenet(shape, epilogue, &values, &weights, norm, None);
         bench.check(&what, Element::F32, &output, &expected);
         let cost = operator.cost(shape);
-        bench.measure("bisenet", &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("bisenet", &what, "fused", cost, |pass| recording.record(pass));
 
         let mut unfused = Unfused::new(&bench.gpu);
         let pooled = unfused.rows(Join::Mean, &features, channels);
@@ -51,7 +51,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let normed = unfused.each(norm, &[&sums, &shift_buffer, &scale_buffer], channels);
         let gate = unfused.each(SIGMOID, &[&normed], channels);
         let mut output = unfused.scale(&features, &gate, shape);
-        if form == Form::ScaleAdd {
+        if epilogue == Epilogue::ScaleAdd {
             output = unfused.each("a[i] + b[i]", &[&output, &features], elements);
         }
         bench.measure_unfused("bisenet", &what, cost, &unfused, &[(&output, &expected)]);

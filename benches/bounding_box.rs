@@ -11,14 +11,14 @@ pub(crate) fn bench(bench: &mut Bench) {
         let input = bench.gpu.upload("mask", &mask).expect("mask");
         let boxes = bench.gpu.buffer("boxes", u64::from(shape.batch) * 16).expect("boxes");
         let buffers = BoundingBoxBuffers { mask: input.slice(..), boxes: boxes.slice(..) };
-        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let expected = reference::bounding_box(shape, &mask);
         let read =
             |bench: &Bench, boxes: &wgpu::Buffer| -> Vec<[i32; 4]> { bench.gpu.read(boxes.slice(..)).expect("boxes") };
         assert_eq!(read(bench, &boxes), expected, "{shape}");
         let (case, cost) = (shape.to_string(), operator.cost(shape));
-        bench.measure("bounding_box", &case, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("bounding_box", &case, "fused", cost, |pass| recording.record(pass));
 
         let mut unfused = Unfused::new(&bench.gpu);
         let boxes = corners(&mut unfused, &input, shape);

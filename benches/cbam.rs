@@ -1,6 +1,6 @@
 use visual_attention::reference::{self, Excitation, Layer};
 use visual_attention::{
-    Cbam, CbamBuffers, CbamOptions, Element, Form, Nchw, Size, SpatialGate, SpatialGateBuffers, wgpu,
+    Cbam, CbamBuffers, CbamOptions, Element, Epilogue, Nchw, Size, SpatialGate, SpatialGateBuffers, wgpu,
 };
 
 use crate::common::unfused::{Join, SIGMOID, Unfused};
@@ -18,7 +18,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let output = bench.gpu.buffer("output", elements * 4).expect("output");
         let layer = Layer { weight: &taps, bias: None, norm: None };
 
-        let operator = SpatialGate::new(&bench.gpu.device, Form::Scale, Element::F32).expect("operator");
+        let operator = SpatialGate::new(&bench.gpu.device, Epilogue::Scale, Element::F32).expect("operator");
         let buffers = SpatialGateBuffers {
             features: features.slice(..),
             weight: conv.slice(..),
@@ -28,13 +28,13 @@ pub(crate) fn bench(bench: &mut Bench) {
             gate: None,
             output: Some(output.slice(..)),
         };
-        let dispatch = operator.bind(&bench.gpu.device, shape, 7, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, 7, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("spatial {shape}");
-        let (_, expected) = reference::spatial_gate(shape, Form::Scale, 7, &values, &layer, None);
+        let (_, expected) = reference::spatial_gate(shape, Epilogue::Scale, 7, &values, &layer, None);
         bench.check(&what, Element::F32, &output, &expected);
         let cost = operator.cost(shape, 7);
-        bench.measure("cbam", &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("cbam", &what, "fused", cost, |pass| recording.record(pass));
         let mut unfused = Unfused::new(&bench.gpu);
         let gated = spatial(&mut unfused, &features, &conv, shape);
         bench.measure_unfused("cbam", &what, cost, &unfused, &[(&gated, &expected)]);
@@ -53,15 +53,15 @@ pub(crate) fn bench(bench: &mut Bench) {
             identity: None,
             output: output.slice(..),
         };
-        let dispatch = operator.bind(&bench.gpu.device, shape, reduced, 7, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, reduced, 7, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("both {shape}");
         let excitation =
             Excitation { reduce_weight: &weights, reduce_bias: None, expand_weight: &weights, expand_bias: None };
         let expected = reference::cbam(shape, options, 7, &values, &excitation, &layer, None);
         bench.check(&what, Element::F32, &output, &expected);
         let cost = operator.cost(shape, reduced, 7);
-        bench.measure("cbam", &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("cbam", &what, "fused", cost, |pass| recording.record(pass));
         let planes = u64::from(shape.batch * shape.channels);
         let mut unfused = Unfused::new(&bench.gpu);
         let squeezed = [Join::Mean, Join::Maximum].map(|join| {

@@ -1,4 +1,4 @@
-use visual_attention::{ChannelScale, ChannelScaleBuffers, Element, Form, Nchw, reference};
+use visual_attention::{ChannelScale, ChannelScaleBuffers, Element, Epilogue, Nchw, reference};
 
 use crate::common::unfused::{RELU, Unfused};
 use crate::common::{Bench, noise, of};
@@ -20,27 +20,27 @@ fn case(bench: &mut Bench, shape: Nchw, element: Element) {
     let identity = bench.upload(element, &mut values);
     let gate = bench.gpu.upload("gate", &gates).expect("gate");
     let output = bench.gpu.buffer("output", features.size()).expect("output");
-    for form in [Form::Scale, Form::Residual] {
-        let operator = ChannelScale::new(&bench.gpu.device, form, element).expect("operator");
+    for epilogue in [Epilogue::Scale, Epilogue::Residual] {
+        let operator = ChannelScale::new(&bench.gpu.device, epilogue, element).expect("operator");
         let buffers = ChannelScaleBuffers {
             features: features.slice(..),
             gate: gate.slice(..),
-            identity: (form == Form::Residual).then(|| identity.slice(..)),
+            identity: (epilogue == Epilogue::Residual).then(|| identity.slice(..)),
             output: output.slice(..),
         };
-        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
-        let what = of(element, &format!("{form:?} {shape}"));
-        let expected = reference::channel_scale(shape, form, &values, &gates, Some(&values));
+        let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
+        let what = of(element, &format!("{epilogue:?} {shape}"));
+        let expected = reference::channel_scale(shape, epilogue, &values, &gates, Some(&values));
         bench.check(&what, element, &output, &expected);
         let cost = operator.cost(shape);
-        bench.measure(OPERATOR, &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure(OPERATOR, &what, "fused", cost, |pass| recording.record(pass));
         if element != Element::F32 {
             continue;
         }
         let mut unfused = Unfused::new(&bench.gpu);
         let mut output = unfused.scale(&features, &gate, shape);
-        if form == Form::Residual {
+        if epilogue == Epilogue::Residual {
             output = unfused.each("a[i] + b[i]", &[&output, &identity], len);
             output = unfused.each(RELU, &[&output], len);
         }

@@ -26,12 +26,12 @@ fn case(bench: &mut Bench, shape: Nchw, element: Element) {
     let boxes = bench.gpu.upload("boxes", &corners).expect("boxes");
     let crops = bench.gpu.buffer("crops", images.size()).expect("crops");
     let buffers = CropResizeBuffers { images: images.slice(..), boxes: boxes.slice(..), crops: crops.slice(..) };
-    let dispatch = operator.bind(&bench.gpu.device, shape, size, buffers).expect("dispatch");
-    bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+    let recording = operator.bind(&bench.gpu.device, shape, size, buffers).expect("bind");
+    bench.gpu.run(|pass| recording.record(pass)).expect("run");
     let what = of(element, &format!("{shape} to {size}"));
     bench.check(&what, element, &crops, &expected);
     let cost = operator.cost(shape, size);
-    bench.measure(OPERATOR, &what, "fused", cost, |pass| dispatch.record(pass));
+    bench.measure(OPERATOR, &what, "fused", cost, |pass| recording.record(pass));
     if element != Element::F32 {
         return;
     }

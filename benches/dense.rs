@@ -24,8 +24,8 @@ pub(crate) fn bench(bench: &mut Bench) {
                 norm: None,
                 output: output.slice(..),
             };
-            let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-            bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+            let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+            bench.gpu.run(|pass| recording.record(pass)).expect("run");
             let joined = match second_inputs {
                 0 => first,
                 _ => reference::side_by_side((inputs as usize, &first), (second_inputs as usize, &second)),
@@ -35,7 +35,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             let what = format!("[{batch}, {inputs} + {second_inputs}] to {outputs}");
             bench.check(&what, Element::F32, &output, &expected);
             let cost = operator.cost(shape, false);
-            bench.measure("dense", &what, "fused", cost, |pass| dispatch.record(pass));
+            bench.measure("dense", &what, "fused", cost, |pass| recording.record(pass));
 
             let mut unfused = Unfused::new(&bench.gpu);
             let both = (second_inputs > 0).then(|| {

@@ -1,4 +1,4 @@
-use visual_attention::{Eca, EcaBuffers, Element, Form, Nchw, Size, reference};
+use visual_attention::{Eca, EcaBuffers, Element, Epilogue, Nchw, Size, reference};
 
 use crate::common::unfused::{Join, SIGMOID, Unfused};
 use crate::common::{Bench, noise};
@@ -10,7 +10,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let features = bench.gpu.upload("features", &values).expect("features");
         let weight = bench.gpu.upload("weight", &weights).expect("weight");
         let output = bench.gpu.buffer("output", elements * 4).expect("output");
-        let operator = Eca::new(&bench.gpu.device, Form::Scale, Element::F32).expect("operator");
+        let operator = Eca::new(&bench.gpu.device, Epilogue::Scale, Element::F32).expect("operator");
         let buffers = EcaBuffers {
             features: features.slice(..),
             weight: weight.slice(..),
@@ -18,13 +18,13 @@ pub(crate) fn bench(bench: &mut Bench) {
             gate: None,
             output: Some(output.slice(..)),
         };
-        let dispatch = operator.bind(&bench.gpu.device, shape, taps, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, taps, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("k {taps} {shape}");
-        let (_, expected) = reference::eca(shape, Form::Scale, &values, &weights, None);
+        let (_, expected) = reference::eca(shape, Epilogue::Scale, &values, &weights, None);
         bench.check(&what, Element::F32, &output, &expected);
         let cost = operator.cost(shape, taps);
-        bench.measure("eca", &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("eca", &what, "fused", cost, |pass| recording.record(pass));
 
         let planes = u64::from(shape.batch * shape.channels);
         let mut unfused = Unfused::new(&bench.gpu);

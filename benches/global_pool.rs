@@ -30,10 +30,10 @@ fn case(bench: &mut Bench, shape: Nchw, element: Element) {
         let buffers = GlobalPoolBuffers {
             features: features.slice(..),
             mean: has_mean.then(|| mean.slice(..)),
-            maximum: has_maximum.then(|| maximum.slice(..)),
+            max: has_maximum.then(|| maximum.slice(..)),
         };
-        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = of(element, &format!("{squeeze:?} {shape}"));
         if has_mean {
             bench.check(&what, Element::F32, &mean, &expected_mean);
@@ -42,7 +42,7 @@ fn case(bench: &mut Bench, shape: Nchw, element: Element) {
             bench.check(&what, Element::F32, &maximum, &expected_maximum);
         }
         let cost = operator.cost(shape);
-        bench.measure(OPERATOR, &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure(OPERATOR, &what, "fused", cost, |pass| recording.record(pass));
         if element != Element::F32 {
             continue;
         }

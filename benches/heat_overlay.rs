@@ -24,8 +24,8 @@ fn case(bench: &mut Bench, map_shape: Nhw, shape: Nchw, element: Element) {
     let pictures = bench.upload(element, &mut colors);
     let overlay = bench.gpu.buffer("overlay", shape.plane().elements().expect("small") * 4).expect("overlay");
     let buffers = HeatOverlayBuffers { map: map.slice(..), pictures: pictures.slice(..), overlay: overlay.slice(..) };
-    let dispatch = operator.bind(&bench.gpu.device, map_shape, shape, OPACITY, buffers).expect("dispatch");
-    bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+    let recording = operator.bind(&bench.gpu.device, map_shape, shape, OPACITY, buffers).expect("bind");
+    bench.gpu.run(|pass| recording.record(pass)).expect("run");
     let table = ColorMap::Turbo.table();
     let expected = reference::heat_overlay(map_shape, shape, sampling, &table, OPACITY, &heat, &colors);
     let check = |bench: &Bench, overlay: &wgpu::Buffer, what: &str| {
@@ -37,7 +37,7 @@ fn case(bench: &mut Bench, map_shape: Nhw, shape: Nchw, element: Element) {
     let what = of(element, &shape.to_string());
     check(bench, &overlay, &what);
     let cost = operator.cost(map_shape, shape);
-    bench.measure(OPERATOR, &what, "fused", cost, |pass| dispatch.record(pass));
+    bench.measure(OPERATOR, &what, "fused", cost, |pass| recording.record(pass));
     if element != Element::F32 {
         return;
     }

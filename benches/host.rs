@@ -37,15 +37,15 @@ pub(crate) fn bench(bench: &Bench) {
         let new = start.elapsed();
         let rig = Rig::with(opened, device, &entry).expect("rig");
         let start = Instant::now();
-        bench.gpu.run(|pass| rig.dispatch.record(pass)).expect("run");
+        bench.gpu.run(|pass| rig.recording.record(pass)).expect("run");
         bench.gpu.wait().expect("end of the work");
         let mut cost = Cost { new, first: start.elapsed(), ..Cost::default() };
         let inputs: Vec<_> = rig.inputs.iter().map(|input| input.slice(..)).collect();
         let outputs = rig.output_slices();
-        let dispatches = u32::try_from(rig.dispatch.steps().len().max(1)).expect("few");
+        let dispatches = u32::try_from(rig.recording.dispatches().len().max(1)).expect("few");
         for _ in 0..REPEATS {
             let start = Instant::now();
-            let bound = (rig.bind)(device, &inputs, &outputs).expect("dispatch");
+            let bound = (rig.bind)(device, &inputs, &outputs).expect("bind");
             cost.bind.push(start.elapsed() / dispatches);
             drop(bound);
         }
@@ -53,7 +53,7 @@ pub(crate) fn bench(bench: &Bench) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for _ in 0..REPEATS {
             let start = Instant::now();
-            rig.dispatch.record(&mut pass);
+            rig.recording.record(&mut pass);
             cost.record.push(start.elapsed() / dispatches);
         }
         drop(pass);
@@ -61,7 +61,7 @@ pub(crate) fn bench(bench: &Bench) {
         bench.gpu.wait().expect("end of the work");
         costs.insert(operator, cost);
     }
-    println!("\non the host: median of {REPEATS} for each dispatch; `new` and the first run cold\n");
+    println!("\non the host: median of {REPEATS} for each recording; `new` and the first run cold\n");
     println!("{:<20} {:>10} {:>12} {:>10} {:>10}", "operator", "new", "first run", "bind", "record");
     let mut together = Duration::ZERO;
     for (operator, cost) in &mut costs {

@@ -1,7 +1,7 @@
 //! Blank masks against the worst ones: long chains, many components, noise at the percolation threshold. The table sets each mask
 //! ("version") in relation to the blank one. Noise of few pixels also against components labelled as eager frameworks do it.
 
-use visual_attention::{Connectivity, Dispatch, LargestComponent, LargestComponentBuffers, Nhw, reference, wgpu};
+use visual_attention::{Connectivity, LargestComponent, LargestComponentBuffers, Nhw, Recording, reference, wgpu};
 
 use crate::common::ceiling::software;
 use crate::common::unfused::{Unfused, groups};
@@ -66,11 +66,11 @@ fn measure(bench: &mut Bench, connectivity: Connectivity, shape: Nhw, mask: &[u3
         component: Some(component.slice(..)),
         all: None,
     };
-    let dispatch: Dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-    bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+    let recording: Recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+    bench.gpu.run(|pass| recording.record(pass)).expect("run");
     let actual: Vec<u32> = bench.gpu.read(component.slice(..)).expect("component");
     assert!(actual == reference::largest_component(shape, connectivity, mask).component, "{case} {version}");
-    bench.measure("largest_component", case, version, operator.cost(shape), |pass| dispatch.record(pass));
+    bench.measure("largest_component", case, version, operator.cost(shape), |pass| recording.record(pass));
 }
 
 /// The largest component, of 8 neighbours, an operation at a time: each pixel's own index as its label, the smallest label of

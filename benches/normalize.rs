@@ -8,15 +8,14 @@ pub(crate) fn bench(bench: &mut Bench) {
     for shape in [Nhw::new(8, 7, 7), Nhw::new(8, 112, 112), Nhw::new(1, 1024, 1024)] {
         let values = noise(shape.elements().expect("small"));
         let map = bench.gpu.upload("map", &values).expect("map");
-        let dispatch =
-            operator.bind(&bench.gpu.device, shape, NormalizeBuffers { map: map.slice(..) }).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, NormalizeBuffers { map: map.slice(..) }).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let actual: Vec<f32> = bench.gpu.read(map.slice(..)).expect("map");
         let case = shape.to_string();
         let expected = reference::normalize(shape, Normalization::MinMax, &values);
         assert_close(&case, &actual, &expected);
         let cost = operator.cost(shape);
-        bench.measure("normalize", &case, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("normalize", &case, "fused", cost, |pass| recording.record(pass));
 
         let map = bench.gpu.upload("map", &values).expect("map");
         let mut unfused = Unfused::new(&bench.gpu);

@@ -23,15 +23,15 @@ pub(crate) fn bench(bench: &mut Bench) {
             bias: None,
             y: [0, 1, 2].map(|stack: usize| Some(y[stack].slice(..))),
         };
-        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let expected = reference::pointwise_conv(shape, &options, &values, &weights, None);
         let what = format!("q, k, v {shape}");
         for (y, expected) in y.iter().zip(&expected) {
             bench.check(&what, Element::F32, y, expected);
         }
         let cost = operator.cost(shape);
-        bench.measure("pointwise_conv", &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("pointwise_conv", &what, "fused", cost, |pass| recording.record(pass));
 
         let mut unfused = Unfused::new(&bench.gpu);
         let ends = weights.chunks_exact(weights.len() / 3).zip(&expected).map(|(weights, expected)| {

@@ -16,12 +16,12 @@ pub(crate) fn bench(bench: &mut Bench) {
         let input = bench.gpu.upload("input", &values).expect("input");
         let output = bench.gpu.buffer("output", expected.len() as u64 * 4).expect("output");
         let buffers = ResizeBuffers { input: input.slice(..), output: output.slice(..) };
-        let dispatch = operator.bind(&bench.gpu.device, shape, size, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, size, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let case = format!("{shape} to {size}");
         bench.check(&case, Element::F32, &output, &expected);
         let cost = operator.cost(shape, size);
-        bench.measure("resize", &case, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("resize", &case, "fused", cost, |pass| recording.record(pass));
 
         let mut unfused = Unfused::new(&bench.gpu);
         let planes = u64::from(shape.batch * shape.channels);

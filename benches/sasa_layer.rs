@@ -1,5 +1,5 @@
 use visual_attention::{
-    Element, Nchw, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, Size, WindowAttentionOptions,
+    Element, Nchw, PositionTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, Size, WindowAttentionOptions,
     reference,
 };
 
@@ -10,14 +10,17 @@ use crate::window_attention::unfolded;
 pub(crate) fn bench(bench: &mut Bench) {
     // The second and third stage of the paper's ResNet-50.
     for shape in [Nchw::new(1, 128, 28, 28), Nchw::new(1, 256, 14, 14)] {
-        let depth = shape.channels / 8;
-        let options =
-            SasaLayerOptions { inputs: shape.channels, groups: 1, attention: WindowAttentionOptions::new(8, depth, 7) };
+        let head_dim = shape.channels / 8;
+        let options = SasaLayerOptions {
+            inputs: shape.channels,
+            groups: 1,
+            attention: WindowAttentionOptions::new(8, head_dim, 7),
+        };
         let values = noise(shape.elements().expect("small"));
         // Small, so that the softmax is not one-hot.
         let small = |len: u64| -> Vec<f32> { noise(len).iter().map(|number| number * 0.1).collect() };
         let weights = small(3 * u64::from(shape.channels * shape.channels));
-        let table = small(u64::from(depth) / 2 * 7);
+        let table = small(u64::from(head_dim) / 2 * 7);
         let x = bench.gpu.upload("x", &values).expect("x");
         let projections = bench.gpu.upload("projections", &weights).expect("projections");
         let table_buffer = bench.gpu.upload("tables", &table).expect("tables");
@@ -26,17 +29,17 @@ pub(crate) fn bench(bench: &mut Bench) {
         let buffers = SasaLayerBuffers {
             x: x.slice(..),
             projections: projections.slice(..),
-            tables: RelativeTables::Factorised { row: table_buffer.slice(..), column: table_buffer.slice(..) },
+            tables: PositionTables::Factorised { row: table_buffer.slice(..), column: table_buffer.slice(..) },
             y: y.slice(..),
         };
-        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("k7 {shape}");
-        let tables = RelativeTables::Factorised { row: table.as_slice(), column: table.as_slice() };
+        let tables = PositionTables::Factorised { row: table.as_slice(), column: table.as_slice() };
         let expected = reference::sasa_layer(shape, &options, &values, &weights, tables);
         bench.check(&what, Element::F32, &y, &expected);
         let cost = operator.cost(shape);
-        bench.measure("sasa_layer", &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("sasa_layer", &what, "fused", cost, |pass| recording.record(pass));
 
         let mut unfused = Unfused::new(&bench.gpu);
         let projected: Vec<_> = weights

@@ -8,7 +8,7 @@ pub(crate) fn bench(bench: &mut Bench) {
     let options = SasaStemOptions {
         inputs: 3,
         heads: 8,
-        depth: 8,
+        head_dim: 8,
         window: Size::new(4, 4),
         padding: Size::new(2, 2),
         mixtures: 4,
@@ -31,13 +31,13 @@ pub(crate) fn bench(bench: &mut Bench) {
         mix: mix_buffer.slice(..),
         y: y.slice(..),
     };
-    let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-    bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+    let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+    bench.gpu.run(|pass| recording.record(pass)).expect("run");
     let what = format!("k4 m4 {shape}");
     let expected = reference::sasa_stem(shape, &options, &values, &weights, &row, &column, &mix);
     bench.check(&what, Element::F32, &y, &expected);
     let cost = operator.cost(shape);
-    bench.measure("sasa_stem", &what, "fused", cost, |pass| dispatch.record(pass));
+    bench.measure("sasa_stem", &what, "fused", cost, |pass| recording.record(pass));
 
     let mut unfused = Unfused::new(&bench.gpu);
     let projections: Vec<_> =
@@ -55,9 +55,9 @@ fn unfolded(
     shape: Nchw,
     options: &SasaStemOptions,
 ) -> wgpu::Buffer {
-    let SasaStemOptions { heads, depth, window, padding, mixtures, embeddings, .. } = *options;
+    let SasaStemOptions { heads, head_dim, window, padding, mixtures, embeddings, .. } = *options;
     let (entries, pixels) = (window.pixels() as u32, shape.size().pixels() as u32);
-    let planes = heads * depth;
+    let planes = heads * head_dim;
     let mut projected = projections.iter().map(|weight| unfused.conv(x, shape, weight, Size::new(1, 1)));
     let q = projected.next().expect("q");
     let others: Vec<_> = projected.collect();
@@ -79,6 +79,6 @@ fn unfolded(
     let mixed = unfused.each(&terms.join(" + "), &inputs, keys.size() / 4);
 
     let y = unfused.tensor(shape.elements().expect("small") / u64::from(shape.channels) * u64::from(planes));
-    attend(unfused, [&q, keys, &mixed, &y], 0..heads, depth, entries, pixels);
+    attend(unfused, [&q, keys, &mixed, &y], 0..heads, head_dim, entries, pixels);
     y
 }

@@ -25,8 +25,8 @@ pub(crate) fn bench(bench: &mut Bench) {
             identity: None,
             output: output.slice(..),
         };
-        let dispatch = operator.bind(&bench.gpu.device, shape, reduced, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, reduced, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("{combine:?} {shape}");
         let excitation = reference::Excitation {
             reduce_weight: &weights,
@@ -37,7 +37,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let expected = reference::scse(shape, options, &values, &excitation, &spatial, None, None);
         bench.check(&what, Element::F32, &output, &expected);
         let cost = operator.cost(shape, reduced);
-        bench.measure("scse", &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("scse", &what, "fused", cost, |pass| recording.record(pass));
 
         let planes = u64::from(shape.batch * shape.channels);
         let mut unfused = Unfused::new(&bench.gpu);

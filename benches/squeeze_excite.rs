@@ -25,24 +25,24 @@ pub(crate) fn bench(bench: &mut Bench) {
                 gate: None,
                 output: Some(problem.output.slice(..)),
             };
-            let dispatch = operator.bind(&bench.gpu.device, shape, problem.reduced, buffers).expect("dispatch");
+            let recording = operator.bind(&bench.gpu.device, shape, problem.reduced, buffers).expect("bind");
             let cost = operator.cost(shape, problem.reduced);
-            bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+            bench.gpu.run(|pass| recording.record(pass)).expect("run");
             bench.check(&case, Element::F32, &problem.output, &problem.expected);
-            bench.measure("squeeze_excite", &case, "fused", cost, |pass| dispatch.record(pass));
+            bench.measure("squeeze_excite", &case, "fused", cost, |pass| recording.record(pass));
 
             // Turns whose features take a third of last caches from 6 to 96 MiB.
             for megabytes in [2, 8, 32] {
                 let images = (megabytes << 20) / (shape.channels * shape.size().pixels() as u32 * 4);
                 if (1..batch).contains(&images) {
-                    let dispatch = operator
+                    let recording = operator
                         .bind_in_turns(&bench.gpu.device, shape, problem.reduced, images, buffers)
-                        .expect("dispatch");
+                        .expect("bind");
                     bench.gpu.submit(|encoder| encoder.clear_buffer(&problem.output, 0, None)).expect("cleared");
-                    bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+                    bench.gpu.run(|pass| recording.record(pass)).expect("run");
                     bench.check(&case, Element::F32, &problem.output, &problem.expected);
                     let version = format!("turns of {images}");
-                    bench.measure("squeeze_excite", &case, &version, cost, |pass| dispatch.record(pass));
+                    bench.measure("squeeze_excite", &case, &version, cost, |pass| recording.record(pass));
                 }
             }
 

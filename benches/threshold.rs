@@ -13,15 +13,15 @@ pub(crate) fn bench(bench: &mut Bench) {
         for rule in [ThresholdRule::Value(LEVEL), ThresholdRule::Otsu] {
             let operator = Threshold::new(&bench.gpu.device, rule, Sampling::HalfPixel).expect("operator");
             let buffers = ThresholdBuffers { map: map.slice(..), mask: mask.slice(..) };
-            let dispatch = operator.bind(&bench.gpu.device, shape, shape.size(), buffers).expect("dispatch");
-            bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+            let recording = operator.bind(&bench.gpu.device, shape, shape.size(), buffers).expect("bind");
+            bench.gpu.run(|pass| recording.record(pass)).expect("run");
             let read =
                 |bench: &Bench, mask: &wgpu::Buffer| -> Vec<u32> { bench.gpu.read(mask.slice(..)).expect("mask") };
             let case = format!("{rule:?} {shape}");
             let expected = reference::threshold(shape, rule, &values);
             assert!(read(bench, &mask) == expected, "{case}");
             let cost = operator.cost(shape, shape.size());
-            bench.measure("threshold", &case, "fused", cost, |pass| dispatch.record(pass));
+            bench.measure("threshold", &case, "fused", cost, |pass| recording.record(pass));
 
             let mut unfused = Unfused::new(&bench.gpu);
             let plain = match rule {

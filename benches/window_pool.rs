@@ -6,7 +6,7 @@ use crate::common::{Bench, noise};
 /// One operation for an eager framework, too: its baseline is the plain kernel.
 pub(crate) fn bench(bench: &mut Bench) {
     for (shape, pooling, k) in
-        [(Nchw::new(1, 128, 56, 56), Pooling::Average, 2), (Nchw::new(1, 64, 224, 224), Pooling::Maximum, 4)]
+        [(Nchw::new(1, 128, 56, 56), Pooling::Mean, 2), (Nchw::new(1, 64, 224, 224), Pooling::Max, 4)]
     {
         let window = Size::new(k, k);
         let values = noise(shape.elements().expect("small"));
@@ -16,13 +16,13 @@ pub(crate) fn bench(bench: &mut Bench) {
         let len = output.pixels() * u64::from(shape.channels);
         let y = bench.gpu.buffer("y", len * 4).expect("y");
         let buffers = WindowPoolBuffers { x: x.slice(..), y: y.slice(..) };
-        let dispatch = operator.bind(&bench.gpu.device, shape, buffers).expect("dispatch");
-        bench.gpu.run(|pass| dispatch.record(pass)).expect("run");
+        let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+        bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("{pooling:?} {window} {shape}");
         let expected = reference::window_pool(shape, pooling, window, &values);
         bench.check(&what, Element::F32, &y, &expected);
         let cost = operator.cost(shape);
-        bench.measure("window_pool", &what, "fused", cost, |pass| dispatch.record(pass));
+        bench.measure("window_pool", &what, "fused", cost, |pass| recording.record(pass));
 
         let mut unfused = Unfused::new(&bench.gpu);
         let corner = format!(
@@ -32,8 +32,8 @@ pub(crate) fn bench(bench: &mut Bench) {
         );
         let entries = (0..k * k).map(|entry| format!("a[{corner} + #{}]", entry / k * shape.width + entry % k));
         let joined = match pooling {
-            Pooling::Average => format!("({}) / {}.0", entries.collect::<Vec<_>>().join(" + "), k * k),
-            Pooling::Maximum => entries.reduce(|all, entry| format!("max({all}, {entry})")).expect("entries"),
+            Pooling::Mean => format!("({}) / {}.0", entries.collect::<Vec<_>>().join(" + "), k * k),
+            Pooling::Max => entries.reduce(|all, entry| format!("max({all}, {entry})")).expect("entries"),
         };
         let y = unfused.each(&joined, &[&x], len);
         bench.measure_unfused("window_pool", &what, cost, &unfused, &[(&y, &expected)]);

@@ -4,7 +4,7 @@
 
 use visual_attention::host::Gpu;
 use visual_attention::{
-    AttentionMap, AttentionMapBuffers, Dispatch, Element, Error, Nchw, Normalization, Normalize, NormalizeBuffers,
+    AttentionMap, AttentionMapBuffers, Element, Error, Nchw, Normalization, Normalize, NormalizeBuffers, Recording,
     Statistic, wgpu,
 };
 
@@ -14,7 +14,7 @@ const SHAPE: Nchw = Nchw::new(1, 64, 28, 28);
 struct Session {
     gpu: Gpu,
     map: wgpu::Buffer,
-    steps: [Dispatch; 2],
+    dispatches: [Recording; 2],
 }
 
 impl Session {
@@ -23,7 +23,7 @@ impl Session {
         let features = gpu.upload("features", features)?;
         let map = gpu.buffer("map", u64::from(SHAPE.height * SHAPE.width) * 4)?;
         // Within `build`, a driver that fails to compile or to allocate is an error here rather than at the next call.
-        let steps = gpu.build(|device| {
+        let dispatches = gpu.build(|device| {
             let attention_map = AttentionMap::new(device, Statistic::MaxAbs, Element::F32)?;
             let normalize = Normalize::new(device, Normalization::MinMax)?;
             let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice(..) };
@@ -32,12 +32,12 @@ impl Session {
                 normalize.bind(device, SHAPE.plane(), NormalizeBuffers { map: map.slice(..) })?,
             ])
         })?;
-        Ok(Self { gpu, map, steps })
+        Ok(Self { gpu, map, dispatches })
     }
 
     /// One frame; `accident` happens to the device in the middle of it.
     fn frame(&self, accident: impl FnOnce(&wgpu::Device)) -> Result<Vec<f32>, Error> {
-        self.gpu.run(|pass| self.steps.iter().for_each(|step| step.record(pass)))?;
+        self.gpu.run(|pass| self.dispatches.iter().for_each(|dispatch| dispatch.record(pass)))?;
         accident(&self.gpu.device);
         self.gpu.read(self.map.slice(..))
     }

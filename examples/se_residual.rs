@@ -2,7 +2,9 @@
 //! in the same pass Squeeze-and-Excitation gates them, adds the identity and applies the `ReLU`, in place.
 
 use visual_attention::host::Gpu;
-use visual_attention::{Element, Error, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Step, wgpu};
+use visual_attention::{
+    Dispatch, Element, Error, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, wgpu,
+};
 
 const SHAPE: Nchw = Nchw::new(1, 64, 28, 28);
 const REDUCED: u32 = 4;
@@ -72,7 +74,7 @@ fn main() -> Result<(), Error> {
     gpu.queue.submit([encoder.finish()]);
 
     let positive = gpu.read::<f32>(features.slice(..))?.into_iter().filter(|&y| y > 0.0).count();
-    let kernels = tail.steps().map(Step::label).collect::<Vec<_>>().join(", ");
+    let kernels = tail.dispatches().map(Dispatch::label).collect::<Vec<_>>().join(", ");
     println!("{kernels} on {SHAPE}, {}: {positive} of {elements} outputs above 0", gpu.describe());
     Ok(())
 }

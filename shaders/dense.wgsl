@@ -149,7 +149,7 @@ fn dense(
             second_sum = with_block(second_sum, block.second);
         }
     }
-    wg_sum[slot] = vec2(lane_sum(total_of(sum)), lane_sum(total_of(second_sum)));
+    wg_sum[slot] = vec2(horizontal_sum(total_of(sum)), horizontal_sum(total_of(second_sum)));
     if INPUTS > 1u {
         workgroupBarrier();
     }

@@ -99,8 +99,8 @@ fn global_pool(
             sum = with_block(sum, partial.sum);
         }
     }
-    wg_sum[slot] = lane_sum(total_of(sum));
-    wg_maximum[slot] = lane_max(partial.top);
+    wg_sum[slot] = horizontal_sum(total_of(sum));
+    wg_maximum[slot] = horizontal_max(partial.top);
     if PIXELS > 1u {
         workgroupBarrier();
     }
@@ -117,7 +117,7 @@ fn global_pool(
             mean[params.mean_base + result] = wg_sum[slot] / params.divisor;
         }
         if STATISTIC != 0u {
-            maximum[params.maximum_base + result] = lane_first(from_ordered(Bits(wg_maximum[slot])));
+            maximum[params.maximum_base + result] = first_component(from_ordered(Bits(wg_maximum[slot])));
         }
     }
 }

@@ -10,7 +10,7 @@
 // Needs     f16 variants: SHADER_F16
 //
 // An invocation holds a tile of 4 pixels x 8 outputs in registers: 12 loads for 32 multiply-adds, without barriers. Its pixels
-// are 64 apart, so that lanes side by side read pixels side by side. Sizes that divide by 4 have pointwise_conv_quads.wgsl.
+// are 64 apart, so that lanes side by side read pixels side by side. Sizes that divide by 4 have pointwise_conv_vec4.wgsl.
 
 override BIAS: u32 = 0u;
 // 1: 32 blocks make a block of a third level, for so many inputs that the error would grow with two levels.

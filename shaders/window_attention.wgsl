@@ -44,7 +44,7 @@ struct Params {
     // The first plane of the dispatch, counting heads through the batch.
     plane: u32,
     heads: u32,
-    depth: u32,
+    head_dim: u32,
     height: i32,
     width: i32,
     out_height: u32,
@@ -273,22 +273,22 @@ fn window_attention(
     let rows = select(0, start.w + params.window_height, working);
 
     let pixels = u32(params.height * params.width);
-    let first_channel = group.z * params.depth;
+    let first_channel = group.z * params.head_dim;
     let head = (params.plane + group.z) % params.heads;
     // The channels that this invocation sums up, and those whose products it adds to the logits.
     let own = chunk + local.z * LENGTH;
-    let sums = min(max(params.depth, own) - own, LENGTH);
+    let sums = min(max(params.head_dim, own) - own, LENGTH);
     let first_sum = first_channel + select(own, 0u, sums == 0u);
-    let channels = select(vec2<u32>(0u, params.depth), vec2<u32>(own, own + sums), SPLIT > 1u);
+    let channels = select(vec2<u32>(0u, params.head_dim), vec2<u32>(own, own + sums), SPLIT > 1u);
 
     let query_address = vec4<u32>(row * params.width + column) + params.q_base + first_channel * pixels;
     // It starts as zeros.
     var sum: array<vec4<f32>, LENGTH>;
 
     // The tables' rows for this head, and how many of its channels go by row.
-    let half = select(params.depth, params.heads * params.depth, params.whole_channel == 1u) / 2u;
-    let first_row = select(0u, head * params.depth, params.whole_channel == 1u);
-    let by_row = min(max(half, first_row) - first_row, params.depth);
+    let half = select(params.head_dim, params.heads * params.head_dim, params.whole_channel == 1u) / 2u;
+    let first_row = select(0u, head * params.head_dim, params.whole_channel == 1u);
+    let by_row = min(max(half, first_row) - first_row, params.head_dim);
     let row_channels = min(channels, vec2<u32>(by_row));
     let column_channels = max(channels, vec2<u32>(by_row));
     // The bias of entry (a, b) is at `bias + a * (2kw - 1) + b`.

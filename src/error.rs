@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Why an operator could not be built or bound, or why a [`host`](crate::host) call failed.
 ///
 /// Every message names the operator, then the binding or parameter, what it needs and what it was given.
-/// Recording a [`Dispatch`](crate::Dispatch) never fails.
+/// Recording a [`Recording`](crate::Recording) never fails.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

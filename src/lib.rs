@@ -16,20 +16,20 @@
 //! | [`ChannelScale`] | [`channel_scale`](shaders::CHANNEL_SCALE) | [`reference::channel_scale`] | arXiv:1709.01507, Eq. 4 |
 //! | [`SqueezeExcite`] | the three above | [`reference::squeeze_excite`] | arXiv:1709.01507, Eqs. 2-4; CBAM, Eq. 2 |
 //! | [`BiSeNetAttention`] | the three above | [`reference::bisenet`] | BiSeNet, arXiv:1808.00897, Fig. 2 |
-//! | [`SpatialGate`] | [`spatial_squeeze`](shaders::SPATIAL_SQUEEZE), [`spatial_conv`](shaders::SPATIAL_CONV), `channel_scale` | [`reference::spatial_gate`] | CBAM, arXiv:1807.06521, Eq. 3 |
+//! | [`SpatialGate`] | [`spatial_gate_squeeze`](shaders::SPATIAL_GATE_SQUEEZE), [`spatial_gate_conv`](shaders::SPATIAL_GATE_CONV), `channel_scale` | [`reference::spatial_gate`] | CBAM, arXiv:1807.06521, Eq. 3 |
 //! | [`Cbam`] | the above | [`reference::cbam`] | CBAM, Eq. 1 |
 //! | [`ScSe`] | the above | [`reference::scse`] | scSE, arXiv:1803.02579 |
 //! | [`Eca`] | `global_pool`, `channel_scale` | [`reference::eca`] | ECA, arXiv:1910.03151, Eq. 6 |
-//! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_weights`](shaders::WINDOW_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143 |
-//! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_quads`](shaders::POINTWISE_CONV_QUADS) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
+//! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_attention_weights`](shaders::WINDOW_ATTENTION_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143 |
+//! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_vec4`](shaders::POINTWISE_CONV_VEC4) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
 //! | [`SasaLayer`] | `pointwise_conv`, `window_attention` | [`reference::sasa_layer`] | arXiv:1906.05909, Sec. 3.1 |
-//! | [`SasaStem`] | `pointwise_conv`, [`stem_mixture`](shaders::STEM_MIXTURE), [`stem_attention`](shaders::STEM_ATTENTION) | [`reference::sasa_stem`] | arXiv:1906.05909, Sec. 3.2 |
+//! | [`SasaStem`] | `pointwise_conv`, [`sasa_stem_mixture`](shaders::SASA_STEM_MIXTURE), [`sasa_stem_attention`](shaders::SASA_STEM_ATTENTION) | [`reference::sasa_stem`] | arXiv:1906.05909, Sec. 3.2 |
 //! | [`WindowPool`] | [`window_pool`](shaders::WINDOW_POOL) | [`reference::window_pool`] | arXiv:1906.05909, Sec. 3.3 |
 //!
 //! # How an operator is used
 //!
-//! `new` compiles for a device, once. `bind` takes shapes and buffer slices, checks everything, and gives a [`Dispatch`].
-//! [`Dispatch::record`] records it into a compute pass of yours: it can't fail, allocates nothing of its own and can be repeated. An operator
+//! `new` compiles for a device, once. `bind` takes shapes and buffer slices, checks everything, and gives a [`Recording`].
+//! [`Recording::record`] records it into a compute pass of yours: it can't fail, allocates nothing of its own and can be repeated. An operator
 //! never submits, polls, maps or reads back, creates no device and installs no callback; only [`host`] does.
 //!
 //! Buffers are named fields of type [`wgpu::BufferSlice`], so arguments can't be swapped and sub-allocation works. All tensors are
@@ -76,7 +76,7 @@ pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
 pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers};
 pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};
 pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, SpatialGate, SpatialGateBuffers};
-pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers, Form};
+pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers, Epilogue};
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers};
 pub use ops::dense::{Activation, BatchNorm, Dense, DenseBuffers, DenseShape};
 pub use ops::eca::{Eca, EcaBuffers};
@@ -92,11 +92,11 @@ pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions};
 pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule};
 pub use ops::window_attention::{
-    Border, Query, Relative, RelativeTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
-    WindowWeightsBuffers,
+    Border, PositionTables, QueryPosition, RelativePosition, WindowAttention, WindowAttentionBuffers,
+    WindowAttentionOptions, WindowWeightsBuffers,
 };
 pub use ops::window_pool::{Pooling, WindowPool, WindowPoolBuffers};
-pub use pipeline::{Compiler, Dispatch, Step};
+pub use pipeline::{Compiler, Dispatch, Recording};
 pub use resample::Sampling;
 pub use shape::{Nchw, Nhw, Size};
 pub use wgpu;

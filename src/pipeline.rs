@@ -239,7 +239,7 @@ pub(crate) fn check_source(op: &'static str, binding: &'static str, size: Size) 
 }
 
 /// Refuses NaN and infinities.
-pub(crate) fn finite(op: &'static str, parameter: &'static str, value: f32) -> Result<f32, Error> {
+pub(crate) fn check_finite(op: &'static str, parameter: &'static str, value: f32) -> Result<f32, Error> {
     if value.is_finite() {
         return Ok(value);
     }
@@ -248,7 +248,7 @@ pub(crate) fn finite(op: &'static str, parameter: &'static str, value: f32) -> R
 
 /// Refuses a slice that the operator has no use for as it was built, and the lack of one that it needs. `reason` is what
 /// of the operator decides.
-pub(crate) fn presence(
+pub(crate) fn check_presence(
     op: &'static str,
     parameter: &'static str,
     given: bool,
@@ -452,7 +452,7 @@ impl Kernel {
         tensors: &[Tensor<'_>],
         texture: Option<&wgpu::TextureView>,
         params: impl Fn(&Part, &[u32]) -> P,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<Dispatch>, Error> {
         let parts = self.plan(device, units, groups, tensors)?;
         let limits = device.limits();
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
@@ -476,7 +476,7 @@ impl Kernel {
             });
         }
 
-        let mut steps = Vec::with_capacity(parts.len());
+        let mut dispatches = Vec::with_capacity(parts.len());
         for part in parts {
             let mut bases = Vec::with_capacity(tensors.len());
             let mut entries = Vec::with_capacity(tensors.len() + 2);
@@ -514,7 +514,7 @@ impl Kernel {
                 layout: &program.layout,
                 entries: &entries,
             });
-            steps.push(Step {
+            dispatches.push(Dispatch {
                 shader: self.shader,
                 params: params.to_vec(),
                 pipeline: program.pipeline.clone(),
@@ -522,7 +522,7 @@ impl Kernel {
                 groups: part.groups,
             });
         }
-        Ok(steps)
+        Ok(dispatches)
     }
 }
 
@@ -661,9 +661,9 @@ pub(crate) fn filled(
     Ok(buffer)
 }
 
-/// One dispatch of a [`Dispatch`](crate::Dispatch).
+/// One dispatch of a [`Recording`](crate::Recording).
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct Dispatch {
     shader: &'static Shader,
     params: Vec<u8>,
     pipeline: wgpu::ComputePipeline,
@@ -671,7 +671,7 @@ pub struct Step {
     groups: [u32; 3],
 }
 
-impl Step {
+impl Dispatch {
     /// The kernel: the stem of its file under `shaders/`, its entry point, and the last part of its label in GPU debuggers, which is
     /// `visual_attention::operator::kernel`.
     #[must_use]
@@ -698,30 +698,30 @@ impl Step {
 /// An operator bound to buffers and checked: what `bind` returns. It can be recorded any number of times, in any encoder of
 /// its device, and it keeps its scratch alive. Two submissions of it at once on one queue are in order, as wgpu orders them.
 #[derive(Clone, Debug, Default)]
-pub struct Dispatch {
-    steps: Vec<Step>,
+pub struct Recording {
+    dispatches: Vec<Dispatch>,
 }
 
-impl Dispatch {
-    pub(crate) fn new(steps: Vec<Step>) -> Self {
-        Self { steps }
+impl Recording {
+    pub(crate) fn new(dispatches: Vec<Dispatch>) -> Self {
+        Self { dispatches }
     }
 
     pub(crate) fn extend(&mut self, other: Self) {
-        self.steps.extend(other.steps);
+        self.dispatches.extend(other.dispatches);
     }
 
     /// Records every step into the caller's pass. Never fails and allocates nothing of its own. It sets the pass's pipeline
     /// and bind group 0, and restores neither.
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
-        for step in &self.steps {
-            step.record(pass);
+        for dispatch in &self.dispatches {
+            dispatch.record(pass);
         }
     }
 
     /// The dispatches in order. An operator over an empty tensor has none.
     #[must_use]
-    pub fn steps(&self) -> impl ExactSizeIterator<Item = &Step> {
-        self.steps.iter()
+    pub fn dispatches(&self) -> impl ExactSizeIterator<Item = &Dispatch> {
+        self.dispatches.iter()
     }
 }

@@ -270,20 +270,24 @@ pub(crate) struct WindowTile {
     pub(crate) rounds: u64,
 }
 
-/// For heads of `depth` channels, four queries that look at `rows` rows of `width` keys together, and `tables` of rows and columns.
-pub(crate) fn window_tile(software: bool, depth: u32, rows: u32, width: u32, tables: bool) -> WindowTile {
+/// For heads of `head_dim` channels, four queries that look at `rows` rows of `width` keys together, and `tables` of rows and columns.
+pub(crate) fn window_tile(software: bool, head_dim: u32, rows: u32, width: u32, tables: bool) -> WindowTile {
     let length = match WINDOW_LENGTHS {
-        [few, ..] if depth <= few => few,
-        [few, ..] if !software && !depth.is_multiple_of(16) && depth.is_multiple_of(few) && depth <= 8 * few => few,
-        [_, some, ..] if !software || depth <= some => some,
-        [_, _, many, _] if depth <= many => many,
+        [few, ..] if head_dim <= few => few,
+        [few, ..]
+            if !software && !head_dim.is_multiple_of(16) && head_dim.is_multiple_of(few) && head_dim <= 8 * few =>
+        {
+            few
+        }
+        [_, some, ..] if !software || head_dim <= some => some,
+        [_, _, many, _] if head_dim <= many => many,
         [.., most] => most,
     };
-    let divided = !software && depth.is_multiple_of(length);
-    let split = if divided { (depth / length).next_power_of_two() } else { 1 };
+    let divided = !software && head_dim.is_multiple_of(length);
+    let split = if divided { (head_dim / length).next_power_of_two() } else { 1 };
     let passes = |blocks: u32| u64::from(rows.div_ceil(4 * blocks));
     let of = |blocks: u32| {
-        let own = u64::from(if divided { length } else { depth });
+        let own = u64::from(if divided { length } else { head_dim });
         let products = own * if tables { 2 } else { 1 } + if split > 1 { 4 + u64::from(split) } else { 0 };
         // The largest extents leave `u64`, and are refused all the same.
         let rounds = passes(blocks).saturating_mul(u64::from(width)).saturating_mul(products + u64::from(length) + 1);
@@ -295,7 +299,7 @@ pub(crate) fn window_tile(software: bool, depth: u32, rows: u32, width: u32, tab
     // On a GPU larger blocks cost the registers that other invocations need.
     let most = if software {
         3
-    } else if depth > 8 || tables {
+    } else if head_dim > 8 || tables {
         1
     } else {
         2
@@ -350,7 +354,7 @@ mod tests {
         for device_type in [wgpu::DeviceType::IntegratedGpu, wgpu::DeviceType::DiscreteGpu, wgpu::DeviceType::Other] {
             assert_eq!(most_rounds(device_type), u64::MAX);
         }
-        // The largest loops that the contract's windows take: 53 x 53 at depth 64.
+        // The largest loops that the contract's windows take: 53 x 53 at head_dim 64.
         let rounds = |software| window_tile(software, 64, 53, 53, false).rounds;
         assert!(rounds(true) > most_rounds(wgpu::DeviceType::Cpu), "{}", rounds(true));
     }
@@ -402,7 +406,7 @@ mod tests {
 
     #[test]
     fn windows_stay_in_registers_on_a_gpu_and_take_few_loads_on_a_software_adapter() {
-        let tile = |software, depth, k, tables| window_tile(software, depth, k + 3, k, tables);
+        let tile = |software, head_dim, k, tables| window_tile(software, head_dim, k + 3, k, tables);
         let gpu = |length, blocks, split, rounds| WindowTile { length, blocks, split, rounds };
         assert_eq!(tile(false, 8, 3, false), gpu(8, 2, 1, 3 * 17));
         assert_eq!(tile(false, 8, 7, false), gpu(8, 1, 1, 3 * 7 * 17));
@@ -416,16 +420,17 @@ mod tests {
         assert_eq!(tile(false, 72, 7, false), chunked(16, 1, 3 * 7 * 89));
         assert_eq!(tile(true, 64, 7, false), chunked(64, 3, 7 * 129));
         assert_eq!(tile(true, 72, 7, false), chunked(64, 3, 7 * 137));
-        for depth in 1..=128 {
+        for head_dim in 1..=128 {
             for software in [false, true] {
-                let WindowTile { length, split, .. } = tile(software, depth, 7, false);
-                assert!(split <= if software { 1 } else { 8 }, "{depth}");
-                assert!(split == 1 || depth.is_multiple_of(length) && depth <= length * split, "{depth}");
+                let WindowTile { length, split, .. } = tile(software, head_dim, 7, false);
+                assert!(split <= if software { 1 } else { 8 }, "{head_dim}");
+                assert!(split == 1 || head_dim.is_multiple_of(length) && head_dim <= length * split, "{head_dim}");
             }
             // The largest window of the deepest head, whatever the adapter prefers.
             for tables in [false, true] {
                 assert!(
-                    [false, true].map(|software| tile(software, depth, 31, tables).rounds <= MAX_ROUNDS) == [true; 2]
+                    [false, true].map(|software| tile(software, head_dim, 31, tables).rounds <= MAX_ROUNDS)
+                        == [true; 2]
                 );
             }
         }

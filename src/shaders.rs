@@ -22,8 +22,8 @@ pub struct Shader {
 }
 
 /// What the aliases `Element` (as stored), `Real` (as computed), `Bits` (as bits) and `Inner` (as stored between the kernels
-/// of one operator), and the constant `LENGTH` stand for. `Scalar` is one element as stored, and `lane_sum`, `lane_max` and
-/// `lane_first` reduce a load to one number.
+/// of one operator), and the constant `LENGTH` stand for. `Scalar` is one element as stored, and `horizontal_sum`, `horizontal_max` and
+/// `first_component` reduce a load to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// Scalar type of the tensors that vary.
@@ -115,8 +115,8 @@ impl Shader {
         format!(
             "{enable}alias Scalar = {scalar}; alias Element = {element}; alias Real = {real}; alias Bits = {bits}; \
              alias Inner = {inner}; {length}\
-             fn lane_sum(v: Real) -> f32 {{ return {sum}; }} fn lane_max(v: Bits) -> u32 {{ return {max}; }} \
-             fn lane_first(v: Real) -> f32 {{ return {first}; }} {wgsl}",
+             fn horizontal_sum(v: Real) -> f32 {{ return {sum}; }} fn horizontal_max(v: Bits) -> u32 {{ return {max}; }} \
+             fn first_component(v: Real) -> f32 {{ return {first}; }} {wgsl}",
             wgsl = self.wgsl
         )
     }
@@ -384,11 +384,11 @@ pub const NORMALIZE_RANGE: Shader = shader!("normalize_range", PLAIN, RANGES, op
 /// [`Resize`](crate::Resize).
 pub const RESIZE: Shader = shader!("resize", ELEMENTS, &[], ops::resize::Params, "bilinear");
 /// The convolution of [`SpatialGate`](crate::SpatialGate).
-pub const SPATIAL_CONV: Shader =
-    shader!("spatial_conv", ELEMENTS, &[], ops::cbam::ConvParams, "activation", "batch_norm");
+pub const SPATIAL_GATE_CONV: Shader =
+    shader!("spatial_gate_conv", ELEMENTS, &[], ops::cbam::ConvParams, "activation", "batch_norm");
 /// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).
-pub const SPATIAL_SQUEEZE: Shader =
-    shader!("spatial_squeeze", VECTORS, SQUEEZES, ops::cbam::SqueezeParams, "ordered", "blocked_sum");
+pub const SPATIAL_GATE_SQUEEZE: Shader =
+    shader!("spatial_gate_squeeze", VECTORS, SQUEEZES, ops::cbam::SqueezeParams, "ordered", "blocked_sum");
 /// [`Threshold`](crate::Threshold).
 pub const THRESHOLD: Shader = shader!(
     "threshold",
@@ -402,8 +402,8 @@ pub const THRESHOLD: Shader = shader!(
     "ordered"
 );
 /// [`Threshold`](crate::Threshold) of a map of the mask's size.
-pub const THRESHOLD_SAME: Shader =
-    shader!("threshold_same", PLAIN_VECTORS, RULES, ops::threshold::SameParams, "thresholded", "exceeds", "ordered");
+pub const THRESHOLD_DIRECT: Shader =
+    shader!("threshold_direct", PLAIN_VECTORS, RULES, ops::threshold::SameParams, "thresholded", "exceeds", "ordered");
 /// [`Threshold`](crate::Threshold) by Otsu's method, histogram.
 pub const THRESHOLD_HISTOGRAM: Shader = shader!(
     "threshold_histogram",
@@ -420,20 +420,20 @@ pub const THRESHOLD_OTSU: Shader = shader!("threshold_otsu", PLAIN, &[], ops::th
 /// [`PointwiseConv`](crate::PointwiseConv).
 pub const POINTWISE_CONV: Shader = shader!("pointwise_conv", INNER, PROJECTIONS, ops::pointwise_conv::Params);
 /// [`PointwiseConv`](crate::PointwiseConv), planes and matrices whose sizes divide by 4.
-pub const POINTWISE_CONV_QUADS: Shader =
-    shader!("pointwise_conv_quads", INNER_VECTORS, PROJECTIONS, ops::pointwise_conv::Params);
+pub const POINTWISE_CONV_VEC4: Shader =
+    shader!("pointwise_conv_vec4", INNER_VECTORS, PROJECTIONS, ops::pointwise_conv::Params);
 /// [`SasaStem`](crate::SasaStem).
-pub const STEM_ATTENTION: Shader = shader!("stem_attention", STEM, &[], ops::sasa_stem::Params);
+pub const SASA_STEM_ATTENTION: Shader = shader!("sasa_stem_attention", STEM, &[], ops::sasa_stem::Params);
 /// [`SasaStem`](crate::SasaStem), the mixture of its values.
-pub const STEM_MIXTURE: Shader = shader!("stem_mixture", ELEMENTS, &[], ops::sasa_stem::MixtureParams);
+pub const SASA_STEM_MIXTURE: Shader = shader!("sasa_stem_mixture", ELEMENTS, &[], ops::sasa_stem::MixtureParams);
 /// [`WindowAttention`](crate::WindowAttention).
 pub const WINDOW_ATTENTION: Shader =
     shader!("window_attention", LENGTHS, WINDOWS, ops::window_attention::Params, "window");
 /// [`WindowPool`](crate::WindowPool).
 pub const WINDOW_POOL: Shader = shader!("window_pool", ELEMENTS, POOLINGS, ops::window_pool::Params, "ordered");
 /// [`WindowAttention`](crate::WindowAttention), the weights of chosen queries.
-pub const WINDOW_WEIGHTS: Shader =
-    shader!("window_weights", INNER, RELATIVE, ops::window_attention::WeightsParams, "window");
+pub const WINDOW_ATTENTION_WEIGHTS: Shader =
+    shader!("window_attention_weights", INNER, RELATIVE, ops::window_attention::WeightsParams, "window");
 
 /// Every kernel, by name.
 pub const ALL: &[Shader] = &[
@@ -458,19 +458,19 @@ pub const ALL: &[Shader] = &[
     NORMALIZE,
     NORMALIZE_RANGE,
     POINTWISE_CONV,
-    POINTWISE_CONV_QUADS,
+    POINTWISE_CONV_VEC4,
     RESIZE,
-    SPATIAL_CONV,
-    SPATIAL_SQUEEZE,
-    STEM_ATTENTION,
-    STEM_MIXTURE,
+    SPATIAL_GATE_CONV,
+    SPATIAL_GATE_SQUEEZE,
+    SASA_STEM_ATTENTION,
+    SASA_STEM_MIXTURE,
     THRESHOLD,
     THRESHOLD_HISTOGRAM,
     THRESHOLD_OTSU,
-    THRESHOLD_SAME,
+    THRESHOLD_DIRECT,
     WINDOW_ATTENTION,
     WINDOW_POOL,
-    WINDOW_WEIGHTS,
+    WINDOW_ATTENTION_WEIGHTS,
 ];
 
 #[cfg(test)]

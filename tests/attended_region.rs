@@ -46,8 +46,8 @@ impl Scene {
             boxes: boxes.slice(),
             crops: Some(crops.slice()),
         };
-        let dispatch = operator.bind(&gpu.device, self.features_shape, self.images_shape, self.crop, buffers).unwrap();
-        gpu.dispatch(&dispatch);
+        let recording = operator.bind(&gpu.device, self.features_shape, self.images_shape, self.crop, buffers).unwrap();
+        gpu.recording(&recording);
         let all = AttendedRegions {
             map: gpu.words(&map),
             map_up: gpu.words(&map_up),
@@ -68,8 +68,8 @@ impl Scene {
             crops: None,
             ..buffers
         };
-        let dispatch = operator.bind(&gpu.device, self.features_shape, self.images_shape, self.crop, buffers).unwrap();
-        gpu.dispatch(&dispatch);
+        let recording = operator.bind(&gpu.device, self.features_shape, self.images_shape, self.crop, buffers).unwrap();
+        gpu.recording(&recording);
         assert_eq!(gpu.words::<[i32; 4]>(&boxes_only), all.boxes, "{options:?}");
         all
     }
@@ -127,7 +127,7 @@ fn every_option_matches_reference() {
     ways.push(AttendedRegionOptions { threshold: ThresholdRule::Otsu, ..default });
     ways.push(AttendedRegionOptions { connectivity: Connectivity::Four, ..default });
     ways.push(AttendedRegionOptions { sampling: Sampling::AlignedCorners, ..default });
-    ways.push(AttendedRegionOptions { normalization: Normalization::Maximum, ..default });
+    ways.push(AttendedRegionOptions { normalization: Normalization::Max, ..default });
     ways.push(AttendedRegionOptions {
         normalization: Normalization::None,
         threshold: ThresholdRule::Value(1.4),

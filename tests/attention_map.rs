@@ -22,7 +22,7 @@ fn run(gpu: &TestGpu, shape: Nchw, statistic: Statistic, element: Element, featu
     let map = gpu.output(shape.plane().elements().unwrap() as usize, 4);
     let operator = AttentionMap::new(compiler::of(&gpu.device), statistic, element).unwrap();
     let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice() };
-    gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
     gpu.words(&map)
 }
 

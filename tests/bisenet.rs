@@ -1,12 +1,12 @@
 use visual_attention::reference::{self, Norm};
-use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Element, Form, Nchw};
+use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Element, Epilogue, Nchw};
 
 use crate::common::{
     self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
 };
 use crate::compiler;
 
-const FORMS: [Form; 3] = [Form::Scale, Form::ScaleAdd, Form::Residual];
+const FORMS: [Epilogue; 3] = [Epilogue::Scale, Epilogue::ScaleAdd, Epilogue::Residual];
 const EPSILON: f32 = 1e-5;
 
 struct Numbers {
@@ -38,7 +38,7 @@ impl Numbers {
         }
     }
 
-    fn run(&self, gpu: &TestGpu, form: Form, gate: bool, in_place: bool) -> (Vec<f32>, Vec<f32>) {
+    fn run(&self, gpu: &TestGpu, epilogue: Epilogue, gate: bool, in_place: bool) -> (Vec<f32>, Vec<f32>) {
         let Self { shape, element, .. } = *self;
         let [features, weight] = [&self.features, &self.weight].map(|values| gpu.input(values, element));
         let norm = self.norm.each_ref().map(|values| gpu.input(values, element));
@@ -58,21 +58,21 @@ impl Numbers {
                 variance: norm[3].slice(..),
                 epsilon: EPSILON,
             },
-            identity: (form == Form::Residual).then(|| identity.slice(..)),
-            gate: (gate || form == Form::GateOnly).then(|| gates.slice()),
-            output: (form != Form::GateOnly).then(|| output.slice()),
+            identity: (epilogue == Epilogue::Residual).then(|| identity.slice(..)),
+            gate: (gate || epilogue == Epilogue::GateOnly).then(|| gates.slice()),
+            output: (epilogue != Epilogue::GateOnly).then(|| output.slice()),
         };
-        let operator = BiSeNetAttention::new(compiler::of(&gpu.device), form, element).unwrap();
-        let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
-        gpu.dispatch(&dispatch);
+        let operator = BiSeNetAttention::new(compiler::of(&gpu.device), epilogue, element).unwrap();
+        let recording = operator.bind(&gpu.device, shape, buffers).unwrap();
+        gpu.recording(&recording);
         (if gate { gpu.words(&gates) } else { Vec::new() }, gpu.floats(&output, element))
     }
 
-    fn reference<T: num_traits::Float>(&self, form: Form, to: fn(&[f32]) -> Vec<T>) -> (Vec<T>, Vec<T>) {
+    fn reference<T: num_traits::Float>(&self, epilogue: Epilogue, to: fn(&[f32]) -> Vec<T>) -> (Vec<T>, Vec<T>) {
         let [weight, bias, mean, variance] = &self.norm.each_ref().map(|values| to(values));
         let norm = Norm { weight, bias, mean, variance, epsilon: T::from(EPSILON).unwrap() };
         let identity = to(&self.identity);
-        reference::bisenet(self.shape, form, &to(&self.features), &to(&self.weight), norm, Some(&identity))
+        reference::bisenet(self.shape, epilogue, &to(&self.features), &to(&self.weight), norm, Some(&identity))
     }
 }
 
@@ -93,11 +93,11 @@ fn matches_reference_and_works_in_place() {
     for element in gpu.elements() {
         for (seed, shape) in (0..).zip(shapes) {
             let numbers = Numbers::new(seed, shape, element);
-            for form in FORMS {
-                let (gate, output) = numbers.run(gpu, form, true, false);
-                let (exact_gate, exact) = numbers.reference(form, wide);
-                let (baseline_gate, baseline) = numbers.reference(form, <[f32]>::to_vec);
-                let what = format!("{form:?} {element:?} {shape}");
+            for epilogue in FORMS {
+                let (gate, output) = numbers.run(gpu, epilogue, true, false);
+                let (exact_gate, exact) = numbers.reference(epilogue, wide);
+                let (baseline_gate, baseline) = numbers.reference(epilogue, <[f32]>::to_vec);
+                let what = format!("{epilogue:?} {element:?} {shape}");
                 assert_within_gate_of_exp(
                     &gate,
                     (&exact_gate, &baseline_gate),
@@ -112,7 +112,7 @@ fn matches_reference_and_works_in_place() {
                     largest(&numbers.features),
                     &what,
                 );
-                assert_exact(&numbers.run(gpu, form, false, true).1, &output, format!("{what} in place"));
+                assert_exact(&numbers.run(gpu, epilogue, false, true).1, &output, format!("{what} in place"));
             }
         }
     }
@@ -123,9 +123,9 @@ fn the_same_bits_however_the_work_is_divided() {
     let Some(gpu) = common::gpu() else { return };
     let Some(limited) = common::gpu_with_bindings_of(16384) else { return };
     let numbers = Numbers::new(8, Nchw::new(5, 8, 20, 21), Element::F32);
-    for form in FORMS {
-        let whole = numbers.run(gpu, form, true, false);
-        assert_eq!(whole, numbers.run(&limited, form, true, false), "{form:?}");
+    for epilogue in FORMS {
+        let whole = numbers.run(gpu, epilogue, true, false);
+        assert_eq!(whole, numbers.run(&limited, epilogue, true, false), "{epilogue:?}");
     }
 }
 
@@ -134,7 +134,7 @@ fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = |len: usize| gpu.input(&vec![0.0; len], Element::F32);
     let (features, weight, row, output) = (tensor(64), tensor(16), tensor(4), tensor(64));
-    let operator = BiSeNetAttention::new(compiler::of(&gpu.device), Form::ScaleAdd, Element::F32).unwrap();
+    let operator = BiSeNetAttention::new(compiler::of(&gpu.device), Epilogue::ScaleAdd, Element::F32).unwrap();
     let refusal = |channels, epsilon| {
         let row = row.slice(..);
         let buffers = BiSeNetAttentionBuffers {

@@ -6,7 +6,7 @@ fn run(gpu: &TestGpu, shape: Nhw, mask: &[u32]) -> Vec<i32> {
     let (mask, boxes) = (gpu.upload("mask", mask).unwrap(), gpu.output(shape.batch as usize * 4, 4));
     let operator = BoundingBox::new(&gpu.device).unwrap();
     let buffers = BoundingBoxBuffers { mask: mask.slice(..), boxes: boxes.slice() };
-    gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
     gpu.words(&boxes)
 }
 

@@ -1,6 +1,6 @@
 use visual_attention::reference::{self, Layer, Norm};
 use visual_attention::{
-    BatchNorm, Cbam, CbamBuffers, CbamOptions, Element, Form, Nchw, SpatialGate, SpatialGateBuffers, wgpu,
+    BatchNorm, Cbam, CbamBuffers, CbamOptions, Element, Epilogue, Nchw, SpatialGate, SpatialGateBuffers, wgpu,
 };
 
 use crate::common::{
@@ -84,7 +84,7 @@ fn run_spatial(
     gpu: &TestGpu,
     numbers: &Numbers,
     conv: &Conv,
-    form: Form,
+    epilogue: Epilogue,
     gate: bool,
     in_place: bool,
 ) -> (Vec<f32>, Vec<f32>) {
@@ -98,16 +98,16 @@ fn run_spatial(
         weight: buffers.weight.slice(..),
         bias: buffers.bias(),
         norm: buffers.norm(),
-        identity: (form == Form::Residual).then(|| identity.slice(..)),
+        identity: (epilogue == Epilogue::Residual).then(|| identity.slice(..)),
         gate: gate.then(|| gates.slice()),
-        output: (form != Form::GateOnly).then(|| output.slice()),
+        output: (epilogue != Epilogue::GateOnly).then(|| output.slice()),
     };
-    let operator = SpatialGate::new(compiler::of(&gpu.device), form, element).unwrap();
-    gpu.dispatch(&operator.bind(&gpu.device, shape, conv.kernel, buffers).unwrap());
+    let operator = SpatialGate::new(compiler::of(&gpu.device), epilogue, element).unwrap();
+    gpu.recording(&operator.bind(&gpu.device, shape, conv.kernel, buffers).unwrap());
     (if gate { gpu.words(&gates) } else { Vec::new() }, gpu.floats(&output, element))
 }
 
-fn run_both(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, form: Form, in_place: bool) -> Vec<f32> {
+fn run_both(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, epilogue: Epilogue, in_place: bool) -> Vec<f32> {
     let Numbers { shape, reduced, element, .. } = *numbers;
     let [features, identity, w1, w2] =
         [&numbers.features, &numbers.identity, &numbers.w1, &numbers.w2].map(|values| gpu.input(values, element));
@@ -123,12 +123,12 @@ fn run_both(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, form: Form, in_place:
         spatial_weight: buffers.weight.slice(..),
         spatial_bias: buffers.bias(),
         spatial_norm: buffers.norm(),
-        identity: (form == Form::Residual).then(|| identity.slice(..)),
+        identity: (epilogue == Epilogue::Residual).then(|| identity.slice(..)),
         output: output.slice(),
     };
     let operator =
-        Cbam::new(compiler::of(&gpu.device), CbamOptions { form, ..CbamOptions::STANDARD }, element).unwrap();
-    gpu.dispatch(&operator.bind(&gpu.device, shape, reduced, conv.kernel, buffers).unwrap());
+        Cbam::new(compiler::of(&gpu.device), CbamOptions { epilogue, ..CbamOptions::STANDARD }, element).unwrap();
+    gpu.recording(&operator.bind(&gpu.device, shape, reduced, conv.kernel, buffers).unwrap());
     gpu.floats(&output, element)
 }
 
@@ -140,15 +140,16 @@ fn matches_reference_and_works_in_place() {
             let numbers = Numbers::new(seed, shape, reduced, element, seed % 2 == 0);
             let conv = Conv::new(seed, kernel, element, seed % 3 != 0);
             let side = kernel as usize;
-            let form = [Form::Scale, Form::Residual, Form::ScaleAdd][seed as usize % 3];
-            let what = format!("{form:?} {element:?} {shape} k {kernel}");
+            let epilogue = [Epilogue::Scale, Epilogue::Residual, Epilogue::ScaleAdd][seed as usize % 3];
+            let what = format!("{epilogue:?} {element:?} {shape} k {kernel}");
 
-            let (gate, output) = run_spatial(gpu, &numbers, &conv, form, true, false);
+            let (gate, output) = run_spatial(gpu, &numbers, &conv, epilogue, true, false);
             let (features, identity) = (wide(&numbers.features), wide(&numbers.identity));
-            let (exact_gate, exact) = conv
-                .reference(wide, |conv| reference::spatial_gate(shape, form, side, &features, conv, Some(&identity)));
+            let (exact_gate, exact) = conv.reference(wide, |conv| {
+                reference::spatial_gate(shape, epilogue, side, &features, conv, Some(&identity))
+            });
             let (baseline_gate, baseline) = conv.reference(<[f32]>::to_vec, |conv| {
-                reference::spatial_gate(shape, form, side, &numbers.features, conv, Some(&numbers.identity))
+                reference::spatial_gate(shape, epilogue, side, &numbers.features, conv, Some(&numbers.identity))
             });
             assert_within_gate_of_exp(
                 &gate,
@@ -158,14 +159,14 @@ fn matches_reference_and_works_in_place() {
                 format!("gate of {what}"),
             );
             assert_within_gate_of_exp(&output, (&exact, &baseline), element.into(), largest(&numbers.features), &what);
-            let (_, in_place) = run_spatial(gpu, &numbers, &conv, form, false, true);
+            let (_, in_place) = run_spatial(gpu, &numbers, &conv, epilogue, false, true);
             assert_exact(&in_place, &output, format!("{what} in place"));
-            let (alone, _) = run_spatial(gpu, &numbers, &conv, Form::GateOnly, true, false);
+            let (alone, _) = run_spatial(gpu, &numbers, &conv, Epilogue::GateOnly, true, false);
             assert_exact(&alone, &gate, format!("gate alone of {what}"));
 
-            let both = run_both(gpu, &numbers, &conv, form, false);
+            let both = run_both(gpu, &numbers, &conv, epilogue, false);
             let (weights, weights_f32) = (numbers.converted(wide), numbers.converted(<[f32]>::to_vec));
-            let options = CbamOptions { form, ..CbamOptions::STANDARD };
+            let options = CbamOptions { epilogue, ..CbamOptions::STANDARD };
             let exact = conv.reference(wide, |conv| {
                 reference::cbam(shape, options, side, &features, &weights.borrowed(), conv, Some(&identity))
             });
@@ -176,7 +177,7 @@ fn matches_reference_and_works_in_place() {
             let scale = 2.0 * largest(&numbers.features);
             let of_both = format!("both of {what}");
             assert_within_gate_of_exp(&both, (&exact, &baseline), element.into(), scale, of_both);
-            assert_exact(&run_both(gpu, &numbers, &conv, form, true), &both, format!("both of {what} in place"));
+            assert_exact(&run_both(gpu, &numbers, &conv, epilogue, true), &both, format!("both of {what} in place"));
         }
     }
 }
@@ -188,12 +189,12 @@ fn the_same_bits_however_the_work_is_divided() {
     for element in gpu.elements() {
         let numbers = Numbers::new(8, Nchw::new(5, 8, 20, 21), 3, element, true);
         let conv = Conv::new(1, 7, element, true);
-        for form in [Form::Scale, Form::Residual, Form::ScaleAdd] {
-            let whole = run_both(gpu, &numbers, &conv, form, false);
-            assert_eq!(whole, run_both(gpu, &numbers, &conv, form, false), "again");
-            assert_eq!(whole, run_both(&limited, &numbers, &conv, form, false));
-            let whole = run_spatial(gpu, &numbers, &conv, form, true, false);
-            assert_eq!(whole, run_spatial(&limited, &numbers, &conv, form, true, false));
+        for epilogue in [Epilogue::Scale, Epilogue::Residual, Epilogue::ScaleAdd] {
+            let whole = run_both(gpu, &numbers, &conv, epilogue, false);
+            assert_eq!(whole, run_both(gpu, &numbers, &conv, epilogue, false), "again");
+            assert_eq!(whole, run_both(&limited, &numbers, &conv, epilogue, false));
+            let whole = run_spatial(gpu, &numbers, &conv, epilogue, true, false);
+            assert_eq!(whole, run_spatial(&limited, &numbers, &conv, epilogue, true, false));
         }
     }
 }
@@ -204,7 +205,7 @@ fn nan_reaches_the_window_around_it() {
     let Some(gpu) = common::gpu() else { return };
     let mut numbers = Numbers::new(3, Nchw::new(1, 4, 9, 8), 2, Element::F32, false);
     numbers.features[72 + 4 * 8 + 3] = f32::NAN;
-    let (gate, _) = run_spatial(gpu, &numbers, &Conv::new(1, 3, Element::F32, true), Form::Scale, true, false);
+    let (gate, _) = run_spatial(gpu, &numbers, &Conv::new(1, 3, Element::F32, true), Epilogue::Scale, true, false);
     for (pixel, gate) in gate.iter().enumerate() {
         let near = (3..6).contains(&(pixel / 8)) && (2..5).contains(&(pixel % 8));
         assert_eq!(gate.is_nan(), near, "{pixel}");
@@ -216,7 +217,7 @@ fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = |len: usize| gpu.input(&vec![0.0; len], Element::F32);
     let (features, weight, row, output) = (tensor(64), tensor(18), tensor(1), tensor(64));
-    let operator = SpatialGate::new(compiler::of(&gpu.device), Form::Scale, Element::F32).unwrap();
+    let operator = SpatialGate::new(compiler::of(&gpu.device), Epilogue::Scale, Element::F32).unwrap();
     let refusal = |channels, kernel, epsilon, bias: bool| {
         let one = row.slice(..);
         let buffers = SpatialGateBuffers {

@@ -13,7 +13,7 @@ fn run(gpu: &TestGpu, shape: Nchw, size: Size, way: Way, images: &[f32], boxes: 
     let boxes = gpu.upload("boxes", boxes).unwrap();
     let operator = CropResize::new(compiler::of(&gpu.device), end, sampling, element).unwrap();
     let buffers = CropResizeBuffers { images: images.slice(..), boxes: boxes.slice(..), crops: crops.slice() };
-    gpu.dispatch(&operator.bind(&gpu.device, shape, size, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, size, buffers).unwrap());
     gpu.floats(&crops, element)
 }
 

@@ -67,7 +67,7 @@ impl Numbers {
             output: output.slice(),
         };
         let operator = Dense::new(compiler::of(&gpu.device), activation, element).unwrap();
-        gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+        gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
         gpu.words(&output)
     }
 }
@@ -264,5 +264,5 @@ fn refusals_name_both_sides() {
         refusal(shape, DenseBuffers { output: weight.slice(..), ..plain }),
         "dense: output `output` overlaps `weight` in the same buffer; give each its own range"
     );
-    assert_eq!(operator.bind(&gpu.device, DenseShape { batch: 0, ..shape }, plain).unwrap().steps().len(), 0);
+    assert_eq!(operator.bind(&gpu.device, DenseShape { batch: 0, ..shape }, plain).unwrap().dispatches().len(), 0);
 }

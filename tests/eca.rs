@@ -1,4 +1,4 @@
-use visual_attention::{Eca, EcaBuffers, Element, Form, Nchw, reference};
+use visual_attention::{Eca, EcaBuffers, Element, Epilogue, Nchw, reference};
 
 use crate::common::{
     self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
@@ -10,7 +10,7 @@ fn weight(taps: u32, element: Element) -> Vec<f32> {
     rounded(&Random::new(u64::from(taps)).normal(taps as usize), element)
 }
 
-fn run(gpu: &TestGpu, numbers: &Numbers, form: Form, taps: u32, in_place: bool) -> (Vec<f32>, Vec<f32>) {
+fn run(gpu: &TestGpu, numbers: &Numbers, epilogue: Epilogue, taps: u32, in_place: bool) -> (Vec<f32>, Vec<f32>) {
     let Numbers { shape, element, .. } = *numbers;
     let weight = weight(taps, element);
     let [features, identity, weight] =
@@ -20,16 +20,16 @@ fn run(gpu: &TestGpu, numbers: &Numbers, form: Form, taps: u32, in_place: bool) 
         true => gpu.filled(&numbers.features, element),
         false => gpu.output(numbers.features.len(), element.bytes()),
     };
-    let with_output = form != Form::GateOnly;
+    let with_output = epilogue != Epilogue::GateOnly;
     let buffers = EcaBuffers {
         features: if in_place { output.slice() } else { features.slice(..) },
         weight: weight.slice(..),
-        identity: (form == Form::Residual).then(|| identity.slice(..)),
+        identity: (epilogue == Epilogue::Residual).then(|| identity.slice(..)),
         gate: Some(gate.slice()),
         output: with_output.then(|| output.slice()),
     };
-    let operator = Eca::new(compiler::of(&gpu.device), form, element).unwrap();
-    gpu.dispatch(&operator.bind(&gpu.device, shape, taps, buffers).unwrap());
+    let operator = Eca::new(compiler::of(&gpu.device), epilogue, element).unwrap();
+    gpu.recording(&operator.bind(&gpu.device, shape, taps, buffers).unwrap());
     (gpu.words(&gate), if with_output { gpu.floats(&output, element) } else { Vec::new() })
 }
 
@@ -47,14 +47,14 @@ fn matches_reference_and_works_in_place() {
     for element in gpu.elements() {
         for (seed, (shape, taps)) in (0..).zip(shapes) {
             let numbers = Numbers::new(seed, shape, 1, element, false);
-            let form = Form::ALL[seed as usize % 4];
-            let (gate, output) = run(gpu, &numbers, form, taps, false);
+            let epilogue = Epilogue::ALL[seed as usize % 4];
+            let (gate, output) = run(gpu, &numbers, epilogue, taps, false);
             let weight = weight(taps, element);
             let (features, identity) = (wide(&numbers.features), wide(&numbers.identity));
-            let (exact_gate, exact) = reference::eca(shape, form, &features, &wide(&weight), Some(&identity));
+            let (exact_gate, exact) = reference::eca(shape, epilogue, &features, &wide(&weight), Some(&identity));
             let (baseline_gate, baseline) =
-                reference::eca(shape, form, &numbers.features, &weight, Some(&numbers.identity));
-            let what = format!("{form:?} {element:?} {shape} taps {taps}");
+                reference::eca(shape, epilogue, &numbers.features, &weight, Some(&numbers.identity));
+            let what = format!("{epilogue:?} {element:?} {shape} taps {taps}");
             assert_within_gate_of_exp(
                 &gate,
                 (&exact_gate, &baseline_gate),
@@ -63,8 +63,8 @@ fn matches_reference_and_works_in_place() {
                 format!("gate of {what}"),
             );
             assert_within_gate_of_exp(&output, (&exact, &baseline), element.into(), largest(&numbers.features), &what);
-            if form != Form::GateOnly {
-                assert_exact(&run(gpu, &numbers, form, taps, true).1, &output, format!("{what} in place"));
+            if epilogue != Epilogue::GateOnly {
+                assert_exact(&run(gpu, &numbers, epilogue, taps, true).1, &output, format!("{what} in place"));
             }
         }
     }
@@ -76,8 +76,8 @@ fn the_same_bits_however_the_work_is_divided() {
     for (shape, bytes) in [(Nchw::new(5, 8, 20, 21), 16384), (Nchw::new(3, 5, 300, 300), 400_128)] {
         let Some(limited) = common::gpu_with_bindings_of(bytes) else { return };
         let numbers = Numbers::new(8, shape, 1, Element::F32, false);
-        let whole = run(gpu, &numbers, Form::Scale, 3, false);
-        assert_eq!(whole, run(&limited, &numbers, Form::Scale, 3, false), "{shape}");
+        let whole = run(gpu, &numbers, Epilogue::Scale, 3, false);
+        assert_eq!(whole, run(&limited, &numbers, Epilogue::Scale, 3, false), "{shape}");
     }
 }
 
@@ -86,7 +86,7 @@ fn refusals_name_both_sides() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = |len: usize| gpu.input(&vec![0.0; len], Element::F32);
     let (features, weight, output) = (tensor(64), tensor(3), tensor(64));
-    let operator = Eca::new(compiler::of(&gpu.device), Form::Scale, Element::F32).unwrap();
+    let operator = Eca::new(compiler::of(&gpu.device), Epilogue::Scale, Element::F32).unwrap();
     let refusal = |taps| {
         let buffers = EcaBuffers {
             features: features.slice(..),

@@ -98,7 +98,7 @@ fn operators_record_into_the_callers_own_pass() {
     encoder.clear_buffer(&copy, 0, None);
     {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        dispatches.iter().for_each(|dispatch| dispatch.record(&mut pass));
+        dispatches.iter().for_each(|recording| recording.record(&mut pass));
     }
     encoder.copy_buffer_to_buffer(&up, 0, &copy, 0, up.size());
     assert!(theirs.read(&map).iter().all(|value| value.is_nan()), "something was submitted before the caller did");
@@ -128,9 +128,9 @@ fn slices_of_one_big_buffer() {
         features: arena.slice(input_at as u64..(input_at + values.len() * 4) as u64),
         map: arena.slice(output_at as u64..(output_at + len * 4) as u64),
     };
-    let dispatch = operator.bind(&theirs.device, SHAPE, buffers).unwrap();
+    let recording = operator.bind(&theirs.device, SHAPE, buffers).unwrap();
     let mut encoder = theirs.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+    recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
     theirs.queue.submit([encoder.finish()]);
     contents[output_at / 4..output_at / 4 + len].copy_from_slice(&reference::attention_map(
         SHAPE,
@@ -170,7 +170,7 @@ fn dispatches_are_replayed_and_bound_twice() {
         let mut encoder = theirs.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            dispatches.iter().chain(&dispatches).for_each(|dispatch| dispatch.record(&mut pass));
+            dispatches.iter().chain(&dispatches).for_each(|recording| recording.record(&mut pass));
         }
         theirs.queue.submit([encoder.finish()]);
         for ((shape, values), output) in shapes.into_iter().zip(&values).zip(&outputs) {
@@ -193,8 +193,8 @@ fn error_scopes_stay_empty() {
     let too_large = Nchw { batch: 3, ..SHAPE };
     assert!(operator.bind(&theirs.device, too_large, buffers).is_err());
     assert!(AttentionMap::new(compiler::of(&theirs.device), Statistic::MaxAbs, Element::F16).is_err());
-    let dispatch = operator.bind(&theirs.device, SHAPE, buffers).unwrap();
-    dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+    let recording = operator.bind(&theirs.device, SHAPE, buffers).unwrap();
+    recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
     theirs.queue.submit([encoder.finish()]);
     assert_exact(&theirs.read(&map), &reference::attention_map(SHAPE, Statistic::MaxAbs, &features()), "map");
     for scope in scopes.into_iter().rev() {
@@ -241,7 +241,7 @@ fn everything_is_send_and_sync() {
         SpatialGateBuffers<'_>,
         ChannelScale,
         ChannelScaleBuffers<'_>,
-        Form,
+        Epilogue,
         CropEnd,
         CropResize,
         CropResizeBuffers<'_>,
@@ -287,9 +287,9 @@ fn everything_is_send_and_sync() {
         ThresholdBuffers<'_>,
         ThresholdRule,
         Border,
-        Query,
-        Relative,
-        RelativeTables<f32>,
+        QueryPosition,
+        RelativePosition,
+        PositionTables<f32>,
         WindowAttention,
         WindowAttentionBuffers<'_>,
         WindowAttentionOptions,
@@ -298,8 +298,8 @@ fn everything_is_send_and_sync() {
         WindowPool,
         WindowPoolBuffers<'_>,
         Compiler<'_>,
+        Recording,
         Dispatch,
-        Step,
         Sampling,
         Nchw,
         Nhw,

@@ -6,7 +6,7 @@ use visual_attention::host::Gpu;
 use visual_attention::wgpu::{self, BufferUsages};
 use visual_attention::{
     AttendedRegion, AttendedRegionBuffers, AttentionMap, AttentionMapBuffers, BoundingBox, BoundingBoxBuffers,
-    ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers, Element, Error, Form, GlobalPool, HeatOverlay,
+    ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers, Element, Epilogue, Error, GlobalPool, HeatOverlay,
     HeatOverlayBuffers, HeatOverlayTexture, LargestComponent, Nchw, Nhw, Normalization, Normalize, NormalizeBuffers,
     Resize, ResizeBuffers, Sampling, Size, SpatialGate, Squeeze, Statistic, Threshold, ThresholdBuffers, ThresholdRule,
     reference,
@@ -372,9 +372,9 @@ fn timeout() {
     let (input, output) = (gpu.buffer("input", 4 << 24).unwrap(), gpu.buffer("output", 4 << 16).unwrap());
     let operator = AttentionMap::new(compiler::of(&gpu.device), Statistic::Rms, Element::F32).unwrap();
     let buffers = AttentionMapBuffers { features: input.slice(..), map: output.slice(..) };
-    let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
+    let recording = operator.bind(&gpu.device, shape, buffers).unwrap();
     let patience = std::mem::replace(&mut gpu.timeout, Duration::from_micros(1));
-    gpu.run(|pass| (0..60).for_each(|_| dispatch.record(pass))).unwrap();
+    gpu.run(|pass| (0..60).for_each(|_| recording.record(pass))).unwrap();
     let start = Instant::now();
     for outcome in [gpu.wait(), gpu.wait(), gpu.read::<f32>(output.slice(..)).map(drop)] {
         let error = outcome.unwrap_err();
@@ -389,8 +389,8 @@ fn timeout() {
     let (input, output) = (gpu.upload("input", &features).unwrap(), gpu.buffer("output", 160).unwrap());
     let operator = AttentionMap::new(compiler::of(&gpu.device), Statistic::MaxAbs, Element::F32).unwrap();
     let buffers = AttentionMapBuffers { features: input.slice(..), map: output.slice(..) };
-    let dispatch = operator.bind(&gpu.device, SHAPE, buffers).unwrap();
-    gpu.run(|pass| dispatch.record(pass)).unwrap();
+    let recording = operator.bind(&gpu.device, SHAPE, buffers).unwrap();
+    gpu.run(|pass| recording.record(pass)).unwrap();
     let expected = reference::attention_map(SHAPE, Statistic::MaxAbs, &features);
     assert_eq!(gpu.read::<f32>(output.slice(..)).unwrap(), expected);
 }
@@ -424,6 +424,6 @@ fn absurd_sizes_of_empty_batches() {
     // What is only counted saturates.
     let operator = LargestComponent::new(compiler::of(&gpu.device), Connectivity::Four).unwrap();
     assert_eq!(operator.scratch_bytes(Nhw::new(1, u32::MAX, u32::MAX)), u64::MAX);
-    let operator = SpatialGate::new(compiler::of(&gpu.device), Form::Scale, Element::F32).unwrap();
+    let operator = SpatialGate::new(compiler::of(&gpu.device), Epilogue::Scale, Element::F32).unwrap();
     assert_eq!(operator.cost(Nchw::new(1, 1, 1, 1), u32::MAX).parameters, u64::MAX);
 }

@@ -28,9 +28,9 @@ fn run(gpu: &TestGpu, shape: Nchw, squeeze: Squeeze, element: Element, features:
     let buffers = GlobalPoolBuffers {
         features: features.slice(..),
         mean: mean.as_ref().map(common::Output::slice),
-        maximum: maximum.as_ref().map(common::Output::slice),
+        max: maximum.as_ref().map(common::Output::slice),
     };
-    gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
     [mean, maximum].map(|output| output.map_or(Vec::new(), |output| gpu.words(&output)))
 }
 
@@ -110,10 +110,10 @@ fn refusals_name_both_sides() {
     let features = gpu.input(&[0.0; 24], Element::F32);
     let output = gpu.output(6, 4);
     let bind = |shape, mean: Option<_>, maximum: Option<_>| {
-        let buffers = GlobalPoolBuffers { features: features.slice(..), mean, maximum };
+        let buffers = GlobalPoolBuffers { features: features.slice(..), mean, max: maximum };
         operator.bind(&gpu.device, shape, buffers)
     };
-    let refusal = |result: Result<_, Error>| result.map(|_: visual_attention::Dispatch| ()).unwrap_err().to_string();
+    let refusal = |result: Result<_, Error>| result.map(|_: visual_attention::Recording| ()).unwrap_err().to_string();
     let shape = Nchw::new(2, 3, 2, 2);
     assert!(bind(shape, Some(output.slice()), None).is_ok());
     assert_eq!(refusal(bind(shape, None, None)), "global_pool: `mean` is none, needs a slice (Squeeze::Mean)");
@@ -133,5 +133,5 @@ fn refusals_name_both_sides() {
         refusal(bind(shape, Some(features.slice(..)), None)),
         "global_pool: output `mean` overlaps `features` in the same buffer; give each its own range"
     );
-    assert_eq!(bind(Nchw::new(0, 3, 2, 2), Some(output.slice()), None).unwrap().steps().len(), 0);
+    assert_eq!(bind(Nchw::new(0, 3, 2, 2), Some(output.slice()), None).unwrap().dispatches().len(), 0);
 }

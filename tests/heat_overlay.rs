@@ -1,5 +1,5 @@
 use visual_attention::{
-    ColorMap, Dispatch, Element, HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, Nchw, Nhw, Sampling, reference,
+    ColorMap, Element, HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, Nchw, Nhw, Recording, Sampling, reference,
     wgpu,
 };
 
@@ -45,7 +45,7 @@ fn buffer_matches_reference() {
                         pictures: pictures_in.slice(..),
                         overlay: overlay.slice(),
                     };
-                    gpu.dispatch(&operator.bind(&gpu.device, map, pictures, opacity, buffers).unwrap());
+                    gpu.recording(&operator.bind(&gpu.device, map, pictures, opacity, buffers).unwrap());
                     let table = color_map.table();
                     let expected = reference::heat_overlay(
                         map,
@@ -76,7 +76,7 @@ pub(crate) fn dividing(element: Element) -> Option<TestGpu> {
 
 /// Pictures of 192 columns, 2 of them, drawn into a texture: the steps, the layers' bytes, and what they should be. A row of the copy
 /// is then a multiple of the 256 bytes that texture copies need, and an image of f16 none of a binding's alignment.
-pub(crate) fn drawn(gpu: &TestGpu, element: Element) -> (Dispatch, Vec<u8>, Vec<f64>) {
+pub(crate) fn drawn(gpu: &TestGpu, element: Element) -> (Recording, Vec<u8>, Vec<f64>) {
     let (map, pictures) = (Nhw::new(2, 9, 5), Nchw::new(2, 3, 21, 192));
     let (heat, colors) = inputs(map, pictures, element);
     let operator = HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Turbo, Sampling::HalfPixel, element).unwrap();
@@ -92,10 +92,10 @@ pub(crate) fn drawn(gpu: &TestGpu, element: Element) -> (Dispatch, Vec<u8>, Vec<
         view_formats: &[],
     });
     let buffers = HeatOverlayTexture { map: map_in.slice(..), pictures: pictures_in.slice(..), overlay: &texture };
-    let dispatch = operator.bind_texture(&gpu.device, map, pictures, 0.6, buffers).unwrap();
+    let recording = operator.bind_texture(&gpu.device, map, pictures, 0.6, buffers).unwrap();
     let copy = gpu.buffer("copy", 2 * 21 * 768).unwrap();
     gpu.submit(|encoder| {
-        dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
         let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(768), rows_per_image: Some(21) };
         encoder.copy_texture_to_buffer(
             texture.as_image_copy(),
@@ -109,7 +109,7 @@ pub(crate) fn drawn(gpu: &TestGpu, element: Element) -> (Dispatch, Vec<u8>, Vec<
     let opacity = f64::from(0.6f32);
     let expected =
         reference::heat_overlay(map, pictures, Sampling::HalfPixel, &table, opacity, &wide(&heat), &wide(&colors));
-    (dispatch, gpu.read::<u8>(copy.slice(..)).unwrap(), expected)
+    (recording, gpu.read::<u8>(copy.slice(..)).unwrap(), expected)
 }
 
 /// Each image goes to its own layer, on a device too that has to divide the work; a renderer samples them next.

@@ -1,5 +1,5 @@
 use visual_attention::reference::{self, Components};
-use visual_attention::{Connectivity, Dispatch, LabelBuffers, LargestComponent, LargestComponentBuffers, Nhw, wgpu};
+use visual_attention::{Connectivity, LabelBuffers, LargestComponent, LargestComponentBuffers, Nhw, Recording, wgpu};
 
 use crate::common::{self, Output, Random, TestGpu, assert_exact};
 use crate::compiler;
@@ -8,7 +8,7 @@ use crate::compiler;
 struct Job {
     mask: wgpu::Buffer,
     outputs: [Output; 4],
-    dispatch: Dispatch,
+    recording: Recording,
 }
 
 impl Job {
@@ -24,12 +24,12 @@ impl Job {
             component: Some(component),
             all: Some(LabelBuffers { labels, sizes }),
         };
-        let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
-        Self { mask, outputs, dispatch }
+        let recording = operator.bind(&gpu.device, shape, buffers).unwrap();
+        Self { mask, outputs, recording }
     }
 
     fn run(&self, gpu: &TestGpu) -> Components {
-        gpu.dispatch(&self.dispatch);
+        gpu.recording(&self.recording);
         let [labels, sizes, component, boxes] = &self.outputs;
         Components {
             labels: gpu.words(labels),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use visual_attention::host::Gpu;
-use visual_attention::{AttentionMap, AttentionMapBuffers, Dispatch, Element, Error, Nchw, Statistic, wgpu};
+use visual_attention::{AttentionMap, AttentionMapBuffers, Element, Error, Nchw, Recording, Statistic, wgpu};
 
 use crate::common;
 use crate::common::catalogue::{Bind, Entry, catalogue};
@@ -21,7 +21,7 @@ struct Prepared {
     inputs: Vec<wgpu::Buffer>,
     outputs: Vec<wgpu::Buffer>,
     bind: Bind,
-    dispatch: Dispatch,
+    recording: Recording,
     recorded: wgpu::CommandEncoder,
     finished: wgpu::CommandBuffer,
 }
@@ -30,9 +30,9 @@ fn whole(buffers: &[wgpu::Buffer]) -> Vec<wgpu::BufferSlice<'_>> {
     buffers.iter().map(|buffer| buffer.slice(..)).collect()
 }
 
-fn encoder(device: &wgpu::Device, dispatch: &Dispatch) -> wgpu::CommandEncoder {
+fn encoder(device: &wgpu::Device, recording: &Recording) -> wgpu::CommandEncoder {
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+    recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
     encoder
 }
 
@@ -43,12 +43,12 @@ impl Prepared {
         let outputs: Vec<_> =
             entry.outputs.iter().map(|&(name, len, _)| gpu.buffer(name, len as u64 * 4).unwrap()).collect();
         let bind = gpu.build(|device| (entry.open)(device)).unwrap();
-        let dispatch = gpu.build(|device| bind(device, &whole(&inputs), &whole(&outputs))).unwrap();
-        let (recorded, finished) = (encoder(&gpu.device, &dispatch), encoder(&gpu.device, &dispatch).finish());
-        Self { entry, inputs, outputs, bind, dispatch, recorded, finished }
+        let recording = gpu.build(|device| bind(device, &whole(&inputs), &whole(&outputs))).unwrap();
+        let (recorded, finished) = (encoder(&gpu.device, &recording), encoder(&gpu.device, &recording).finish());
+        Self { entry, inputs, outputs, bind, recording, recorded, finished }
     }
 
-    fn bind(&self, device: &wgpu::Device) -> Result<Dispatch, Error> {
+    fn bind(&self, device: &wgpu::Device) -> Result<Recording, Error> {
         (self.bind)(device, &whole(&self.inputs), &whole(&self.outputs))
     }
 }
@@ -81,7 +81,8 @@ fn entries(gpu: &Gpu, shape: Nchw) -> Vec<Entry> {
 fn at_every_step_of_every_operator() {
     let Some(gpu) = doomed() else { return };
     let mut prepared: Vec<_> = entries(&gpu, SHAPE).into_iter().map(|entry| Prepared::new(&gpu, entry)).collect();
-    let submitted: Vec<_> = prepared.iter().map(|prepared| encoder(&gpu.device, &prepared.dispatch).finish()).collect();
+    let submitted: Vec<_> =
+        prepared.iter().map(|prepared| encoder(&gpu.device, &prepared.recording).finish()).collect();
     gpu.queue.submit(submitted);
     // In somebody else's program, what this handler hears of would be a panic.
     let uncaptured = Arc::new(AtomicUsize::new(0));
@@ -111,8 +112,8 @@ fn at_every_step_of_every_operator() {
             }
         }
         assert_lost(gpu.build(|device| prepared.bind(device)), name);
-        assert_lost(gpu.run(|pass| prepared.dispatch.record(pass)), name);
-        gpu.queue.submit([encoder(&gpu.device, &prepared.dispatch).finish()]);
+        assert_lost(gpu.run(|pass| prepared.recording.record(pass)), name);
+        gpu.queue.submit([encoder(&gpu.device, &prepared.recording).finish()]);
         gpu.queue.submit([prepared.recorded.finish()]);
         gpu.queue.submit([prepared.finished]);
         for output in &prepared.outputs {
@@ -142,7 +143,7 @@ fn empty_tensors_do_not_notice() {
     gpu.device.destroy();
     for (entry, bind, inputs, outputs) in &opened {
         match bind(&gpu.device, &whole(inputs), &whole(outputs)) {
-            Ok(dispatch) => assert_eq!(dispatch.steps().len(), 0, "{}", entry.name),
+            Ok(recording) => assert_eq!(recording.dispatches().len(), 0, "{}", entry.name),
             // No query lies in no image.
             Err(Error::InvalidParameter { parameter: "query.image", .. }) => {}
             Err(error) => panic!("{}: {error}", entry.name),
@@ -151,7 +152,7 @@ fn empty_tensors_do_not_notice() {
 }
 
 /// Work that runs for long on a software driver.
-fn long_work(gpu: &Gpu) -> (Dispatch, wgpu::Buffer) {
+fn long_work(gpu: &Gpu) -> (Recording, wgpu::Buffer) {
     let (input, output) = (gpu.buffer("input", 4 << 22).unwrap(), gpu.buffer("output", 4 << 14).unwrap());
     let operator = AttentionMap::new(compiler::of(&gpu.device), Statistic::Rms, Element::F32).unwrap();
     let buffers = AttentionMapBuffers { features: input.slice(..), map: output.slice(..) };
@@ -162,8 +163,8 @@ fn long_work(gpu: &Gpu) -> (Dispatch, wgpu::Buffer) {
 #[test]
 fn in_the_middle_of_a_wait() {
     let Some(gpu) = doomed() else { return };
-    let (dispatch, output) = long_work(&gpu);
-    gpu.run(|pass| (0..60).for_each(|_| dispatch.record(pass))).unwrap();
+    let (recording, output) = long_work(&gpu);
+    gpu.run(|pass| (0..60).for_each(|_| recording.record(pass))).unwrap();
     let start = Instant::now();
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| gpu.read::<f32>(output.slice(..)));

@@ -142,8 +142,9 @@ fn recording_allocates_nothing() {
         let rig = Rig::new(&gpu.device, &entry).unwrap();
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        let allocating =
-            (0..256).filter(|_| allocation_counter::measure(|| rig.dispatch.record(&mut pass)).count_total > 0).count();
+        let allocating = (0..256)
+            .filter(|_| allocation_counter::measure(|| rig.recording.record(&mut pass)).count_total > 0)
+            .count();
         assert!(allocating <= 16, "{}: {allocating} of 256 recordings allocate", entry.name);
     }
 }
@@ -177,10 +178,10 @@ fn a_pipeline_cache_is_used_and_changes_nothing() {
     let pooled = |compiler: Compiler<'_>| {
         let mean = buffer(wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
         let pool = GlobalPool::new(compiler, Squeeze::Mean, Element::F32).unwrap();
-        let buffers = GlobalPoolBuffers { features: features.slice(..), mean: Some(mean.slice(..)), maximum: None };
-        let dispatch = pool.bind(&device, SHAPE, buffers).unwrap();
+        let buffers = GlobalPoolBuffers { features: features.slice(..), mean: Some(mean.slice(..)), max: None };
+        let recording = pool.bind(&device, SHAPE, buffers).unwrap();
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
         queue.submit([encoder.finish()]);
         read(&device, &queue, &mean)
     };

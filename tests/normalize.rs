@@ -8,8 +8,8 @@ fn run(gpu: &TestGpu, shape: Nhw, normalization: Normalization, map: &[f32]) -> 
     let output = gpu.output(map.len(), 4);
     gpu.queue.write_buffer(output.slice().buffer(), output.slice().offset(), bytemuck::cast_slice(map));
     let operator = Normalize::new(compiler::of(&gpu.device), normalization).unwrap();
-    let dispatch = operator.bind(&gpu.device, shape, NormalizeBuffers { map: output.slice() }).unwrap();
-    gpu.dispatch(&dispatch);
+    let recording = operator.bind(&gpu.device, shape, NormalizeBuffers { map: output.slice() }).unwrap();
+    gpu.recording(&recording);
     gpu.words(&output)
 }
 
@@ -19,7 +19,7 @@ fn matches_reference() {
     for shape in [Nhw::new(1, 1, 1), Nhw::new(3, 7, 7), Nhw::new(2, 1, 257), Nhw::new(5, 64, 64), Nhw::new(1, 300, 301)]
     {
         let map = Random::new(3).normal(shape.elements().unwrap() as usize);
-        for normalization in [Normalization::MinMax, Normalization::Maximum, Normalization::None] {
+        for normalization in [Normalization::MinMax, Normalization::Max, Normalization::None] {
             let actual = run(gpu, shape, normalization, &map);
             let exact = reference::normalize(shape, normalization, &wide(&map));
             let baseline = reference::normalize(shape, normalization, &map);
@@ -34,7 +34,7 @@ fn special_images_have_defined_answers() {
     let Some(gpu) = common::gpu() else { return };
     let shape = Nhw::new(7, 70, 61);
     let pixels = shape.size().pixels() as usize;
-    for normalization in [Normalization::MinMax, Normalization::Maximum] {
+    for normalization in [Normalization::MinMax, Normalization::Max] {
         let mut map = Random::new(8).normal(pixels * 7);
         map[..pixels].fill(0.25);
         map[pixels..2 * pixels].fill(0.0);
@@ -48,7 +48,7 @@ fn special_images_have_defined_answers() {
         assert_exact(&actual[..2 * pixels], &vec![0.0; 2 * pixels], format!("{normalization:?}: constant"));
         assert!(actual[3 * pixels..4 * pixels].iter().all(|value| value.is_nan()), "{normalization:?}: NaN");
         assert_exact(&actual[4 * pixels..5 * pixels], &expected[4 * pixels..5 * pixels], "infinity");
-        if normalization == Normalization::Maximum {
+        if normalization == Normalization::Max {
             assert_exact(&actual[2 * pixels..3 * pixels], &vec![0.0; pixels], "no positive maximum");
             assert_exact(&actual[5 * pixels..6 * pixels], &vec![0.0; pixels], "a maximum of 0");
         }

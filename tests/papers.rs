@@ -63,7 +63,7 @@ fn resnet_50(attention_stem: bool, attention: bool) -> Cost {
         let stem = SasaStemOptions {
             inputs: 3,
             heads: 8,
-            depth: 8,
+            head_dim: 8,
             window: Size::new(4, 4),
             padding: Size::new(2, 2),
             mixtures: 2,

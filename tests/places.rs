@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use visual_attention::wgpu::{self, Limits};
-use visual_attention::{Dispatch, Error, Nchw, shaders};
+use visual_attention::{Error, Nchw, Recording, shaders};
 
 use crate::common::catalogue::{Entry, catalogue};
 use crate::common::rig::{Rig, read};
@@ -38,7 +38,7 @@ const DIVISIONS: [Division; 10] = [
     // Images of odd sizes, and of sizes that divide by 4 but not by an alignment.
     (Nchw::new(5, 4, 29, 31), 16 << 10, 2, &[]),
     (Nchw::new(7, 4, 6, 6), 2 << 10, 1, &[]),
-    (Nchw::new(9, 4, 5, 7), 8 << 10, 1, &["sasa", "window_weights"]),
+    (Nchw::new(9, 4, 5, 7), 8 << 10, 1, &["sasa", "window_attention_weights"]),
     // More columns, rows, channels and chunks of a plane than the workgroups of a dispatch have.
     (Nchw::new(1, 4, 3, 600), 1 << 20, 2, &[]),
     (Nchw::new(1, 4, 300, 3), 1 << 20, 2, &[]),
@@ -50,13 +50,13 @@ const DIVISIONS: [Division; 10] = [
     (Nchw::new(1, 4, 2, 32_780), 2 << 20, 1, PLANES),
 ];
 
-fn run(gpu: &TestGpu, entry: &Entry) -> Result<(Vec<u8>, Dispatch), Error> {
+fn run(gpu: &TestGpu, entry: &Entry) -> Result<(Vec<u8>, Recording), Error> {
     let rig = Rig::new(&gpu.device, entry)?;
     let archive = rig.archive(&gpu.device, 1);
     let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
     rig.record(&mut encoder, &archive, 0);
     gpu.queue.submit([encoder.finish()]);
-    Ok((read(&gpu.device, &gpu.queue, &archive), rig.dispatch))
+    Ok((read(&gpu.device, &gpu.queue, &archive), rig.recording))
 }
 
 #[test]
@@ -64,11 +64,11 @@ fn every_base_and_every_origin_is_used() {
     let Some(gpu) = common::gpu() else { return };
     let members = shaders::ALL.iter().flat_map(|shader| shader.params.iter().map(|member| (shader.name, member.name)));
     let mut seen: BTreeMap<_, bool> = members.filter(|(_, member)| is_place(member)).map(|key| (key, false)).collect();
-    let mut look = |dispatch: &Dispatch| {
-        for (step, (member, value)) in
-            dispatch.steps().flat_map(|step| step.params().into_iter().map(move |of| (step, of)))
+    let mut look = |recording: &Recording| {
+        for (dispatch, (member, value)) in
+            recording.dispatches().flat_map(|dispatch| dispatch.params().into_iter().map(move |of| (dispatch, of)))
         {
-            if let Some(seen) = seen.get_mut(&(step.label(), member)) {
+            if let Some(seen) = seen.get_mut(&(dispatch.label(), member)) {
                 *seen |= value != 0;
             }
         }
@@ -90,24 +90,24 @@ fn every_base_and_every_origin_is_used() {
                 |entry: &Entry| operators.is_empty() || operators.iter().any(|name| entry.name.starts_with(name));
             for entry in entries.filter(asked) {
                 // What needs a whole image or all weights at once may not fit.
-                let Ok((divided, dispatch)) = run(&limited, &entry) else { continue };
+                let Ok((divided, recording)) = run(&limited, &entry) else { continue };
                 let (whole, undivided) = run(gpu, &entry).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
-                let (steps, more) = (undivided.steps().len(), dispatch.steps().len());
+                let (dispatches, more) = (undivided.dispatches().len(), recording.dispatches().len());
                 let what = format!("{} {shape} under {bytes} bytes", entry.name);
-                assert!(divided == whole, "{what}: {steps} steps and {more} give different bits");
+                assert!(divided == whole, "{what}: {dispatches} dispatches and {more} give different bits");
                 // Weights alone are not divided.
                 let may_be_whole =
-                    seed > 0 || ["dense", "window_weights", "sasa"].iter().any(|name| what.starts_with(name));
-                assert!(more > steps || may_be_whole, "{what}: {more} steps, nothing was divided");
-                look(&dispatch);
+                    seed > 0 || ["dense", "window_attention_weights", "sasa"].iter().any(|name| what.starts_with(name));
+                assert!(more > dispatches || may_be_whole, "{what}: {more} dispatches, nothing was divided");
+                look(&recording);
             }
         }
     }
     for element in gpu.elements() {
         let Some(limited) = dividing(element) else { return };
-        let ((dispatch, divided, _), (_, whole, _)) = (drawn(&limited, element), drawn(gpu, element));
+        let ((recording, divided, _), (_, whole, _)) = (drawn(&limited, element), drawn(gpu, element));
         assert!(divided == whole, "overlay as a texture, {element:?}: other bits");
-        look(&dispatch);
+        look(&recording);
     }
     let zero: Vec<_> = seen.iter().filter(|&(_, &seen)| !seen).map(|(&key, _)| key).collect();
     let expected: Vec<_> = ALWAYS_ZERO.iter().map(|&(shader, member, _)| (shader, member)).collect();

@@ -24,15 +24,15 @@ struct Tally {
     refused: u32,
     empty: u32,
     bound: u32,
-    steps: u32,
+    dispatches: u32,
 }
 
 impl Tally {
     fn tell(&self, test: &str, at_least: u32) {
-        let Self { refused_options, refused, empty, bound, steps } = self;
+        let Self { refused_options, refused, empty, bound, dispatches } = self;
         let cases = refused_options + refused + empty + bound;
         eprintln!(
-            "planner: {cases} cases, {test}: {bound} bound in {steps} dispatches, {empty} empty, {refused} refused, and \
+            "planner: {cases} cases, {test}: {bound} bound in {dispatches} dispatches, {empty} empty, {refused} refused, and \
              {refused_options} operators"
         );
         assert!(cases >= at_least && *bound >= at_least / 4, "{self:?}");
@@ -48,9 +48,9 @@ fn bind(device: &wgpu::Device, pool: &Pool, kind: u32, options: &[u8], shapes: &
     for bytes in shapes {
         match any::bind(device, pool, &operator, &mut Draw(bytes)) {
             Some(0) => tally.empty += 1,
-            Some(steps) => {
+            Some(dispatches) => {
                 tally.bound += 1;
-                tally.steps += steps;
+                tally.dispatches += dispatches;
             }
             None => tally.refused += 1,
         }
@@ -134,14 +134,14 @@ fn divided_work_gives_the_same_bits() {
                 gpu.queue.submit([encoder.finish()]);
                 let bits = read(&gpu.device, &gpu.queue, &archive);
                 rig.outputs(&bits, &what);
-                Ok((bits, rig.dispatch.steps().len()))
+                Ok((bits, rig.recording.dispatches().len()))
             };
             match bits(&small) {
-                Ok((found, steps)) => {
+                Ok((found, dispatches)) => {
                     let (expected, whole) = bits(gpu).unwrap();
-                    assert!(found == expected, "{what}: {whole} dispatches and {steps} give different bits");
+                    assert!(found == expected, "{what}: {whole} dispatches and {dispatches} give different bits");
                     same += 1;
-                    divided += u32::from(steps > whole);
+                    divided += u32::from(dispatches > whole);
                 }
                 Err(Error::LimitExceeded { .. } | Error::TooManyRounds { .. }) => refused += 1,
                 Err(error) => panic!("{what}: {error}"),

@@ -46,7 +46,7 @@ fn matches_reference() {
                 bias: bias_buffer.as_ref().map(|bias| bias.slice(..)),
                 y: [0, 1, 2].map(|stack: usize| y.get(stack).map(|y| y.slice())),
             };
-            gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+            gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
             let wide_bias = bias.as_ref().map(|bias| wide(bias));
             let exact = reference::pointwise_conv(shape, &options, &wide(&x), &wide(&weights), wide_bias.as_deref());
             let baseline = reference::pointwise_conv(shape, &options, &x, &weights, bias.as_deref());
@@ -79,7 +79,7 @@ fn the_same_bits_however_the_work_is_divided() {
                 y: [Some(y[0].slice()), Some(y[1].slice()), None],
             };
             let operator = PointwiseConv::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
-            gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+            gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
             y.map(|y| gpu.floats(&y, Element::F32)).concat()
         };
         assert_exact(&run(&limited), &run(gpu), shape);

@@ -8,7 +8,7 @@ fn run(gpu: &TestGpu, shape: Nchw, size: Size, sampling: Sampling, element: Elem
     let (input, output) = (gpu.input(input, element), gpu.output(len, element.bytes()));
     let operator = Resize::new(compiler::of(&gpu.device), sampling, element).unwrap();
     let buffers = ResizeBuffers { input: input.slice(..), output: output.slice() };
-    gpu.dispatch(&operator.bind(&gpu.device, shape, size, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, size, buffers).unwrap());
     gpu.floats(&output, element)
 }
 

@@ -1,5 +1,5 @@
 use visual_attention::{
-    Border, Element, Nchw, Relative, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, Size,
+    Border, Element, Nchw, PositionTables, RelativePosition, SasaLayer, SasaLayerBuffers, SasaLayerOptions, Size,
     WindowAttentionOptions, reference,
 };
 
@@ -18,7 +18,7 @@ fn matches_reference() {
                 inputs: 16,
                 groups: 4,
                 attention: WindowAttentionOptions {
-                    relative: Relative::WholeChannel,
+                    relative: RelativePosition::WholeChannel,
                     stride: Size::new(2, 2),
                     scale: 0.5,
                     ..attention
@@ -31,7 +31,7 @@ fn matches_reference() {
                 inputs: 8,
                 groups: 1,
                 attention: WindowAttentionOptions {
-                    relative: Relative::Bias,
+                    relative: RelativePosition::Bias,
                     border: Border::Shift,
                     scale_relative: false,
                     ..WindowAttentionOptions::new(3, 5, 7)
@@ -50,10 +50,13 @@ fn matches_reference() {
             let x = numbers(shape.elements().unwrap() as u32, 1.0);
             let group_inputs = options.inputs / options.groups;
             let projections = numbers(3 * channels * group_inputs, 0.8 / f32::from(group_inputs as u16).sqrt());
-            let half =
-                if options.attention.relative == Relative::PerHead { options.attention.depth } else { channels } / 2;
+            let half = if options.attention.relative == RelativePosition::PerHead {
+                options.attention.head_dim
+            } else {
+                channels
+            } / 2;
             let (first, second) = match options.attention.relative {
-                Relative::Bias => (
+                RelativePosition::Bias => (
                     numbers(options.attention.heads * (2 * window.height - 1) * (2 * window.width - 1), 0.5),
                     vec![0.0],
                 ),
@@ -65,8 +68,8 @@ fn matches_reference() {
                 [&x, &projections, &first, &second].map(|values| gpu.input(values, element));
             let operator = SasaLayer::new(compiler::of(&gpu.device), options, element).unwrap();
             let tables = match options.attention.relative {
-                Relative::Bias => RelativeTables::Bias(first_buffer.slice(..)),
-                _ => RelativeTables::Factorised { row: first_buffer.slice(..), column: second_buffer.slice(..) },
+                RelativePosition::Bias => PositionTables::Bias(first_buffer.slice(..)),
+                _ => PositionTables::Factorised { row: first_buffer.slice(..), column: second_buffer.slice(..) },
             };
             let buffers = SasaLayerBuffers {
                 x: x_buffer.slice(..),
@@ -74,18 +77,18 @@ fn matches_reference() {
                 tables,
                 y: y.slice(),
             };
-            gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+            gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
             let (wide_first, wide_second) = (wide(&first), wide(&second));
-            let is_bias = options.attention.relative == Relative::Bias;
+            let is_bias = options.attention.relative == RelativePosition::Bias;
             let exact_tables = if is_bias {
-                RelativeTables::Bias(wide_first.as_slice())
+                PositionTables::Bias(wide_first.as_slice())
             } else {
-                RelativeTables::Factorised { row: wide_first.as_slice(), column: wide_second.as_slice() }
+                PositionTables::Factorised { row: wide_first.as_slice(), column: wide_second.as_slice() }
             };
             let tables = if is_bias {
-                RelativeTables::Bias(first.as_slice())
+                PositionTables::Bias(first.as_slice())
             } else {
-                RelativeTables::Factorised { row: first.as_slice(), column: second.as_slice() }
+                PositionTables::Factorised { row: first.as_slice(), column: second.as_slice() }
             };
             let exact = reference::sasa_layer(shape, &options, &wide(&x), &wide(&projections), exact_tables);
             let baseline = reference::sasa_layer(shape, &options, &x, &projections, tables);
@@ -115,7 +118,7 @@ fn refuses_what_has_no_meaning() {
     let operator = SasaLayer::new(compiler::of(&gpu.device), base, Element::F32).unwrap();
     let x = gpu.upload("x", &[0f32; 256]).unwrap();
     let y = gpu.upload("y", &[0f32; 256]).unwrap();
-    let tables = RelativeTables::Factorised { row: x.slice(..), column: x.slice(..) };
+    let tables = PositionTables::Factorised { row: x.slice(..), column: x.slice(..) };
     let buffers = SasaLayerBuffers { x: x.slice(..), projections: x.slice(..), tables, y: y.slice(..) };
     let refused = |shape: Nchw, buffers: SasaLayerBuffers<'_>, words: &[&str]| {
         let error = operator.bind(&gpu.device, shape, buffers).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use crate::compiler;
 const BASE: SasaStemOptions = SasaStemOptions {
     inputs: 3,
     heads: 2,
-    depth: 4,
+    head_dim: 4,
     window: Size::new(4, 4),
     padding: Size::new(2, 2),
     mixtures: 4,
@@ -19,12 +19,12 @@ fn matches_reference() {
     let Some(gpu) = common::gpu() else { return };
     let cases = [
         (Nchw::new(1, 3, 9, 10), BASE),
-        (Nchw::new(2, 3, 1, 1), SasaStemOptions { heads: 1, depth: 19, ..BASE }),
+        (Nchw::new(2, 3, 1, 1), SasaStemOptions { heads: 1, head_dim: 19, ..BASE }),
         (Nchw::new(1, 5, 7, 17), SasaStemOptions { inputs: 5, window: Size::new(3, 6), mixtures: 1, ..BASE }),
         (Nchw::new(1, 3, 6, 8), SasaStemOptions { window: Size::new(2, 5), padding: Size::new(1, 2), ..BASE }),
         (
             Nchw::new(2, 3, 12, 9),
-            SasaStemOptions { heads: 8, depth: 8, padding: Size::new(0, 5), embeddings: 1, scale: -0.4, ..BASE },
+            SasaStemOptions { heads: 8, head_dim: 8, padding: Size::new(0, 5), embeddings: 1, scale: -0.4, ..BASE },
         ),
     ];
     for element in gpu.elements() {
@@ -52,7 +52,7 @@ fn matches_reference() {
                 mix: mix_buffer.slice(..),
                 y: y.slice(),
             };
-            gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+            gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
             let exact = reference::sasa_stem(
                 shape,
                 &options,
@@ -105,7 +105,7 @@ fn infinite_and_nan_logits() {
     let options = SasaStemOptions {
         inputs: 1,
         heads: 1,
-        depth: 1,
+        head_dim: 1,
         window: one,
         padding: Size::new(0, 0),
         mixtures: 1,
@@ -129,7 +129,7 @@ fn infinite_and_nan_logits() {
             mix: zero.slice(..),
             y: y.slice(),
         };
-        gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+        gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
         assert_exact(&gpu.floats(&y, Element::F32), &[expected], format!("{x} times {key}"));
         let reference = reference::sasa_stem(shape, &options, &[x], &projections, &[0.0], &[0.0], &[0.0]);
         assert_exact(&reference, &[expected], format!("reference, {x} times {key}"));
@@ -143,7 +143,7 @@ fn large_logits_of_the_mixture_are_stable() {
     let options = SasaStemOptions {
         inputs: 1,
         heads: 1,
-        depth: 1,
+        head_dim: 1,
         window: Size::new(1, 1),
         padding: Size::new(0, 0),
         mixtures: 2,
@@ -164,7 +164,7 @@ fn large_logits_of_the_mixture_are_stable() {
         y: y.slice(),
     };
     let operator = SasaStem::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
-    gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
     let tables = [projections.as_slice(), &row, &column, &mix].map(wide);
     let exact = reference::sasa_stem(shape, &options, &[1.0], &tables[0], &tables[1], &tables[2], &tables[3]);
     let baseline = reference::sasa_stem(shape, &options, &[1.0], &projections, &row, &column, &mix);

@@ -1,14 +1,14 @@
-use visual_attention::{Element, Form, Nchw, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, reference};
+use visual_attention::{Element, Epilogue, Nchw, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, reference};
 
 use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide};
 use crate::compiler;
 use crate::squeeze_excite::Numbers;
 
 const OPTIONS: [ScSeOptions; 4] = [
-    ScSeOptions { combine: ScSeCombine::Add, form: Form::Scale },
-    ScSeOptions { combine: ScSeCombine::Max, form: Form::Scale },
-    ScSeOptions { combine: ScSeCombine::Add, form: Form::ScaleAdd },
-    ScSeOptions { combine: ScSeCombine::Max, form: Form::Residual },
+    ScSeOptions { combine: ScSeCombine::Add, epilogue: Epilogue::Scale },
+    ScSeOptions { combine: ScSeCombine::Max, epilogue: Epilogue::Scale },
+    ScSeOptions { combine: ScSeCombine::Add, epilogue: Epilogue::ScaleAdd },
+    ScSeOptions { combine: ScSeCombine::Max, epilogue: Epilogue::Residual },
 ];
 
 /// Weight and bias of the spatial projection; the bias is there where the channels' are.
@@ -39,11 +39,11 @@ fn run(gpu: &TestGpu, numbers: &Numbers, options: ScSeOptions, in_place: bool) -
         expand_bias: b2.as_ref().map(|bias| bias.slice(..)),
         spatial_weight: weight.slice(..),
         spatial_bias: bias.as_ref().map(|bias| bias.slice(..)),
-        identity: (options.form == Form::Residual).then(|| identity.slice(..)),
+        identity: (options.epilogue == Epilogue::Residual).then(|| identity.slice(..)),
         output: output.slice(),
     };
     let operator = ScSe::new(compiler::of(&gpu.device), options, element).unwrap();
-    gpu.dispatch(&operator.bind(&gpu.device, shape, reduced, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, reduced, buffers).unwrap());
     gpu.floats(&output, element)
 }
 
@@ -119,10 +119,13 @@ fn refusals_name_both_sides() {
     assert_eq!(refusal(0, buffers).unwrap(), "scse: `reduced` is 0, needs at least 1");
     assert_eq!(refusal(5, buffers).unwrap(), "scse: `reduce_weight` holds 128 bytes, needs 160");
     let unused = ScSeBuffers { identity: Some(output.slice(..)), ..buffers };
-    assert_eq!(refusal(4, unused).unwrap(), "scse: `identity` is a slice, needs none (Form::Scale)");
-    let gate_only = ScSeOptions { form: Form::GateOnly, ..ScSeOptions::STANDARD };
+    assert_eq!(refusal(4, unused).unwrap(), "scse: `identity` is a slice, needs none (Epilogue::Scale)");
+    let gate_only = ScSeOptions { epilogue: Epilogue::GateOnly, ..ScSeOptions::STANDARD };
     let refused = ScSe::new(compiler::of(&gpu.device), gate_only, Element::F32).map(|_| ()).unwrap_err();
-    assert_eq!(refused.to_string(), "scse: `form` is GateOnly, needs a form with an output: there are two gates");
+    assert_eq!(
+        refused.to_string(),
+        "scse: `epilogue` is GateOnly, needs an epilogue with an output: there are two gates"
+    );
     let short = ScSeBuffers { spatial_weight: row.slice(0..28), ..buffers };
     assert_eq!(refusal(4, short).unwrap(), "scse: `spatial_weight` holds 28 bytes, needs 32");
 }

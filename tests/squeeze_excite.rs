@@ -1,6 +1,6 @@
 use num_traits::Float;
 use visual_attention::{
-    Activation, Element, Form, Nchw, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, reference,
+    Activation, Element, Epilogue, Nchw, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, reference,
     wgpu,
 };
 
@@ -87,26 +87,26 @@ impl Numbers {
             true => gpu.filled(&self.features, element),
             false => gpu.output(self.features.len(), element.bytes()),
         };
-        let with_output = options.form != Form::GateOnly;
+        let with_output = options.epilogue != Epilogue::GateOnly;
         let buffers = SqueezeExciteBuffers {
             features: if in_place { output.slice() } else { features.slice(..) },
             reduce_weight: w1.slice(..),
             reduce_bias: b1.as_ref().map(|bias| bias.slice(..)),
             expand_weight: w2.slice(..),
             expand_bias: b2.as_ref().map(|bias| bias.slice(..)),
-            identity: (options.form == Form::Residual).then(|| identity.slice(..)),
+            identity: (options.epilogue == Epilogue::Residual).then(|| identity.slice(..)),
             gate: gate.then(|| gates.slice()),
             output: with_output.then(|| output.slice()),
         };
         let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, element).unwrap();
-        let dispatch = match images {
+        let recording = match images {
             images if images == shape.batch => operator.bind(&gpu.device, shape, reduced, buffers).unwrap(),
             images => operator.bind_in_turns(&gpu.device, shape, reduced, images, buffers).unwrap(),
         };
-        gpu.dispatch(&dispatch);
+        gpu.recording(&recording);
         let gate = if gate { gpu.words(&gates) } else { Vec::new() };
         let output = if with_output { gpu.floats(&output, element) } else { Vec::new() };
-        (dispatch.steps().len(), (gate, output))
+        (recording.dispatches().len(), (gate, output))
     }
 
     fn reference<T: Float>(&self, options: SqueezeExciteOptions, to: fn(&[f32]) -> Vec<T>) -> (Vec<T>, Vec<T>) {
@@ -152,12 +152,12 @@ fn matches_reference() {
     for element in gpu.elements() {
         for (index, (shape, reduced)) in SHAPES.into_iter().enumerate() {
             // Four of the combinations for each shape; over all shapes each value meets each other.
-            for (turn, form) in Form::ALL.into_iter().enumerate() {
+            for (turn, epilogue) in Epilogue::ALL.into_iter().enumerate() {
                 let options = SqueezeExciteOptions {
                     squeeze: Squeeze::ALL[(index + turn) % 3],
                     activation: activations[(index / 3 + turn) % 2],
                     gate: gates[(index / 2 + turn) % 3],
-                    form,
+                    epilogue,
                 };
                 let numbers = Numbers::new(index as u64, shape, reduced, element, (index + turn) % 2 == 0);
                 let (gate, output) = numbers.run(gpu, options, true, false);
@@ -189,10 +189,10 @@ fn in_place_and_without_the_gate_the_bits_are_the_same() {
     for element in gpu.elements() {
         for (shape, reduced) in [SHAPES[1], SHAPES[3], SHAPES[8]] {
             let numbers = Numbers::new(5, shape, reduced, element, true);
-            for form in [Form::Scale, Form::Residual, Form::ScaleAdd] {
-                let options = SqueezeExciteOptions { form, ..SqueezeExciteOptions::STANDARD };
+            for epilogue in [Epilogue::Scale, Epilogue::Residual, Epilogue::ScaleAdd] {
+                let options = SqueezeExciteOptions { epilogue, ..SqueezeExciteOptions::STANDARD };
                 let (_, output) = numbers.run(gpu, options, true, false);
-                assert_exact(&numbers.run(gpu, options, false, true).1, &output, format!("{form:?} {shape}"));
+                assert_exact(&numbers.run(gpu, options, false, true).1, &output, format!("{epilogue:?} {shape}"));
             }
         }
     }
@@ -218,8 +218,8 @@ fn three_dispatches_from_features_to_output() {
                 gate: None,
                 output: Some(features.slice(..)),
             };
-            let dispatch = operator.bind(&gpu.device, shape, reduced, buffers).unwrap();
-            let labels: Vec<_> = dispatch.steps().map(visual_attention::Step::label).collect();
+            let recording = operator.bind(&gpu.device, shape, reduced, buffers).unwrap();
+            let labels: Vec<_> = recording.dispatches().map(visual_attention::Dispatch::label).collect();
             let fused = ["global_pool", "dense", "channel_scale"];
             // On a software adapter the gate of more than 8 terms is summed up once, before it scales.
             let apart = ["global_pool", "dense", "channel_scale", "channel_scale"];
@@ -299,15 +299,18 @@ fn the_same_bits_in_turns() {
     for shape in [Nchw::new(70, 4, 15, 7), Nchw::new(67, 9, 7, 7), Nchw::new(7, 64, 4, 4)] {
         for element in gpu.elements() {
             let numbers = Numbers::new(12, shape, 3, element, true);
-            for (form, gate, in_place) in
-                [(Form::Residual, true, false), (Form::Scale, false, true), (Form::GateOnly, true, false)]
+            for (epilogue, gate, in_place) in
+                [(Epilogue::Residual, true, false), (Epilogue::Scale, false, true), (Epilogue::GateOnly, true, false)]
             {
-                let options = SqueezeExciteOptions { form, ..SqueezeExciteOptions::CBAM_CHANNEL };
-                let (steps, whole) = numbers.run_in_turns(gpu, options, gate, in_place, shape.batch);
+                let options = SqueezeExciteOptions { epilogue, ..SqueezeExciteOptions::CBAM_CHANNEL };
+                let (dispatches, whole) = numbers.run_in_turns(gpu, options, gate, in_place, shape.batch);
                 for images in [1, 3, shape.batch - 1, u32::MAX] {
                     let (turned, actual) = numbers.run_in_turns(gpu, options, gate, in_place, images);
-                    assert!(actual == whole, "{shape} {form:?} {images} at a time");
-                    assert!(turned >= steps && (images != u32::MAX || turned == steps), "{shape} {images} at a time");
+                    assert!(actual == whole, "{shape} {epilogue:?} {images} at a time");
+                    assert!(
+                        turned >= dispatches && (images != u32::MAX || turned == dispatches),
+                        "{shape} {images} at a time"
+                    );
                 }
             }
         }
@@ -358,47 +361,53 @@ fn refusals_name_both_sides() {
         gate: None,
         output: Some(output.slice(0..256)),
     };
-    let bind = |form, reduced, buffers| {
-        let options = SqueezeExciteOptions { form, ..SqueezeExciteOptions::STANDARD };
+    let bind = |epilogue, reduced, buffers| {
+        let options = SqueezeExciteOptions { epilogue, ..SqueezeExciteOptions::STANDARD };
         let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
-        operator.bind(&gpu.device, shape, reduced, buffers).map(|dispatch| dispatch.steps().len())
+        operator.bind(&gpu.device, shape, reduced, buffers).map(|recording| recording.dispatches().len())
     };
-    let refusal = |form, reduced, buffers| bind(form, reduced, buffers).unwrap_err().to_string();
-    assert_eq!(bind(Form::Scale, 2, buffers), Ok(3));
-    assert_eq!(refusal(Form::Scale, 0, buffers), "squeeze_excite: `reduced` is 0, needs at least 1");
+    let refusal = |epilogue, reduced, buffers| bind(epilogue, reduced, buffers).unwrap_err().to_string();
+    assert_eq!(bind(Epilogue::Scale, 2, buffers), Ok(3));
+    assert_eq!(refusal(Epilogue::Scale, 0, buffers), "squeeze_excite: `reduced` is 0, needs at least 1");
     let operator = SqueezeExcite::new(compiler::of(&gpu.device), SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
     let no_images = operator.bind_in_turns(&gpu.device, shape, 2, 0, buffers).unwrap_err();
     assert_eq!(no_images.to_string(), "squeeze_excite: `images` is 0, needs at least 1");
-    assert_eq!(refusal(Form::Scale, 3, buffers), "squeeze_excite: `reduce_weight` holds 32 bytes, needs 48");
+    assert_eq!(refusal(Epilogue::Scale, 3, buffers), "squeeze_excite: `reduce_weight` holds 32 bytes, needs 48");
     let short = SqueezeExciteBuffers { expand_weight: weight.slice(0..16), ..buffers };
-    assert_eq!(refusal(Form::Scale, 2, short), "squeeze_excite: `expand_weight` holds 16 bytes, needs 32");
+    assert_eq!(refusal(Epilogue::Scale, 2, short), "squeeze_excite: `expand_weight` holds 16 bytes, needs 32");
     let short = SqueezeExciteBuffers { expand_bias: Some(bias.slice(0..12)), ..buffers };
-    assert_eq!(refusal(Form::Scale, 2, short), "squeeze_excite: `expand_bias` holds 12 bytes, needs 16");
+    assert_eq!(refusal(Epilogue::Scale, 2, short), "squeeze_excite: `expand_bias` holds 12 bytes, needs 16");
     assert_eq!(
-        refusal(Form::Residual, 2, buffers),
-        "squeeze_excite: `identity` is none, needs a slice (Form::Residual)"
+        refusal(Epilogue::Residual, 2, buffers),
+        "squeeze_excite: `identity` is none, needs a slice (Epilogue::Residual)"
     );
-    assert_eq!(refusal(Form::GateOnly, 2, buffers), "squeeze_excite: `output` is a slice, needs none (Form::GateOnly)");
+    assert_eq!(
+        refusal(Epilogue::GateOnly, 2, buffers),
+        "squeeze_excite: `output` is a slice, needs none (Epilogue::GateOnly)"
+    );
     let alone = SqueezeExciteBuffers { output: None, ..buffers };
-    assert_eq!(refusal(Form::GateOnly, 2, alone), "squeeze_excite: `gate` is none, needs a slice (Form::GateOnly)");
-    assert_eq!(refusal(Form::Scale, 2, alone), "squeeze_excite: `output` is none, needs a slice (Form::Scale)");
+    assert_eq!(
+        refusal(Epilogue::GateOnly, 2, alone),
+        "squeeze_excite: `gate` is none, needs a slice (Epilogue::GateOnly)"
+    );
+    assert_eq!(refusal(Epilogue::Scale, 2, alone), "squeeze_excite: `output` is none, needs a slice (Epilogue::Scale)");
     // The gate alone has no place in the features, and an output only in all of them.
     let over = SqueezeExciteBuffers { gate: Some(features.slice(..)), ..alone };
     assert_eq!(
-        refusal(Form::GateOnly, 2, over),
+        refusal(Epilogue::GateOnly, 2, over),
         "squeeze_excite: output `gate` overlaps `features` in the same buffer; give each its own range"
     );
     let half = SqueezeExciteBuffers { features: output.slice(256..512), output: Some(output.slice(0..512)), ..buffers };
-    assert_eq!(bind(Form::Scale, 2, half), Ok(3));
+    assert_eq!(bind(Epilogue::Scale, 2, half), Ok(3));
     let half = SqueezeExciteBuffers { features: output.slice(0..512), output: Some(output.slice(256..768)), ..buffers };
-    assert_eq!(bind(Form::Scale, 2, half), Ok(3));
+    assert_eq!(bind(Epilogue::Scale, 2, half), Ok(3));
     let over = SqueezeExciteBuffers { reduce_bias: Some(output.slice(0..256)), ..buffers };
     assert_eq!(
-        refusal(Form::Scale, 2, over),
+        refusal(Epilogue::Scale, 2, over),
         "squeeze_excite: output `output` overlaps `reduce_bias` in the same buffer; give each its own range"
     );
     let operator = SqueezeExcite::new(compiler::of(&gpu.device), SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
-    assert_eq!(operator.bind(&gpu.device, Nchw::new(0, 4, 4, 4), 2, buffers).unwrap().steps().len(), 0);
+    assert_eq!(operator.bind(&gpu.device, Nchw::new(0, 4, 4, 4), 2, buffers).unwrap().dispatches().len(), 0);
     assert_eq!(
         operator.bind(&gpu.device, Nchw::new(1, 4, 0, 4), 2, buffers).map(|_| ()).unwrap_err().to_string(),
         "squeeze_excite: shape of `features` is [1, 4, 0, 4], needs at least one pixel in each plane"

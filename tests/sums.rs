@@ -3,7 +3,7 @@
 
 use visual_attention::reference::{self, Excitation, Layer};
 use visual_attention::{
-    Activation, AttentionMap, AttentionMapBuffers, Dense, DenseBuffers, DenseShape, Element, Form, GlobalPool,
+    Activation, AttentionMap, AttentionMapBuffers, Dense, DenseBuffers, DenseShape, Element, Epilogue, GlobalPool,
     GlobalPoolBuffers, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Squeeze, SqueezeExcite,
     SqueezeExciteBuffers, SqueezeExciteOptions, Statistic,
 };
@@ -40,9 +40,8 @@ fn of_planes() {
             for values in terms(pixels, element) {
                 let features = gpu.input(&values, element);
                 let mean = gpu.output(1, 4);
-                let buffers =
-                    GlobalPoolBuffers { features: features.slice(..), mean: Some(mean.slice()), maximum: None };
-                gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+                let buffers = GlobalPoolBuffers { features: features.slice(..), mean: Some(mean.slice()), max: None };
+                gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
                 let exact = reference::global_mean(shape, &wide(&values))[0];
                 let magnitude = magnitude(wide(&values).into_iter()) / pixels as f64;
                 assert_close(&format!("{element:?} {shape}"), gpu.words(&mean)[0], exact, magnitude);
@@ -68,7 +67,7 @@ fn of_channels() {
                 let map = gpu.output(pixels as usize, 4);
                 let operator = AttentionMap::new(compiler::of(&gpu.device), statistic, Element::F32).unwrap();
                 let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice() };
-                gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+                gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
                 let exact = reference::attention_map(shape, statistic, &wide(&values));
                 let baseline = reference::attention_map(shape, statistic, &values);
                 let actual: Vec<f32> = gpu.words(&map);
@@ -107,7 +106,7 @@ fn of_matrix_rows() {
                 norm: None,
                 output: output.slice(),
             };
-            gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+            gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
             let (wide_values, wide_weights) = (wide(&values), wide(&weights));
             let layer = Layer { weight: &wide_weights, bias: None, norm: None };
             let exact = reference::dense(inputs as usize, &wide_values, &layer, Activation::None);
@@ -130,7 +129,7 @@ fn of_gates() {
     let options = SqueezeExciteOptions {
         activation: Activation::None,
         gate: Activation::None,
-        form: Form::GateOnly,
+        epilogue: Epilogue::GateOnly,
         ..SqueezeExciteOptions::STANDARD
     };
     let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
@@ -151,7 +150,7 @@ fn of_gates() {
             gate: Some(gate.slice()),
             output: None,
         };
-        gpu.dispatch(&operator.bind(&gpu.device, shape, reduced, buffers).unwrap());
+        gpu.recording(&operator.bind(&gpu.device, shape, reduced, buffers).unwrap());
         let [x, w1, w2] = [&features, &weights, &expand].map(|values| wide(values));
         let excitation = Excitation { reduce_weight: &w1, reduce_bias: None, expand_weight: &w2, expand_bias: None };
         let (exact, _) = reference::squeeze_excite(shape, options, &x, &excitation, None);
@@ -170,7 +169,7 @@ fn project(gpu: &TestGpu, options: PointwiseConvOptions, shape: Nchw, x: &[f32],
         bias: None,
         y: [Some(y.slice()), None, None],
     };
-    gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
     gpu.words(&y)
 }
 

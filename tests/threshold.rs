@@ -9,10 +9,10 @@ fn run(gpu: &TestGpu, shape: Nhw, size: Size, rule: ThresholdRule, map: &[f32]) 
     let mask = gpu.output(shape.batch as usize * size.pixels() as usize, 4);
     let operator = Threshold::new(compiler::of(&gpu.device), rule, Sampling::HalfPixel).unwrap();
     let buffers = ThresholdBuffers { map: input.slice(..), mask: mask.slice() };
-    let dispatch = operator.bind(&gpu.device, shape, size, buffers).unwrap();
-    gpu.dispatch(&dispatch);
+    let recording = operator.bind(&gpu.device, shape, size, buffers).unwrap();
+    gpu.recording(&recording);
     gpu.queue.write_buffer(&input, 0, bytemuck::cast_slice(map));
-    gpu.dispatch(&dispatch);
+    gpu.recording(&recording);
     gpu.words(&mask)
 }
 

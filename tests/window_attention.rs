@@ -1,7 +1,7 @@
 use visual_attention::host::Gpu;
 use visual_attention::{
-    Border, Element, Error, Nchw, Query, Relative, RelativeTables, Size, WindowAttention, WindowAttentionBuffers,
-    WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
+    Border, Element, Error, Nchw, PositionTables, QueryPosition, RelativePosition, Size, WindowAttention,
+    WindowAttentionBuffers, WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
 };
 
 use crate::common::{
@@ -27,10 +27,10 @@ struct Outputs {
 fn table_sizes(options: &WindowAttentionOptions) -> [u32; 2] {
     let (kh, kw) = (options.window.height, options.window.width);
     match options.relative {
-        Relative::None => [0, 0],
-        Relative::PerHead => [options.depth / 2 * kh, options.depth / 2 * kw],
-        Relative::WholeChannel => [options.channels() / 2 * kh, options.channels() / 2 * kw],
-        Relative::Bias => [options.heads * (2 * kh - 1) * (2 * kw - 1), 0],
+        RelativePosition::None => [0, 0],
+        RelativePosition::PerHead => [options.head_dim / 2 * kh, options.head_dim / 2 * kw],
+        RelativePosition::WholeChannel => [options.channels() / 2 * kh, options.channels() / 2 * kw],
+        RelativePosition::Bias => [options.heads * (2 * kh - 1) * (2 * kw - 1), 0],
     }
 }
 
@@ -38,7 +38,7 @@ impl Inputs {
     /// Logits deviate by about 1.5, so that the softmax is neither flat nor one-hot.
     fn random(seed: u64, options: &WindowAttentionOptions, shape: Nchw, element: Element) -> Self {
         let mut random = Random::new(seed);
-        let deviation = 1.2 / (f32::from(options.depth as u16).sqrt() * options.scale.abs().max(0.05)).sqrt();
+        let deviation = 1.2 / (f32::from(options.head_dim as u16).sqrt() * options.scale.abs().max(0.05)).sqrt();
         let mut numbers = |len: u64, factor: f32| -> Vec<f32> {
             let numbers: Vec<f32> = random.normal(len as usize).iter().map(|number| number * factor).collect();
             rounded(&numbers, element)
@@ -61,11 +61,11 @@ impl Inputs {
     }
 }
 
-fn tables<T>(relative: Relative, first: T, second: T) -> RelativeTables<T> {
+fn tables<T>(relative: RelativePosition, first: T, second: T) -> PositionTables<T> {
     match relative {
-        Relative::None => RelativeTables::None,
-        Relative::Bias => RelativeTables::Bias(first),
-        _ => RelativeTables::Factorised { row: first, column: second },
+        RelativePosition::None => PositionTables::None,
+        RelativePosition::Bias => PositionTables::Bias(first),
+        _ => PositionTables::Factorised { row: first, column: second },
     }
 }
 
@@ -84,7 +84,7 @@ fn run(gpu: &TestGpu, operator: &WindowAttention, shape: Nchw, element: Element,
         y: y.slice(),
         log_sum_exp: Some(log_sum_exp.slice()),
     };
-    gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
     Outputs { y: gpu.floats(&y, element), log_sum_exp: gpu.words(&log_sum_exp) }
 }
 
@@ -95,7 +95,7 @@ fn weights(
     shape: Nchw,
     element: Element,
     inputs: &Inputs,
-    queries: &[Query],
+    queries: &[QueryPosition],
 ) -> Vec<f32> {
     let options = operator.options();
     let [q, k, first, second] =
@@ -108,7 +108,7 @@ fn weights(
         tables: tables(options.relative, first.slice(..), second.slice(..)),
         weights: weights.slice(),
     };
-    gpu.dispatch(&operator.bind_weights(&gpu.device, shape, queries, buffers).unwrap());
+    gpu.recording(&operator.bind_weights(&gpu.device, shape, queries, buffers).unwrap());
     gpu.words(&weights)
 }
 
@@ -129,8 +129,8 @@ fn check(gpu: &TestGpu, operator: &WindowAttention, shape: Nchw, element: Elemen
 
     let out = options.output(shape.size());
     let mut random = Random::new(seed);
-    let queries: Vec<Query> = (0..3)
-        .map(|_| Query {
+    let queries: Vec<QueryPosition> = (0..3)
+        .map(|_| QueryPosition {
             image: random.below(shape.batch),
             row: random.below(out.height),
             column: random.below(out.width),
@@ -138,7 +138,7 @@ fn check(gpu: &TestGpu, operator: &WindowAttention, shape: Nchw, element: Elemen
         .collect();
     let actual = weights(gpu, operator, shape, element, &inputs, &queries);
     let entries = options.window.pixels() as usize;
-    let at = |query: &Query, head: u32| {
+    let at = |query: &QueryPosition, head: u32| {
         let plane = query.image * options.heads + head;
         ((plane * out.height + query.row) * out.width + query.column) as usize * entries
     };
@@ -165,7 +165,9 @@ fn random_cases_match_reference() {
     let elements = gpu.elements();
     for seed in 0..80u64 {
         let mut random = Random::new(seed);
-        let relative = [Relative::None, Relative::PerHead, Relative::WholeChannel, Relative::Bias][seed as usize % 4];
+        let relative =
+            [RelativePosition::None, RelativePosition::PerHead, RelativePosition::WholeChannel, RelativePosition::Bias]
+                [seed as usize % 4];
         let border = [Border::Zero, Border::Mask, Border::Shift][seed as usize / 4 % 3];
         let odd = |random: &mut Random, below: u32| 2 * random.below(below) + 1;
         let window = Size::new(odd(&mut random, 6), odd(&mut random, 6));
@@ -175,15 +177,15 @@ fn random_cases_match_reference() {
             _ => Size::new(1 + random.below(3), 1 + random.below(3)),
         };
         let even = 2 * (1 + random.below(4));
-        let (heads, depth) = match relative {
-            Relative::PerHead => (1 + random.below(4), even),
-            Relative::WholeChannel => (even, 1 + random.below(7)),
+        let (heads, head_dim) = match relative {
+            RelativePosition::PerHead => (1 + random.below(4), even),
+            RelativePosition::WholeChannel => (even, 1 + random.below(7)),
             // A longer array in a quarter of the cases.
             _ => (1 + random.below(4), 1 + random.below(if seed % 16 == 3 { 21 } else { 8 })),
         };
         let options = WindowAttentionOptions {
             heads,
-            depth,
+            head_dim,
             window,
             dilation,
             stride,
@@ -211,13 +213,14 @@ fn random_cases_match_reference() {
 fn corners_match_reference() {
     let Some(gpu) = common::gpu() else { return };
     let base = WindowAttentionOptions::new(1, 8, 3);
-    let with = |heads, depth, k| WindowAttentionOptions::new(heads, depth, k);
-    let plain = |heads, depth, k| WindowAttentionOptions { relative: Relative::None, ..with(heads, depth, k) };
+    let with = |heads, head_dim, k| WindowAttentionOptions::new(heads, head_dim, k);
+    let plain =
+        |heads, head_dim, k| WindowAttentionOptions { relative: RelativePosition::None, ..with(heads, head_dim, k) };
     let cases = [
         (Nchw::new(1, 2, 1, 1), with(1, 2, 7)),
         (Nchw::new(2, 6, 3, 2), with(1, 6, 31)),
         (Nchw::new(1, 8, 3, 5), WindowAttentionOptions { border: Border::Mask, ..with(1, 8, 31) }),
-        (Nchw::new(1, 16, 6, 7), WindowAttentionOptions { relative: Relative::WholeChannel, ..with(16, 1, 3) }),
+        (Nchw::new(1, 16, 6, 7), WindowAttentionOptions { relative: RelativePosition::WholeChannel, ..with(16, 1, 3) }),
         (Nchw::new(1, 17, 5, 9), plain(17, 1, 5)),
         (Nchw::new(1, 33, 9, 10), plain(1, 33, 3)),
         (Nchw::new(1, 31, 9, 10), plain(1, 31, 5)),
@@ -229,7 +232,7 @@ fn corners_match_reference() {
             Nchw::new(1, 8, 31, 40),
             WindowAttentionOptions {
                 border: Border::Shift,
-                relative: Relative::Bias,
+                relative: RelativePosition::Bias,
                 scale_relative: false,
                 ..with(2, 4, 31)
             },
@@ -237,10 +240,10 @@ fn corners_match_reference() {
         // Heads that several invocations of a GPU have between them, some of which get none of the channels.
         (Nchw::new(1, 32, 9, 10), with(1, 32, 7)),
         (Nchw::new(1, 48, 5, 17), WindowAttentionOptions { border: Border::Mask, ..with(2, 24, 5) }),
-        (Nchw::new(1, 96, 9, 9), WindowAttentionOptions { relative: Relative::WholeChannel, ..with(2, 48, 3) }),
+        (Nchw::new(1, 96, 9, 9), WindowAttentionOptions { relative: RelativePosition::WholeChannel, ..with(2, 48, 3) }),
         (
             Nchw::new(2, 80, 8, 11),
-            WindowAttentionOptions { border: Border::Shift, relative: Relative::Bias, ..with(2, 40, 5) },
+            WindowAttentionOptions { border: Border::Shift, relative: RelativePosition::Bias, ..with(2, 40, 5) },
         ),
         (
             Nchw::new(1, 64, 30, 9),
@@ -280,7 +283,7 @@ fn a_constant_added_to_all_logits_changes_nothing() {
     let Some(gpu) = common::gpu() else { return };
     let shape = Nchw::new(1, 12, 9, 11);
     let options = WindowAttentionOptions {
-        relative: Relative::Bias,
+        relative: RelativePosition::Bias,
         border: Border::Mask,
         scale_relative: false,
         ..WindowAttentionOptions::new(3, 4, 5)
@@ -351,7 +354,7 @@ fn special_logits_follow_the_reference() {
         }
     }
     let options = WindowAttentionOptions {
-        relative: Relative::Bias,
+        relative: RelativePosition::Bias,
         scale_relative: false,
         ..WindowAttentionOptions::new(2, 2, 3)
     };
@@ -361,7 +364,7 @@ fn special_logits_follow_the_reference() {
     let outputs = run(gpu, &operator, shape, Element::F32, &inputs);
     assert!(outputs.y.iter().all(|&value| value == 0.0));
     assert!(outputs.log_sum_exp.iter().all(|&value| value == f32::NEG_INFINITY));
-    let queries = [Query { image: 0, row: 3, column: 4 }];
+    let queries = [QueryPosition { image: 0, row: 3, column: 4 }];
     let rows = weights(gpu, &operator, shape, Element::F32, &inputs, &queries);
     assert!(rows.iter().all(|&value| value == 0.0));
 }
@@ -372,10 +375,10 @@ fn special_logits_follow_the_reference() {
 fn the_lowest_finite_logits_take_part() {
     let Some(gpu) = common::gpu() else { return };
     let shape = Nchw::new(1, 4, 6, 7);
-    let queries = [Query { image: 0, row: 0, column: 0 }, Query { image: 0, row: 3, column: 4 }];
+    let queries = [QueryPosition { image: 0, row: 0, column: 0 }, QueryPosition { image: 0, row: 3, column: 4 }];
     for border in [Border::Zero, Border::Mask, Border::Shift] {
         let options = WindowAttentionOptions {
-            relative: Relative::Bias,
+            relative: RelativePosition::Bias,
             border,
             scale_relative: false,
             ..WindowAttentionOptions::new(2, 2, 3)
@@ -427,7 +430,7 @@ fn a_split_changes_nothing() {
         return;
     }
     let shape = Nchw::new(5, 18, 19, 23);
-    let options = WindowAttentionOptions { relative: Relative::Bias, ..WindowAttentionOptions::new(3, 6, 5) };
+    let options = WindowAttentionOptions { relative: RelativePosition::Bias, ..WindowAttentionOptions::new(3, 6, 5) };
     let inputs = Inputs::random(6, &options, shape, Element::F32);
     let run = |limits: &wgpu::Limits| -> (Vec<u32>, usize) {
         let gpu = Gpu::open_with(wgpu::Features::empty(), limits).unwrap();
@@ -439,13 +442,13 @@ fn a_split_changes_nothing() {
             q: q.slice(..),
             k: k.slice(..),
             v: v.slice(..),
-            tables: RelativeTables::Bias(bias.slice(..)),
+            tables: PositionTables::Bias(bias.slice(..)),
             y: y.slice(..),
             log_sum_exp: None,
         };
-        let dispatch = operator.bind(&gpu.device, shape, buffers).unwrap();
-        gpu.run(|pass| dispatch.record(pass)).unwrap();
-        (gpu.read(y.slice(..)).unwrap(), dispatch.steps().len())
+        let recording = operator.bind(&gpu.device, shape, buffers).unwrap();
+        gpu.run(|pass| recording.record(pass)).unwrap();
+        (gpu.read(y.slice(..)).unwrap(), recording.dispatches().len())
     };
     let (whole, one) = run(&wgpu::Limits::default());
     let (parts, several) = run(&wgpu::Limits {
@@ -469,12 +472,12 @@ fn refuses_what_has_no_meaning() {
     };
     refused(WindowAttentionOptions { window: Size::new(4, 3), ..base }, &["window.height", "4", "odd"]);
     refused(WindowAttentionOptions { window: Size::new(3, 0), ..base }, &["window.width", "0", "odd"]);
-    refused(WindowAttentionOptions { depth: 5, ..base }, &["depth", "5", "even"]);
-    refused(WindowAttentionOptions { depth: 0, ..base }, &["depth", "0", "1 to 128"]);
-    refused(WindowAttentionOptions { depth: 129, ..base }, &["depth", "129", "1 to 128"]);
+    refused(WindowAttentionOptions { head_dim: 5, ..base }, &["head_dim", "5", "even"]);
+    refused(WindowAttentionOptions { head_dim: 0, ..base }, &["head_dim", "0", "1 to 128"]);
+    refused(WindowAttentionOptions { head_dim: 129, ..base }, &["head_dim", "129", "1 to 128"]);
     refused(WindowAttentionOptions { heads: 0, ..base }, &["heads", "0", "at least 1"]);
     refused(
-        WindowAttentionOptions { heads: 3, depth: 3, relative: Relative::WholeChannel, ..base },
+        WindowAttentionOptions { heads: 3, head_dim: 3, relative: RelativePosition::WholeChannel, ..base },
         &["3 x 3", "even number of channels"],
     );
     refused(WindowAttentionOptions { scale: f32::NAN, ..base }, &["scale", "NaN", "finite"]);
@@ -489,18 +492,27 @@ fn refuses_what_has_no_meaning() {
     if common::is_software(gpu) {
         let advice = ["rounds", "32767", "make the window smaller", "or use a GPU"];
         refused(
-            WindowAttentionOptions { relative: Relative::None, window: Size::new(201, 201), depth: 64, ..base },
+            WindowAttentionOptions {
+                relative: RelativePosition::None,
+                window: Size::new(201, 201),
+                head_dim: 64,
+                ..base
+            },
             &advice,
         );
         let window = Size::new(u32::MAX, u32::MAX);
-        refused(WindowAttentionOptions { relative: Relative::Bias, window, heads: 1 << 24, ..base }, &advice);
+        refused(WindowAttentionOptions { relative: RelativePosition::Bias, window, heads: 1 << 24, ..base }, &advice);
     }
 
-    let shift =
-        WindowAttentionOptions { border: Border::Shift, dilation: Size::new(3, 1), relative: Relative::None, ..base };
+    let shift = WindowAttentionOptions {
+        border: Border::Shift,
+        dilation: Size::new(3, 1),
+        relative: RelativePosition::None,
+        ..base
+    };
     let buffer = gpu.upload("x", &[0f32; 1024]).unwrap();
     let output = gpu.upload("y", &[0f32; 1024]).unwrap();
-    let bind = |options: WindowAttentionOptions, shape: Nchw, tables: RelativeTables<wgpu::BufferSlice<'_>>| -> Error {
+    let bind = |options: WindowAttentionOptions, shape: Nchw, tables: PositionTables<wgpu::BufferSlice<'_>>| -> Error {
         let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         let (q, y) = (buffer.slice(..), output.slice(..));
         let buffers = WindowAttentionBuffers { q, k: q, v: q, tables, y, log_sum_exp: None };
@@ -510,20 +522,23 @@ fn refuses_what_has_no_meaning() {
         let error = error.to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
-    says(bind(shift, Nchw::new(1, 8, 8, 8), RelativeTables::None), &["9", "at most 8"]);
-    says(bind(shift, Nchw::new(1, 9, 9, 9), RelativeTables::None), &["[1, 9, 9, 9]", "8 channels: 2 heads of depth 4"]);
-    says(bind(base, Nchw::new(1, 8, 4, 4), RelativeTables::None), &["RelativeTables::None", "PerHead"]);
+    says(bind(shift, Nchw::new(1, 8, 8, 8), PositionTables::None), &["9", "at most 8"]);
+    says(
+        bind(shift, Nchw::new(1, 9, 9, 9), PositionTables::None),
+        &["[1, 9, 9, 9]", "8 channels: 2 heads of head_dim 4"],
+    );
+    says(bind(base, Nchw::new(1, 8, 4, 4), PositionTables::None), &["PositionTables::None", "PerHead"]);
     let small = buffer.slice(..20);
     let whole = buffer.slice(..);
-    let tables = RelativeTables::Factorised { row: whole, column: small };
+    let tables = PositionTables::Factorised { row: whole, column: small };
     says(bind(base, Nchw::new(1, 8, 4, 4), tables), &["tables.column", "20", "24"]);
-    let bias = WindowAttentionOptions { relative: Relative::Bias, ..base };
-    says(bind(bias, Nchw::new(1, 8, 4, 4), RelativeTables::Bias(buffer.slice(..196))), &["tables.bias", "196", "200"]);
+    let bias = WindowAttentionOptions { relative: RelativePosition::Bias, ..base };
+    says(bind(bias, Nchw::new(1, 8, 4, 4), PositionTables::Bias(buffer.slice(..196))), &["tables.bias", "196", "200"]);
 
     let operator = WindowAttention::new(compiler::of(&gpu.device), bias, Element::F32).unwrap();
     let buffers =
-        WindowWeightsBuffers { q: whole, k: whole, tables: RelativeTables::Bias(whole), weights: output.slice(..) };
-    let outside = [Query { image: 0, row: 4, column: 0 }];
+        WindowWeightsBuffers { q: whole, k: whole, tables: PositionTables::Bias(whole), weights: output.slice(..) };
+    let outside = [QueryPosition { image: 0, row: 4, column: 0 }];
     says(
         operator.bind_weights(&gpu.device, Nchw::new(1, 8, 4, 4), &outside, buffers).unwrap_err(),
         &["query.row", "4"],

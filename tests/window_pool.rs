@@ -8,7 +8,7 @@ fn run(gpu: &TestGpu, shape: Nchw, pooling: Pooling, window: Size, element: Elem
     let out = operator.output(shape.size()).pixels() * u64::from(shape.batch * shape.channels);
     let (x, y) = (gpu.input(x, element), gpu.output(out as usize, element.bytes()));
     let buffers = WindowPoolBuffers { x: x.slice(..), y: y.slice() };
-    gpu.dispatch(&operator.bind(&gpu.device, shape, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
     gpu.floats(&y, element)
 }
 
@@ -27,11 +27,11 @@ fn matches_reference() {
         for (seed, (shape, window)) in (0..).zip(cases) {
             let x = rounded(&Random::new(seed).normal(shape.elements().unwrap() as usize), element);
             let what = format!("{element:?} {shape} {window}");
-            let actual = run(gpu, shape, Pooling::Maximum, window, element, &x);
-            assert_exact(&actual, &reference::window_pool(shape, Pooling::Maximum, window, &x), &what);
-            let actual = run(gpu, shape, Pooling::Average, window, element, &x);
-            let exact = reference::window_pool(shape, Pooling::Average, window, &wide(&x));
-            let baseline = reference::window_pool(shape, Pooling::Average, window, &x);
+            let actual = run(gpu, shape, Pooling::Max, window, element, &x);
+            assert_exact(&actual, &reference::window_pool(shape, Pooling::Max, window, &x), &what);
+            let actual = run(gpu, shape, Pooling::Mean, window, element, &x);
+            let exact = reference::window_pool(shape, Pooling::Mean, window, &wide(&x));
+            let baseline = reference::window_pool(shape, Pooling::Mean, window, &x);
             assert_within_gate(&actual, &exact, &baseline, Precision::from(element), &what);
         }
     }
@@ -44,7 +44,7 @@ fn nan_stays_in_its_window() {
     let mut x = Random::new(1).normal(24);
     x[8] = -f32::NAN;
     x[0] = f32::INFINITY;
-    for pooling in [Pooling::Average, Pooling::Maximum] {
+    for pooling in [Pooling::Mean, Pooling::Max] {
         let window = Size::new(2, 2);
         let actual = run(gpu, shape, pooling, window, Element::F32, &x);
         let expected = reference::window_pool(shape, pooling, window, &x);
@@ -60,7 +60,7 @@ fn nan_stays_in_its_window() {
 fn refuses_what_has_no_meaning() {
     let Some(gpu) = common::gpu() else { return };
     let refused = |window: Size, words: &[&str]| {
-        let error = WindowPool::new(compiler::of(&gpu.device), Pooling::Average, window, Element::F32)
+        let error = WindowPool::new(compiler::of(&gpu.device), Pooling::Mean, window, Element::F32)
             .map(|_| ())
             .unwrap_err()
             .to_string();

@@ -32,16 +32,16 @@ impl Join {
 /// The dispatches so far. Each method adds one and returns the tensor that it writes.
 pub(crate) struct Unfused {
     device: wgpu::Device,
-    steps: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, [u32; 3])>,
+    dispatches: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, [u32; 3])>,
 }
 
 impl Unfused {
     pub(crate) fn new(gpu: &Gpu) -> Self {
-        Self { device: gpu.device.clone(), steps: Vec::new() }
+        Self { device: gpu.device.clone(), dispatches: Vec::new() }
     }
 
     pub(crate) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
-        for (pipeline, group, [x, y, z]) in &self.steps {
+        for (pipeline, group, [x, y, z]) in &self.dispatches {
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, group, &[]);
             pass.dispatch_workgroups(*x, *y, *z);
@@ -89,7 +89,7 @@ impl Unfused {
             layout: &pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        self.steps.push((pipeline, group, groups));
+        self.dispatches.push((pipeline, group, groups));
     }
 
     /// `expression` for each `i` of `len` numbers, of inputs `a`, `b`, ... of f32. Numbers after a `#` belong to a shape.

@@ -12,7 +12,7 @@ use clap::Parser;
 use image::{RgbImage, imageops};
 use visual_attention::host::Gpu;
 use visual_attention::{
-    Border, ColorMap, Element, Error, Nchw, Nhw, Query, RelativeTables, Sampling, Size, WindowAttention,
+    Border, ColorMap, Element, Error, Nchw, Nhw, PositionTables, QueryPosition, Sampling, Size, WindowAttention,
     WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
 };
 
@@ -89,7 +89,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let shape = Nchw::new(1, channels, height, width);
     let options = WindowAttentionOptions {
         border: Border::Mask,
-        relative: visual_attention::Relative::None,
+        relative: visual_attention::RelativePosition::None,
         scale: arguments.scale,
         ..WindowAttentionOptions::new(arguments.heads, channels / arguments.heads, arguments.window)
     };
@@ -98,7 +98,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         return Err(format!("--window is {}, needs 1 to 63", arguments.window));
     }
     // The feature pixel that the picture's pixel falls into.
-    let query = Query { image: 0, row: scaled(y, height, picture.height), column: scaled(x, width, picture.width) };
+    let query =
+        QueryPosition { image: 0, row: scaled(y, height, picture.height), column: scaled(x, width, picture.width) };
 
     let weights = match Gpu::open_large() {
         Ok(gpu) => {
@@ -140,7 +141,7 @@ fn on_gpu(
     picture: &Picture,
     shape: Nchw,
     options: WindowAttentionOptions,
-    query: Query,
+    query: QueryPosition,
 ) -> Result<(Vec<f32>, Vec<f32>), Error> {
     let photograph = gpu.upload("picture", &picture.planes)?;
     let features = gpu.buffer("features", shape.elements().unwrap_or(0) * 4)?;
@@ -150,21 +151,21 @@ fn on_gpu(
     let buffers = WindowWeightsBuffers {
         q: features.slice(..),
         k: features.slice(..),
-        tables: RelativeTables::None,
+        tables: PositionTables::None,
         weights: weights.slice(..),
     };
     let operator = WindowAttention::new(&gpu.device, options, Element::F32)?;
-    let dispatch = operator.bind_weights(&gpu.device, shape, &[query], buffers)?;
+    let recording = operator.bind_weights(&gpu.device, shape, &[query], buffers)?;
     let filter_bank = FilterBank::new(&gpu.device);
     gpu.submit(|encoder| {
         filter_bank.record(&gpu.device, encoder, &photograph, picture.height, picture.width, &features, None);
-        dispatch.record(&mut encoder.begin_compute_pass(&Default::default()));
+        recording.record(&mut encoder.begin_compute_pass(&Default::default()));
     })?;
     Ok((gpu.read(weights.slice(..))?, gpu.read(features.slice(..))?))
 }
 
 /// The same by the reference, on the part of the features that the window covers: it computes every query of what it is given.
-fn on_cpu(features: &[f32], shape: Nchw, options: WindowAttentionOptions, query: Query) -> Vec<f32> {
+fn on_cpu(features: &[f32], shape: Nchw, options: WindowAttentionOptions, query: QueryPosition) -> Vec<f32> {
     let reach = options.window.height / 2;
     let span = |at: u32, size: u32| at.saturating_sub(reach)..(at + reach + 1).min(size);
     let (rows, columns) = (span(query.row, shape.height), span(query.column, shape.width));
@@ -176,7 +177,7 @@ fn on_cpu(features: &[f32], shape: Nchw, options: WindowAttentionOptions, query:
             values.extend_from_slice(&plane[first + columns.start as usize..first + columns.end as usize]);
         }
     }
-    let all = reference::window_attention(part, &options, &values, &values, &values, RelativeTables::None).weights;
+    let all = reference::window_attention(part, &options, &values, &values, &values, PositionTables::None).weights;
     let keys = options.window.pixels() as usize;
     let pixels = part.size().pixels() as usize;
     let index = ((query.row - rows.start) * part.width + query.column - columns.start) as usize;
@@ -186,7 +187,7 @@ fn on_cpu(features: &[f32], shape: Nchw, options: WindowAttentionOptions, query:
 }
 
 /// A panel for each head.
-fn draw(picture: &Picture, shape: Nchw, query: Query, k: usize, weights: &[f32], at: [u32; 2]) -> RgbImage {
+fn draw(picture: &Picture, shape: Nchw, query: QueryPosition, k: usize, weights: &[f32], at: [u32; 2]) -> RgbImage {
     let photograph = picture::from_planes(picture.height, picture.width, &picture.planes);
     let longer = picture.height.max(picture.width);
     let side = |length: u32| (u64::from(length) * u64::from(PANEL) / u64::from(longer)).max(1) as u32;

@@ -136,17 +136,17 @@ impl FilterBank {
         });
         let mut pass =
             encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("filter_bank"), timestamp_writes });
-        let mut dispatch = |pipeline, level: u32, written_level: u32| {
+        let mut recording = |pipeline, level: u32, written_level: u32| {
             let groups = |n: u32| n.div_ceil(1 << written_level).div_ceil(WORKGROUP_SIDE);
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, &bind_group, &[level * SLOT]);
             pass.dispatch_workgroups(groups(columns), groups(rows), 1);
         };
-        dispatch(&self.opponent_area, 0, 0);
+        recording(&self.opponent_area, 0, 0);
         for level in 0..LEVELS - 1 {
-            dispatch(&self.pyramid_reduce, level, level + 1);
+            recording(&self.pyramid_reduce, level, level + 1);
         }
-        dispatch(&self.filter_bank, 0, 0);
+        recording(&self.filter_bank, 0, 0);
     }
 
     /// The same features on the CPU, for a machine without an adapter. Empty if `picture` isn't `3 * height * width`

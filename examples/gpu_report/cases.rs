@@ -3,9 +3,9 @@
 use visual_attention::host::Gpu;
 use visual_attention::{
     AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers, Connectivity,
-    Cost, Dispatch, Element, Error, GlobalPool, GlobalPoolBuffers, LargestComponent, LargestComponentBuffers, Nchw,
-    Nhw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Relative, RelativeTables, Squeeze, SqueezeExcite,
-    SqueezeExciteBuffers, SqueezeExciteOptions, Statistic, WindowAttention, WindowAttentionBuffers,
+    Cost, Element, Error, GlobalPool, GlobalPoolBuffers, LargestComponent, LargestComponentBuffers, Nchw, Nhw,
+    PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables, Recording, RelativePosition, Squeeze,
+    SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Statistic, WindowAttention, WindowAttentionBuffers,
     WindowAttentionOptions, reference, wgpu,
 };
 
@@ -16,7 +16,7 @@ pub(crate) struct Case {
     pub(crate) operator: &'static str,
     pub(crate) case: String,
     pub(crate) cost: Cost,
-    pub(crate) dispatch: Dispatch,
+    pub(crate) recording: Recording,
     pub(crate) check: Check,
 }
 
@@ -102,7 +102,7 @@ fn attention_map(gpu: &Gpu, element: Element) -> Result<Option<Case>, Error> {
         operator: "attention_map",
         case: format!("{element:?} {shape}"),
         cost: operator.cost(shape),
-        dispatch: operator.bind(&gpu.device, shape, buffers)?,
+        recording: operator.bind(&gpu.device, shape, buffers)?,
         check: same(map, reference::attention_map(shape, Statistic::MaxAbs, &values)),
     }))
 }
@@ -113,12 +113,12 @@ fn global_pool(gpu: &Gpu) -> Result<Option<Case>, Error> {
     let features = gpu.upload("features", &values)?;
     let mean = gpu.buffer("mean", u64::from(shape.batch * shape.channels) * 4)?;
     let operator = GlobalPool::new(&gpu.device, Squeeze::Mean, Element::F32)?;
-    let buffers = GlobalPoolBuffers { features: features.slice(..), mean: Some(mean.slice(..)), maximum: None };
+    let buffers = GlobalPoolBuffers { features: features.slice(..), mean: Some(mean.slice(..)), max: None };
     Ok(Some(Case {
         operator: "global_pool",
         case: format!("{shape}"),
         cost: operator.cost(shape),
-        dispatch: operator.bind(&gpu.device, shape, buffers)?,
+        recording: operator.bind(&gpu.device, shape, buffers)?,
         check: near(mean, reference::global_mean(shape, &values)),
     }))
 }
@@ -153,7 +153,7 @@ fn squeeze_excite(gpu: &Gpu, shape: Nchw) -> Result<Option<Case>, Error> {
         operator: "squeeze_excite",
         case: format!("residual {shape}"),
         cost: operator.cost(shape, reduced),
-        dispatch: operator.bind(&gpu.device, shape, reduced, buffers)?,
+        recording: operator.bind(&gpu.device, shape, reduced, buffers)?,
         check: near(output, expected),
     }))
 }
@@ -182,7 +182,7 @@ fn attended_region(gpu: &Gpu) -> Result<Option<Case>, Error> {
         operator: "attended_region",
         case: format!("{shape} {}", images.size()),
         cost: operator.cost(shape, images, images.size()),
-        dispatch: operator.bind(&gpu.device, shape, images, images.size(), buffers)?,
+        recording: operator.bind(&gpu.device, shape, images, images.size(), buffers)?,
         check: same(boxes, expected.boxes),
     }))
 }
@@ -205,7 +205,7 @@ fn largest_component(gpu: &Gpu) -> Result<Option<Case>, Error> {
         operator: "largest_component",
         case: format!("noise {shape}"),
         cost: operator.cost(shape),
-        dispatch: operator.bind(&gpu.device, shape, buffers)?,
+        recording: operator.bind(&gpu.device, shape, buffers)?,
         check: same(component, reference::largest_component(shape, Connectivity::Four, &mask).component),
     }))
 }
@@ -225,24 +225,24 @@ fn pointwise_conv(gpu: &Gpu) -> Result<Option<Case>, Error> {
         operator: "pointwise_conv",
         case: format!("{shape}"),
         cost: operator.cost(shape),
-        dispatch: operator.bind(&gpu.device, shape, buffers)?,
+        recording: operator.bind(&gpu.device, shape, buffers)?,
         check: near(y, expected),
     }))
 }
 
-fn window_attention(gpu: &Gpu, depth: u32, k: u32) -> Result<Option<Case>, Error> {
-    let heads = 256 / depth / 4;
+fn window_attention(gpu: &Gpu, head_dim: u32, k: u32) -> Result<Option<Case>, Error> {
+    let heads = 256 / head_dim / 4;
     let options = WindowAttentionOptions {
-        relative: Relative::None,
-        scale: 1.0 / (depth as f32).sqrt(),
-        ..WindowAttentionOptions::new(heads, depth, k)
+        relative: RelativePosition::None,
+        scale: 1.0 / (head_dim as f32).sqrt(),
+        ..WindowAttentionOptions::new(heads, head_dim, k)
     };
-    let shape = Nchw::new(2, heads * depth, 56, 56);
+    let shape = Nchw::new(2, heads * head_dim, 56, 56);
     let numbers = noise(3 * elements(shape));
     let mut thirds = numbers.chunks_exact(numbers.len() / 3);
     let mut next = || thirds.next().unwrap_or_default();
     let (q, key, value) = (next(), next(), next());
-    let expected = reference::window_attention(shape, &options, q, key, value, RelativeTables::None).y;
+    let expected = reference::window_attention(shape, &options, q, key, value, PositionTables::None).y;
     let (q, key, value) = (gpu.upload("q", q)?, gpu.upload("k", key)?, gpu.upload("v", value)?);
     let y = gpu.buffer("y", elements(shape) * 4)?;
     let operator = WindowAttention::new(&gpu.device, options, Element::F32)?;
@@ -250,15 +250,15 @@ fn window_attention(gpu: &Gpu, depth: u32, k: u32) -> Result<Option<Case>, Error
         q: q.slice(..),
         k: key.slice(..),
         v: value.slice(..),
-        tables: RelativeTables::None,
+        tables: PositionTables::None,
         y: y.slice(..),
         log_sum_exp: None,
     };
     Ok(Some(Case {
         operator: "window_attention",
-        case: format!("{heads}x{depth} k{k} {shape}"),
+        case: format!("{heads}x{head_dim} k{k} {shape}"),
         cost: operator.cost(shape),
-        dispatch: operator.bind(&gpu.device, shape, buffers)?,
+        recording: operator.bind(&gpu.device, shape, buffers)?,
         check: near(y, expected),
     }))
 }

@@ -74,9 +74,9 @@ fn run(gpu: &Gpu, arguments: &Arguments) -> Result<usize, Error> {
     let (mut rows, mut wrong) = (Vec::new(), 0);
     for open in CASES {
         bar.inc(1);
-        let Some(Case { operator, case, cost, dispatch, check }) = open(gpu)? else { continue };
+        let Some(Case { operator, case, cost, recording, check }) = open(gpu)? else { continue };
         bar.set_message(format!("{operator} {case}"));
-        gpu.run(|pass| dispatch.record(pass))?;
+        gpu.run(|pass| recording.record(pass))?;
         if let Err(difference) = check(gpu)? {
             bar.println(format!("WRONG: {operator} {case}: {difference}"));
             wrong += 1;
@@ -85,7 +85,7 @@ fn run(gpu: &Gpu, arguments: &Arguments) -> Result<usize, Error> {
         ceiling::wake(gpu, &copy);
         let recordings = if ceiling::software(gpu) { 1 } else { PASSES };
         let mut times: Vec<_> = (0..MEASUREMENTS)
-            .map(|_| clock.time(gpu, Some(&copy), recordings, &|pass: &mut _| dispatch.record(pass)))
+            .map(|_| clock.time(gpu, Some(&copy), recordings, &|pass: &mut _| recording.record(pass)))
             .collect();
         times.sort();
         rows.push(Row {

@@ -10,8 +10,8 @@ use visual_attention::host::{Gpu, Timestamps};
 use visual_attention::reference::{self, AttendedRegions};
 use visual_attention::wgpu;
 use visual_attention::{
-    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, ColorMap, Element, Error, HeatOverlay,
-    HeatOverlayBuffers, Nchw, Step,
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, ColorMap, Dispatch, Element, Error, HeatOverlay,
+    HeatOverlayBuffers, Nchw,
 };
 
 use super::FilterBank;
@@ -151,9 +151,9 @@ impl Job<'_> {
 
         // One encoder for the application's kernels and ours. Each step has a pass of its own only so that it can be timed:
         // `region.record(&mut pass)` puts all of them into one.
-        let steps: Vec<&Step> = region.steps().chain(heat.steps()).collect();
+        let dispatches: Vec<&Dispatch> = region.dispatches().chain(heat.dispatches()).collect();
         let first = u32::from(filter_bank.is_some());
-        let timestamps = Timestamps::new(gpu, first + steps.len() as u32)?;
+        let timestamps = Timestamps::new(gpu, first + dispatches.len() as u32)?;
         let writes = |pass: u32| timestamps.as_ref().and_then(|timestamps| timestamps.writes(pass));
         let submit = || {
             gpu.submit(|encoder| {
@@ -161,9 +161,9 @@ impl Job<'_> {
                     let (height, width) = (picture.height, picture.width);
                     filter_bank.record(device, encoder, &picture_buffer, height, width, &features, writes(0));
                 }
-                for (index, step) in (first..).zip(&steps) {
-                    step.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                        label: Some(step.label()),
+                for (index, dispatch) in (first..).zip(&dispatches) {
+                    dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                        label: Some(dispatch.label()),
                         timestamp_writes: writes(index),
                     }));
                 }
@@ -198,7 +198,8 @@ impl Job<'_> {
         submit()?;
         match timestamps.as_ref().map(|timestamps| timestamps.read(gpu)).transpose() {
             Ok(Some(times)) => {
-                let labels = filter_bank.iter().map(|_| "filter_bank").chain(steps.iter().map(|step| step.label()));
+                let labels =
+                    filter_bank.iter().map(|_| "filter_bank").chain(dispatches.iter().map(|dispatch| dispatch.label()));
                 report.push(format!("GPU time: {:.2?} in all (second run)", times.iter().sum::<Duration>()));
                 report.extend(labels.zip(times).map(|(label, time)| format!("  {label:<28} {time:>10.2?}")));
             }

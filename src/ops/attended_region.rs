@@ -9,7 +9,7 @@ use crate::ops::threshold::{Threshold, ThresholdRule};
 use crate::pipeline::{self, Access, Compiler, Kernel, Tensor};
 use crate::resample::{Axis, Sampling};
 use crate::shaders::{self, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw, Nhw, Size};
+use crate::{Cost, Element, Error, Nchw, Nhw, Recording, Size};
 
 const OP: &str = "attended_region";
 
@@ -142,7 +142,7 @@ impl AttendedRegion {
         images: Nchw,
         crop: Size,
         buffers: AttendedRegionBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         pipeline::check_elements(OP, "features", features)?;
         pipeline::check_elements(OP, "images", images)?;
         pipeline::check_elements(OP, "crops", Nchw { height: crop.height, width: crop.width, ..images })?;
@@ -185,26 +185,26 @@ impl AttendedRegion {
         }
         pipeline::check(OP, device, features.batch, &tensors)?;
         if features.batch == 0 {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         pipeline::check_source(OP, "features", features.size())?;
         pipeline::check_source(OP, "images", images.size())?;
 
         let map = buffers.map;
         let buffers_in = AttentionMapBuffers { features: buffers.features, map };
-        let mut dispatch = self.attention_map.bind(device, features, buffers_in)?;
-        dispatch.extend(self.normalize.bind(device, features.plane(), NormalizeBuffers { map })?);
+        let mut recording = self.attention_map.bind(device, features, buffers_in)?;
+        recording.extend(self.normalize.bind(device, features.plane(), NormalizeBuffers { map })?);
         if let Some(output) = buffers.map_up {
             let planes = Nchw { channels: 1, ..features };
             let buffers = ResizeBuffers { input: map, output };
-            dispatch.extend(self.resize.bind(device, planes, images.size(), buffers)?);
+            recording.extend(self.resize.bind(device, planes, images.size(), buffers)?);
         }
-        dispatch.extend(self.bind_components(device, features, images.plane(), map, buffers.mask, outputs)?);
+        recording.extend(self.bind_components(device, features, images.plane(), map, buffers.mask, outputs)?);
         if let Some((source, crops)) = crops {
             let buffers = CropResizeBuffers { images: source, boxes: buffers.boxes, crops };
-            dispatch.extend(self.crop_resize.bind(device, images, crop, buffers)?);
+            recording.extend(self.crop_resize.bind(device, images, crop, buffers)?);
         }
-        Ok(dispatch)
+        Ok(recording)
     }
 
     /// From the map to the boxes, by way of the mask where that is asked for.
@@ -216,22 +216,22 @@ impl AttendedRegion {
         map: wgpu::BufferSlice<'_>,
         mask_out: Option<wgpu::BufferSlice<'_>>,
         outputs: Outputs<'_>,
-    ) -> Result<Dispatch, Error> {
-        let mut steps = Vec::new();
+    ) -> Result<Recording, Error> {
+        let mut dispatches = Vec::new();
         let batch = features.batch;
         let axes = Axis::both(OP, features.size(), mask.size(), self.options.sampling)?;
         let map = Tensor::read("map", map, features.size().pixels(), 4);
-        let levels = self.threshold.bind_levels(OP, device, batch, axes, mask.size(), map, &mut steps)?;
+        let levels = self.threshold.bind_levels(OP, device, batch, axes, mask.size(), map, &mut dispatches)?;
         if let Some(slice) = mask_out {
             let tensors = [map, Tensor::write("mask", slice, mask.size().pixels(), 4)];
-            self.threshold.bind_mask(device, batch, axes, mask.size(), tensors, levels.as_ref(), &mut steps)?;
+            self.threshold.bind_mask(device, batch, axes, mask.size(), tensors, levels.as_ref(), &mut dispatches)?;
         }
         let levels = Tensor::read_if("levels", levels.as_ref().map(|buffer| buffer.slice(..)), 1, 4);
         let threshold = self.options.threshold.value(OP)?;
         let forest = Forest::new(OP, device, mask)?;
         let tensors = [map, levels, forest.bits(Access::Write), outputs.boxes];
         let groups = forest.word_groups();
-        steps.extend(self.runs.bind(device, batch, groups, &tensors, None, |part, bases| RunsParams {
+        dispatches.extend(self.runs.bind(device, batch, groups, &tensors, None, |part, bases| RunsParams {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
             width: mask.width,
@@ -244,8 +244,8 @@ impl AttendedRegion {
             threshold,
             ..RunsParams::resampling(axes)
         })?);
-        self.components.bind(device, &forest, outputs, &mut steps)?;
-        Ok(Dispatch::new(steps))
+        self.components.bind(device, &forest, outputs, &mut dispatches)?;
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run moves and computes at the least, without the optional outputs except the crops.

@@ -3,7 +3,7 @@
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw};
+use crate::{Cost, Element, Error, Nchw, Recording};
 
 const OP: &str = "attention_map";
 
@@ -112,10 +112,10 @@ impl AttentionMap {
         device: &wgpu::Device,
         shape: Nchw,
         buffers: AttentionMapBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         pipeline::check_elements(OP, "features", shape)?;
         if shape.plane().is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         if shape.channels == 0 {
             return Err(Error::InvalidShape {
@@ -140,14 +140,14 @@ impl AttentionMap {
         pipeline::check(OP, device, shape.batch, &tensors)?;
         let pixels = pipeline::to_u32(OP, "pixels of an image", pixels)?;
         let groups = [pixels.div_ceil(team.across), 1];
-        let steps = kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
+        let dispatches = kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
             origin: part.origin[0],
             features_base: bases[0],
             map_base: bases[1],
             channels: shape.channels,
             pixels,
         })?;
-        Ok(Dispatch::new(steps))
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run moves and computes: features read once, the map written once, one or two operations for each feature.

@@ -4,7 +4,7 @@ use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
 use crate::pipeline::{self, Between, Compiler, Tensor};
-use crate::{Activation, BatchNorm, Cost, DenseShape, Dispatch, Element, Error, Form, Nchw, Squeeze};
+use crate::{Activation, BatchNorm, Cost, DenseShape, Element, Epilogue, Error, Nchw, Recording, Squeeze};
 
 const OP: &str = "bisenet";
 
@@ -14,10 +14,10 @@ const OP: &str = "bisenet";
 /// ```text
 /// s    = mean of f over each plane                  shaders/global_pool.wgsl
 /// gate = sigmoid(norm(weight s))                    shaders/dense.wgsl: a 1x1 convolution, batch norm, sigmoid
-/// y    = f * gate, f * gate + f, or another Form    shaders/channel_scale.wgsl
+/// y    = f * gate, f * gate + f, or another Epilogue    shaders/channel_scale.wgsl
 /// ```
 ///
-/// [`Form::Scale`] is the attention refinement module, [`Form::ScaleAdd`] the feature fusion module in the form with one layer
+/// [`Epilogue::Scale`] is the attention refinement module, [`Epilogue::ScaleAdd`] the feature fusion module in the form with one layer
 /// and a batch norm. The form with two layers is
 /// [`SqueezeExciteOptions::FEATURE_FUSION`](crate::SqueezeExciteOptions::FEATURE_FUSION).
 ///
@@ -28,7 +28,7 @@ const OP: &str = "bisenet";
 /// Reference [`reference::bisenet`](crate::reference::bisenet).
 #[derive(Clone, Debug)]
 pub struct BiSeNetAttention {
-    form: Form,
+    epilogue: Epilogue,
     element: Element,
     pool: Pool,
     layer: Layer,
@@ -44,12 +44,12 @@ pub struct BiSeNetAttentionBuffers<'a> {
     pub weight: wgpu::BufferSlice<'a>,
     /// Batch norm over `c` channels.
     pub norm: BatchNorm<'a>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
     pub identity: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c]` f32, the gate; required by [`Form::GateOnly`], optional otherwise.
+    /// Out: `[n, c]` f32, the gate; required by [`Epilogue::GateOnly`], optional otherwise.
     pub gate: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`. Required by every form
-    /// except [`Form::GateOnly`].
+    /// except [`Epilogue::GateOnly`].
     pub output: Option<wgpu::BufferSlice<'a>>,
 }
 
@@ -60,14 +60,14 @@ impl BiSeNetAttention {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, form: Form, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, epilogue: Epilogue, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
         Ok(Self {
-            form,
+            epilogue,
             element,
             pool: Pool::new(OP, compiler, Squeeze::Mean, element)?,
             layer: Layer::new(OP, compiler, Activation::Sigmoid, element)?,
-            scale: Scale::new(OP, compiler, form, Combine::Channel, Activation::None, element)?,
+            scale: Scale::new(OP, compiler, epilogue, Combine::Channel, Activation::None, element)?,
         })
     }
 
@@ -76,23 +76,23 @@ impl BiSeNetAttention {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] for a `norm.epsilon` that is negative or not finite, or where `identity`, `gate` or `output`
-    /// is missing or of no use to the operator's [`Form`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane or the weights exceed a binding of the device, and what every
+    /// is missing or of no use to the operator's [`Epilogue`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane or the weights exceed a binding of the device, and what every
     /// operator refuses of its buffers.
     pub fn bind(
         &self,
         device: &wgpu::Device,
         shape: Nchw,
         buffers: BiSeNetAttentionBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let BiSeNetAttentionBuffers { features, weight, norm, identity, gate, output } = buffers;
         let Nchw { batch, channels, .. } = shape;
         pipeline::check_elements(OP, "features", shape)?;
-        self.form.check(OP, identity.is_some(), gate.is_some(), output.is_some())?;
+        self.epilogue.check(OP, identity.is_some(), gate.is_some(), output.is_some())?;
         BatchNorm::check(Some(norm), OP, false)?;
         let weights = u64::from(channels) * u64::from(channels);
         pipeline::to_u32(OP, "weights", weights)?;
         if !squeezable(OP, shape)? {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
         tensors.push(Tensor::read_whole("weight", weight, weights, self.element.bytes()));
@@ -106,20 +106,20 @@ impl BiSeNetAttention {
         let mean = pipeline::scratch(OP, device, "squeezed mean", pooled.saturating_mul(parts.into()))?;
         let gate = Between::new(gate, OP, device, "gate", pooled)?;
         let gate = gate.slice();
-        let squeezed = GlobalPoolBuffers { features, mean: Some(mean.slice(..)), maximum: None };
-        let mut steps = self.pool.steps(device, shape, &grid, squeezed)?;
+        let squeezed = GlobalPoolBuffers { features, mean: Some(mean.slice(..)), max: None };
+        let mut dispatches = self.pool.dispatches(device, shape, &grid, squeezed)?;
         let problem =
             LayerProblem { batch, inputs: channels, second_inputs: 0, outputs: channels, parts, maxima: false };
         let tensors =
             LayerTensors { input: mean.slice(..), join: Join::One, weight, bias: None, norm: Some(norm), output: gate };
-        steps.extend(self.layer.steps(device, problem, tensors)?);
+        dispatches.extend(self.layer.dispatches(device, problem, tensors)?);
         if output.is_none() {
-            return Ok(Dispatch::new(steps));
+            return Ok(Recording::new(dispatches));
         }
         let tensors =
             ScaleTensors { features, gate: GateFrom::Given(gate), identity, spatial: None, gate_out: None, output };
-        steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
-        Ok(Dispatch::new(steps))
+        dispatches.extend(self.scale.dispatches(device, shape, &grid, tensors)?);
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run has to move and to compute, with the batch norm folded into the layer as a bias.
@@ -131,10 +131,10 @@ impl BiSeNetAttention {
         let Cost { flops, parameters, .. } = layer_cost(layer, true, self.element);
         Cost {
             bytes: features
-                .saturating_mul(self.form.tensors())
+                .saturating_mul(self.epilogue.tensors())
                 .saturating_add(parameters)
                 .saturating_mul(self.element.bytes()),
-            flops: features.saturating_mul(1 + self.form.flops()).saturating_add(flops),
+            flops: features.saturating_mul(1 + self.epilogue.flops()).saturating_add(flops),
             parameters,
         }
     }

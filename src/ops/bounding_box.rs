@@ -2,7 +2,7 @@
 
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Error, Nhw};
+use crate::{Cost, Error, Nhw, Recording};
 
 const OP: &str = "bounding_box";
 const GROUP: u32 = 64;
@@ -69,13 +69,13 @@ impl BoundingBox {
     /// [`Error::InvalidShape`] for images without pixels, or with an axis beyond `i32`; [`Error::LimitExceeded`] where one
     /// image exceeds a binding of the device; and what every operator refuses of its buffers: too small, wrong usage,
     /// misaligned, output overlapping input.
-    pub fn bind(&self, device: &wgpu::Device, shape: Nhw, buffers: BoundingBoxBuffers<'_>) -> Result<Dispatch, Error> {
+    pub fn bind(&self, device: &wgpu::Device, shape: Nhw, buffers: BoundingBoxBuffers<'_>) -> Result<Recording, Error> {
         pipeline::check_plane(OP, "mask", shape)?;
         let tensors =
             [Tensor::read("mask", buffers.mask, shape.size().pixels(), 4), Tensor::write("boxes", buffers.boxes, 4, 4)];
         pipeline::check(OP, device, shape.batch, &tensors)?;
         if shape.batch == 0 {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         pipeline::check_source(OP, "mask", shape.size())?;
         let [mask, boxes] = tensors;
@@ -85,18 +85,24 @@ impl BoundingBox {
         let unit = u64::from(count) * 4;
         let scratch = pipeline::scratch(OP, device, "shares", u64::from(shape.batch) * unit * 4)?;
         let shares = Tensor::write("shares", scratch.slice(..), unit, 4);
-        let mut steps = self.share.bind(device, shape.batch, [count, 1], &[mask, shares], None, |part, bases| {
-            ShareParams { origin: part.origin[0], mask_base: bases[0], shares_base: bases[1], height, width, count }
-        })?;
+        let mut dispatches =
+            self.share.bind(device, shape.batch, [count, 1], &[mask, shares], None, |part, bases| ShareParams {
+                origin: part.origin[0],
+                mask_base: bases[0],
+                shares_base: bases[1],
+                height,
+                width,
+                count,
+            })?;
         let shares = Tensor::read("shares", scratch.slice(..), unit, 4);
-        steps.extend(self.join.bind(device, shape.batch, [1, 1], &[shares, boxes], None, |_, bases| Params {
+        dispatches.extend(self.join.bind(device, shape.batch, [1, 1], &[shares, boxes], None, |_, bases| Params {
             shares_base: bases[0],
             boxes_base: bases[1],
             height,
             width,
             count,
         })?);
-        Ok(Dispatch::new(steps))
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run moves: the mask, once.

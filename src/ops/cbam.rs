@@ -3,11 +3,12 @@
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
-use crate::pipeline::{self, Access, Between, Build, Compiler, Kernel, MAX_TERMS, Step, Tensor};
+use crate::pipeline::{self, Access, Between, Build, Compiler, Dispatch, Kernel, MAX_TERMS, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
 use crate::{
-    Activation, BatchNorm, Cost, Dispatch, Element, Error, Form, Nchw, Squeeze, SqueezeExcite, SqueezeExciteOptions,
+    Activation, BatchNorm, Cost, Element, Epilogue, Error, Nchw, Recording, Squeeze, SqueezeExcite,
+    SqueezeExciteOptions,
 };
 
 const GATE_OP: &str = "spatial_gate";
@@ -44,9 +45,9 @@ params!(ConvParams {
 /// CBAM's spatial gate (Woo et al. 2018, arXiv:1807.06521, Eq. 3), with the batch norm of the authors' code or without:
 ///
 /// ```text
-/// planes = maximum and mean of x over the channels of each pixel        shaders/spatial_squeeze.wgsl
-/// gate   = sigmoid(norm(convolution of the planes, k x k, zero padded)) shaders/spatial_conv.wgsl
-/// y      = x * gate, or another Form                                    shaders/channel_scale.wgsl
+/// planes = maximum and mean of x over the channels of each pixel        shaders/spatial_gate_squeeze.wgsl
+/// gate   = sigmoid(norm(convolution of the planes, k x k, zero padded)) shaders/spatial_gate_conv.wgsl
+/// y      = x * gate, or another Epilogue                                    shaders/channel_scale.wgsl
 /// ```
 ///
 /// `features [n, c, h, w]`, `k` odd and at most 127 (7 in the paper). Scratch: the planes `[n, 2, h, w]` f32, and the gate where
@@ -56,7 +57,7 @@ params!(ConvParams {
 #[derive(Clone, Debug)]
 pub struct SpatialGate {
     op: &'static str,
-    form: Form,
+    epilogue: Epilogue,
     element: Element,
     squeeze: SpatialSqueeze,
     conv: Kernel,
@@ -74,12 +75,12 @@ pub struct SpatialGateBuffers<'a> {
     pub bias: Option<wgpu::BufferSlice<'a>>,
     /// Batch norm of the one channel, in the place of a bias.
     pub norm: Option<BatchNorm<'a>>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
     pub identity: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, h, w]` f32, the gate; required by [`Form::GateOnly`], optional otherwise.
+    /// Out: `[n, h, w]` f32, the gate; required by [`Epilogue::GateOnly`], optional otherwise.
     pub gate: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`. Required by every form
-    /// except [`Form::GateOnly`].
+    /// except [`Epilogue::GateOnly`].
     pub output: Option<wgpu::BufferSlice<'a>>,
 }
 
@@ -128,20 +129,20 @@ impl SpatialGate {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, form: Form, element: Element) -> Result<Self, Error> {
-        Self::part_of(GATE_OP, compiler.into(), form, Combine::Spatial, element)
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, epilogue: Epilogue, element: Element) -> Result<Self, Error> {
+        Self::new_within(GATE_OP, compiler.into(), epilogue, Combine::Spatial, element)
     }
 
-    fn part_of(
+    fn new_within(
         op: &'static str,
         compiler: Compiler<'_>,
-        form: Form,
+        epilogue: Epilogue,
         combine: Combine,
         element: Element,
     ) -> Result<Self, Error> {
         let build = Build {
             op,
-            shader: &shaders::SPATIAL_CONV,
+            shader: &shaders::SPATIAL_GATE_CONV,
             variant: Variant::new(element, 1),
             constants: &[],
             workgroup: [TILE, TILE, 1],
@@ -159,11 +160,11 @@ impl SpatialGate {
         };
         Ok(Self {
             op,
-            form,
+            epilogue,
             element,
             squeeze: SpatialSqueeze::new(op, compiler, false, element)?,
             conv: Kernel::new(compiler, &build)?,
-            scale: Scale::new(op, compiler, form, combine, Activation::None, element)?,
+            scale: Scale::new(op, compiler, epilogue, combine, Activation::None, element)?,
         })
     }
 
@@ -172,7 +173,7 @@ impl SpatialGate {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] for a kernel that is even or above 127, a bias beside a batch norm, a `norm.epsilon` that
-    /// is negative or not finite, or where `identity`, `gate` or `output` is missing or of no use to the operator's [`Form`]; [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every
+    /// is negative or not finite, or where `identity`, `gate` or `output` is missing or of no use to the operator's [`Epilogue`]; [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every
     /// operator refuses of its buffers.
     pub fn bind(
         &self,
@@ -180,14 +181,14 @@ impl SpatialGate {
         shape: Nchw,
         kernel: u32,
         buffers: SpatialGateBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let SpatialGateBuffers { features, weight, bias, norm, identity, gate, output } = buffers;
         let convolution = Convolution { kernel, weight, bias, norm };
         pipeline::check_elements(self.op, "features", shape)?;
-        self.form.check(self.op, identity.is_some(), gate.is_some(), output.is_some())?;
+        self.epilogue.check(self.op, identity.is_some(), gate.is_some(), output.is_some())?;
         convolution.check(self.op)?;
         if !spatially_squeezable(self.op, shape)? {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let pixels = shape.size().pixels();
         let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
@@ -195,17 +196,17 @@ impl SpatialGate {
         tensors.push(Tensor::write_if("gate", gate, pixels, 4));
         pipeline::check(self.op, device, shape.batch, &tensors)?;
         let tensors = SpatialTensors { features, channel_gate: None, identity, gate, output };
-        Ok(Dispatch::new(self.steps(device, shape, convolution, tensors)?))
+        Ok(Recording::new(self.dispatches(device, shape, convolution, tensors)?))
     }
 
     /// The tensors have been checked.
-    fn steps(
+    fn dispatches(
         &self,
         device: &wgpu::Device,
         shape: Nchw,
         convolution: Convolution<'_>,
         tensors: SpatialTensors<'_>,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<Dispatch>, Error> {
         let SpatialTensors { features, channel_gate, identity, gate, output } = tensors;
         let grid = PlaneGrid::new(self.op, device, shape, self.element)?;
         let bytes = shape.plane().elements().unwrap_or(u64::MAX).saturating_mul(4);
@@ -214,10 +215,10 @@ impl SpatialGate {
         let gate = gate.slice();
         let squeezed =
             SqueezeTensors { features, gate: channel_gate, weight: None, bias: None, planes: planes.slice(..) };
-        let mut steps = self.squeeze.steps(device, shape, &grid, squeezed)?;
-        steps.extend(self.convolve(device, shape, convolution, planes.slice(..), gate)?);
+        let mut dispatches = self.squeeze.dispatches(device, shape, &grid, squeezed)?;
+        dispatches.extend(self.convolve(device, shape, convolution, planes.slice(..), gate)?);
         if output.is_none() {
-            return Ok(steps);
+            return Ok(dispatches);
         }
         let tensors = ScaleTensors {
             features,
@@ -227,8 +228,8 @@ impl SpatialGate {
             gate_out: None,
             output,
         };
-        steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
-        Ok(steps)
+        dispatches.extend(self.scale.dispatches(device, shape, &grid, tensors)?);
+        Ok(dispatches)
     }
 
     fn convolve(
@@ -238,7 +239,7 @@ impl SpatialGate {
         convolution: Convolution<'_>,
         planes: wgpu::BufferSlice<'_>,
         gate: wgpu::BufferSlice<'_>,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<Dispatch>, Error> {
         let Nchw { batch, height, width, .. } = shape;
         let pixels = shape.size().pixels();
         let [weight, bias, norm_weight, mean, variance] = convolution.tensors("weight", self.element.bytes());
@@ -274,11 +275,11 @@ impl SpatialGate {
         let parameters = u64::from(kernel).saturating_mul(2 * u64::from(kernel)).saturating_add(1);
         Cost {
             bytes: features
-                .saturating_mul(self.form.tensors())
+                .saturating_mul(self.epilogue.tensors())
                 .saturating_add(parameters)
                 .saturating_mul(self.element.bytes()),
             flops: features
-                .saturating_mul(2 + self.form.flops())
+                .saturating_mul(2 + self.epilogue.flops())
                 .saturating_add(pixels.saturating_mul(parameters - 1).saturating_mul(2)),
             parameters,
         }
@@ -292,22 +293,23 @@ pub struct CbamOptions {
     pub activation: Activation,
     /// Of the channel gate; the spatial gate's is the sigmoid.
     pub gate: Activation,
-    /// What becomes of the features and both gates; any form but [`Form::GateOnly`].
-    pub form: Form,
+    /// What becomes of the features and both gates; any form but [`Epilogue::GateOnly`].
+    pub epilogue: Epilogue,
 }
 
 impl CbamOptions {
     /// The paper's Eq. 1: `ReLU`, sigmoid, `x * gates`.
-    pub const STANDARD: Self = Self { activation: Activation::Relu, gate: Activation::Sigmoid, form: Form::Scale };
+    pub const STANDARD: Self =
+        Self { activation: Activation::Relu, gate: Activation::Sigmoid, epilogue: Epilogue::Scale };
     /// In a residual unit (the paper's Fig. 3): `relu(x * gates + identity)`.
-    pub const RESIDUAL: Self = Self { form: Form::Residual, ..Self::STANDARD };
+    pub const RESIDUAL: Self = Self { epilogue: Epilogue::Residual, ..Self::STANDARD };
 }
 
 /// CBAM (Woo et al. 2018, arXiv:1807.06521, Eq. 1): the channel gate and then the spatial gate, on `features [n, c, h, w]`.
 ///
 /// ```text
 /// x' = x * channel gate of x          SqueezeExciteOptions::CBAM_CHANNEL
-/// y  = x' * spatial gate of x'        SpatialGate, or another Form
+/// y  = x' * spatial gate of x'        SpatialGate, or another Epilogue
 /// ```
 ///
 /// `x'` is never stored: the spatial gate's statistics are those of the gated features as they are read, so besides the
@@ -318,7 +320,7 @@ impl CbamOptions {
 /// Reference [`reference::cbam`](crate::reference::cbam).
 #[derive(Clone, Debug)]
 pub struct Cbam {
-    form: Form,
+    epilogue: Epilogue,
     element: Element,
     channel: SqueezeExcite,
     spatial: SpatialGate,
@@ -343,7 +345,7 @@ pub struct CbamBuffers<'a> {
     pub spatial_bias: Option<wgpu::BufferSlice<'a>>,
     /// Batch norm of the convolution's one channel, in the place of a bias.
     pub spatial_norm: Option<BatchNorm<'a>>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
     pub identity: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
     pub output: wgpu::BufferSlice<'a>,
@@ -354,18 +356,19 @@ impl Cbam {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for [`Form::GateOnly`]; [`Error::MissingFeature`] for f16 on a device without it;
+    /// [`Error::InvalidParameter`] for [`Epilogue::GateOnly`]; [`Error::MissingFeature`] for f16 on a device without it;
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, options: CbamOptions, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
-        let CbamOptions { activation, gate, form } = options;
-        form.check_output(OP, "there are two gates")?;
-        let options = SqueezeExciteOptions { squeeze: Squeeze::MeanAndMax, activation, gate, form: Form::GateOnly };
+        let CbamOptions { activation, gate, epilogue } = options;
+        epilogue.check_output(OP, "there are two gates")?;
+        let options =
+            SqueezeExciteOptions { squeeze: Squeeze::MeanAndMax, activation, gate, epilogue: Epilogue::GateOnly };
         Ok(Self {
-            form,
+            epilogue,
             element,
-            channel: SqueezeExcite::part_of(OP, compiler, options, Combine::Channel, element)?,
-            spatial: SpatialGate::part_of(OP, compiler, form, Combine::Product, element)?,
+            channel: SqueezeExcite::new_within(OP, compiler, options, Combine::Channel, element)?,
+            spatial: SpatialGate::new_within(OP, compiler, epilogue, Combine::Product, element)?,
         })
     }
 
@@ -381,7 +384,7 @@ impl Cbam {
         reduced: u32,
         kernel: u32,
         buffers: CbamBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let CbamBuffers { features, identity, output, .. } = buffers;
         let excitation = Excitation {
             reduced,
@@ -397,11 +400,11 @@ impl Cbam {
             norm: buffers.spatial_norm,
         };
         pipeline::check_elements(OP, "features", shape)?;
-        self.form.check(OP, identity.is_some(), true, true)?;
+        self.epilogue.check(OP, identity.is_some(), true, true)?;
         excitation.check(OP, shape.channels)?;
         convolution.check(OP)?;
         if !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)? {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, Some(output)));
         tensors.extend(excitation.tensors(shape.channels, self.element));
@@ -411,10 +414,10 @@ impl Cbam {
         let gate = pipeline::scratch(OP, device, "channel gate", gates)?;
         let gate = gate.slice(..);
         let surroundings = Surroundings { identity: None, spatial: None, gate: Some(gate), output: None };
-        let mut steps = self.channel.steps(device, shape, features, excitation, surroundings)?;
+        let mut dispatches = self.channel.dispatches(device, shape, features, excitation, surroundings)?;
         let tensors = SpatialTensors { features, channel_gate: Some(gate), identity, gate: None, output: Some(output) };
-        steps.extend(self.spatial.steps(device, shape, convolution, tensors)?);
-        Ok(Dispatch::new(steps))
+        dispatches.extend(self.spatial.dispatches(device, shape, convolution, tensors)?);
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run has to move and to compute, without biases of the channel gate.
@@ -486,7 +489,7 @@ impl SpatialSqueeze {
                 compiler,
                 &Build {
                     op,
-                    shader: &shaders::SPATIAL_SQUEEZE,
+                    shader: &shaders::SPATIAL_GATE_SQUEEZE,
                     variant: Variant::new(element, lanes),
                     constants: &[
                         ("PIXELS", f64::from(pixels)),
@@ -507,13 +510,13 @@ impl SpatialSqueeze {
     }
 
     /// The tensors have been checked.
-    pub(crate) fn steps(
+    pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,
         shape: Nchw,
         grid: &PlaneGrid,
         tensors: SqueezeTensors<'_>,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<Dispatch>, Error> {
         let SqueezeTensors { features, gate, weight, bias, planes } = tensors;
         let (channels, pixels) = (shape.channels, grid.pixels);
         let team = plan::channel_team(self.software, pixels.into(), channels);

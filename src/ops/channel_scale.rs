@@ -2,10 +2,10 @@
 
 use super::dense::Activation;
 use super::global_pool::PlaneGrid;
-use crate::pipeline::{self, Access, Between, Build, Compiler, Kernel, MAX_TERMS, Step, Tensor};
+use crate::pipeline::{self, Access, Between, Build, Compiler, Dispatch, Kernel, MAX_TERMS, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw};
+use crate::{Cost, Element, Error, Nchw, Recording};
 
 const OP: &str = "channel_scale";
 /// Loads that one workgroup scales.
@@ -42,7 +42,7 @@ params!(Params {
 
 /// What becomes of features `x` and their gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Form {
+pub enum Epilogue {
     /// `x * gate`: Squeeze-and-Excitation, Eq. 4.
     Scale,
     /// `relu(x * gate + identity)`: the tail of an SE-ResNet block, the Axpy layer of the authors' code and its `ReLU`.
@@ -53,7 +53,7 @@ pub enum Form {
     GateOnly,
 }
 
-impl Form {
+impl Epilogue {
     /// Every form.
     pub const ALL: [Self; 4] = [Self::Scale, Self::Residual, Self::ScaleAdd, Self::GateOnly];
 
@@ -67,10 +67,10 @@ impl Form {
 
     /// Refuses tensors that the form has no use for, and the lack of those that it needs.
     pub(crate) fn check(self, op: &'static str, identity: bool, gate: bool, output: bool) -> Result<(), Error> {
-        let reason = format!("Form::{self:?}");
-        pipeline::presence(op, "identity", identity, self == Self::Residual, &reason)?;
-        pipeline::presence(op, "output", output, self != Self::GateOnly, &reason)?;
-        if self == Self::GateOnly { pipeline::presence(op, "gate", gate, true, &reason) } else { Ok(()) }
+        let reason = format!("Epilogue::{self:?}");
+        pipeline::check_presence(op, "identity", identity, self == Self::Residual, &reason)?;
+        pipeline::check_presence(op, "output", output, self != Self::GateOnly, &reason)?;
+        if self == Self::GateOnly { pipeline::check_presence(op, "gate", gate, true, &reason) } else { Ok(()) }
     }
 
     /// Refuses the form without an output, where the gate alone is none.
@@ -78,7 +78,7 @@ impl Form {
         if self != Self::GateOnly {
             return Ok(());
         }
-        let (given, needed) = ("GateOnly".into(), format!("a form with an output: {reason}"));
+        let (given, needed) = ("GateOnly".into(), format!("an epilogue with an output: {reason}"));
         Err(Error::InvalidParameter { op, parameter: "form", given, needed })
     }
 
@@ -103,14 +103,14 @@ impl Form {
 }
 
 /// Scales each channel by a gate that is given: `features [n, c, h, w], gate [n, c] -> output [n, c, h, w]`
-/// (Squeeze-and-Excitation, Hu et al. 2018, arXiv:1709.01507, Eq. 4), in any [`Form`] that has an output.
+/// (Squeeze-and-Excitation, Hu et al. 2018, arXiv:1709.01507, Eq. 4), in any [`Epilogue`] that has an output.
 ///
 /// `output` may be `features` itself: the same slice in both fields works in place.
 ///
 /// Kernel `shaders/channel_scale.wgsl`; reference [`reference::channel_scale`](crate::reference::channel_scale).
 #[derive(Clone, Debug)]
 pub struct ChannelScale {
-    form: Form,
+    epilogue: Epilogue,
     element: Element,
     scale: Scale,
 }
@@ -122,7 +122,7 @@ pub struct ChannelScaleBuffers<'a> {
     pub features: wgpu::BufferSlice<'a>,
     /// In: `[n, c]` f32.
     pub gate: wgpu::BufferSlice<'a>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
     pub identity: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
     pub output: wgpu::BufferSlice<'a>,
@@ -133,20 +133,20 @@ impl ChannelScale {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for [`Form::GateOnly`], [`Error::MissingFeature`] for f16 on a device without it;
+    /// [`Error::InvalidParameter`] for [`Epilogue::GateOnly`], [`Error::MissingFeature`] for f16 on a device without it;
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
-    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, form: Form, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, epilogue: Epilogue, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
-        form.check_output(OP, "the gate is given")?;
-        let scale = Scale::new(OP, compiler, form, Combine::Channel, Activation::None, element)?;
-        Ok(Self { form, element, scale })
+        epilogue.check_output(OP, "the gate is given")?;
+        let scale = Scale::new(OP, compiler, epilogue, Combine::Channel, Activation::None, element)?;
+        Ok(Self { epilogue, element, scale })
     }
 
     /// Checks the buffers against the shape and binds them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] where `identity` is missing or of no use to the operator's [`Form`];
+    /// [`Error::InvalidParameter`] where `identity` is missing or of no use to the operator's [`Epilogue`];
     /// [`Error::LimitExceeded`] where one plane exceeds a binding of the device, and what every operator refuses of its
     /// buffers: too small, wrong usage, misaligned, output overlapping another tensor other than `features` in place.
     pub fn bind(
@@ -154,12 +154,12 @@ impl ChannelScale {
         device: &wgpu::Device,
         shape: Nchw,
         buffers: ChannelScaleBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let ChannelScaleBuffers { features, gate, identity, output } = buffers;
         pipeline::check_elements(OP, "features", shape)?;
-        self.form.check(OP, identity.is_some(), true, true)?;
+        self.epilogue.check(OP, identity.is_some(), true, true)?;
         if shape.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, Some(output)));
         tensors.push(Tensor::read("gate", gate, shape.channels.into(), 4));
@@ -173,7 +173,7 @@ impl ChannelScale {
             gate_out: None,
             output: Some(output),
         };
-        Ok(Dispatch::new(self.scale.steps(device, shape, &grid, tensors)?))
+        Ok(Recording::new(self.scale.dispatches(device, shape, &grid, tensors)?))
     }
 
     /// What one run moves and computes: every tensor once.
@@ -184,9 +184,9 @@ impl ChannelScale {
         Cost {
             bytes: features
                 .saturating_mul(self.element.bytes())
-                .saturating_mul(self.form.tensors())
+                .saturating_mul(self.epilogue.tensors())
                 .saturating_add(gates.saturating_mul(4)),
-            flops: features.saturating_mul(self.form.flops()),
+            flops: features.saturating_mul(self.epilogue.flops()),
             parameters: 0,
         }
     }
@@ -215,8 +215,8 @@ pub(crate) enum Combine {
     Channel,
     Spatial,
     Product,
-    Maximum,
-    Sum,
+    Max,
+    Add,
 }
 
 /// Where the channel gate comes from.
@@ -278,7 +278,7 @@ impl Scale {
     pub(crate) fn new(
         op: &'static str,
         compiler: Compiler<'_>,
-        form: Form,
+        epilogue: Epilogue,
         combine: Combine,
         activation: Activation,
         element: Element,
@@ -288,8 +288,8 @@ impl Scale {
             Combine::Channel => 0.0,
             Combine::Spatial => 1.0,
             Combine::Product => 2.0,
-            Combine::Maximum => 3.0,
-            Combine::Sum => 4.0,
+            Combine::Max => 3.0,
+            Combine::Add => 4.0,
         };
         let software = compiler.software;
         let kernel = |lanes, team: &Team| {
@@ -303,7 +303,7 @@ impl Scale {
                     constants: &[
                         ("PIXELS", f64::from(pixels)),
                         ("PLANES", f64::from(planes)),
-                        ("FORM", form.code()),
+                        ("FORM", epilogue.code()),
                         ("COMBINE", combine),
                     ],
                     workgroup: [pixels * planes, 1, 1],
@@ -329,13 +329,13 @@ impl Scale {
     }
 
     /// The tensors have been checked. `shape` has pixels and channels.
-    pub(crate) fn steps(
+    pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,
         shape: Nchw,
         grid: &PlaneGrid,
         tensors: ScaleTensors<'_>,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<Dispatch>, Error> {
         let ScaleTensors { features, gate, identity, spatial, gate_out, output } = tensors;
         let channels = shape.channels;
         if output.is_some() && plan::gate_apart(self.software, gate.terms().into()) {
@@ -344,15 +344,15 @@ impl Scale {
             let apart = apart.slice();
             let alone = ScaleTensors { identity: None, spatial: None, gate_out: Some(apart), output: None, ..tensors };
             let given = ScaleTensors { gate: GateFrom::Given(apart), gate_out: None, ..tensors };
-            let mut steps = self.steps(device, shape, grid, alone)?;
-            steps.extend(self.steps(device, shape, grid, given)?);
-            return Ok(steps);
+            let mut dispatches = self.dispatches(device, shape, grid, alone)?;
+            dispatches.extend(self.dispatches(device, shape, grid, given)?);
+            return Ok(dispatches);
         }
         let bytes = self.element.bytes();
         let load = bytes * grid.lanes;
         let in_place = output.is_some_and(|output| pipeline::in_place(features, output));
         // What the gate's sum runs over: see the kernel.
-        let (hidden, width, weight, weights, terms, steps, reach) = match gate {
+        let (hidden, width, weight, weights, terms, dispatches, reach) = match gate {
             GateFrom::Nowhere => (None, channels, None, 1, 0, [0, 0], 0),
             GateFrom::Given(gate) => (Some(gate), channels, None, 1, 0, [0, 0], 0),
             GateFrom::Dense { hidden, width, weight, .. } => {
@@ -419,8 +419,8 @@ impl Scale {
                 in_place: in_place.into(),
                 terms,
                 width,
-                weight_step: steps[0],
-                hidden_step: steps[1],
+                weight_step: dispatches[0],
+                hidden_step: dispatches[1],
                 reach,
                 vectors,
                 has_bias: bias.is_some().into(),

@@ -3,7 +3,7 @@
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::resample::Sampling;
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
+use crate::{Cost, Element, Error, Nchw, Recording, Size};
 
 const OP: &str = "crop_resize";
 
@@ -103,7 +103,7 @@ impl CropResize {
         shape: Nchw,
         size: Size,
         buffers: CropResizeBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let output = Nchw { height: size.height, width: size.width, ..shape };
         pipeline::check_elements(OP, "images", shape)?;
         pipeline::check_elements(OP, "crops", output)?;
@@ -116,7 +116,7 @@ impl CropResize {
         ];
         pipeline::check(OP, device, planes, &tensors)?;
         if output.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         pipeline::check_source(OP, "images", shape.size())?;
         // Boxes are known to the GPU alone, so the ratio is not in lowest terms there.
@@ -127,19 +127,20 @@ impl CropResize {
             pipeline::to_u32(OP, "8 * output of an axis", 8 * u64::from(output))?;
             pipeline::to_u32(OP, "2 * input of an axis", 2 * u64::from(input))?;
         }
-        let steps = self.kernel.bind(device, planes, pipeline::tiles(size), &tensors, None, |part, bases| Params {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            images_base: bases[0],
-            crops_base: bases[2],
-            first_plane: part.units.start,
-            channels: shape.channels,
-            input_height: shape.height,
-            input_width: shape.width,
-            height: size.height,
-            width: size.width,
-        })?;
-        Ok(Dispatch::new(steps))
+        let dispatches =
+            self.kernel.bind(device, planes, pipeline::tiles(size), &tensors, None, |part, bases| Params {
+                origin_x: part.origin[0],
+                origin_y: part.origin[1],
+                images_base: bases[0],
+                crops_base: bases[2],
+                first_plane: part.units.start,
+                channels: shape.channels,
+                input_height: shape.height,
+                input_width: shape.width,
+                height: size.height,
+                width: size.width,
+            })?;
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run moves and computes when every box is the whole image: the images read once, the crops written once, nine

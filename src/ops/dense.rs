@@ -1,9 +1,9 @@
 //! Fully connected layers on pooled vectors.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_ROUNDS, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Dispatch, Kernel, MAX_ROUNDS, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error};
+use crate::{Cost, Element, Error, Recording};
 
 const OP: &str = "dense";
 
@@ -120,8 +120,8 @@ impl Activation {
 
     /// Refuses a slope or an offset that is not finite.
     pub(crate) fn check(self, op: &'static str, parameter: &'static str) -> Result<(), Error> {
-        pipeline::finite(op, parameter, self.slope())?;
-        pipeline::finite(op, parameter, self.offset())?;
+        pipeline::check_finite(op, parameter, self.slope())?;
+        pipeline::check_finite(op, parameter, self.offset())?;
         Ok(())
     }
 }
@@ -165,8 +165,8 @@ impl<'a> BatchNorm<'a> {
     /// Refuses an epsilon that is no number to add, and a bias beside the norm's.
     pub(crate) fn check(norm: Option<Self>, op: &'static str, bias: bool) -> Result<(), Error> {
         let Some(norm) = norm else { return Ok(()) };
-        pipeline::presence(op, "bias", bias, false, "the batch norm has its own")?;
-        let epsilon = pipeline::finite(op, "norm.epsilon", norm.epsilon)?;
+        pipeline::check_presence(op, "bias", bias, false, "the batch norm has its own")?;
+        let epsilon = pipeline::check_finite(op, "norm.epsilon", norm.epsilon)?;
         if epsilon < 0.0 {
             let (given, needed) = (epsilon.to_string(), "0 or more".into());
             return Err(Error::InvalidParameter { op, parameter: "norm.epsilon", given, needed });
@@ -238,11 +238,16 @@ impl Dense {
     /// [`Error::InvalidShape`] without inputs; [`Error::InvalidParameter`] for a second input without `second_inputs` or the
     /// other way round, a bias beside a batch norm, or a `norm.epsilon` that is negative or not finite;
     /// [`Error::LimitExceeded`] beyond 2^32 weights, and what every operator refuses of its buffers.
-    pub fn bind(&self, device: &wgpu::Device, shape: DenseShape, buffers: DenseBuffers<'_>) -> Result<Dispatch, Error> {
+    pub fn bind(
+        &self,
+        device: &wgpu::Device,
+        shape: DenseShape,
+        buffers: DenseBuffers<'_>,
+    ) -> Result<Recording, Error> {
         let DenseShape { batch, inputs, second_inputs, outputs } = shape;
         let DenseBuffers { input, second, weight, bias, norm, output } = buffers;
         let reason = format!("second_inputs is {second_inputs}");
-        pipeline::presence(OP, "second", second.is_some(), second_inputs > 0, &reason)?;
+        pipeline::check_presence(OP, "second", second.is_some(), second_inputs > 0, &reason)?;
         BatchNorm::check(norm, OP, bias.is_some())?;
         if inputs == 0 {
             return Err(Error::InvalidShape {
@@ -253,7 +258,7 @@ impl Dense {
             });
         }
         if batch == 0 || outputs == 0 {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let bytes = self.element.bytes();
         let width = u64::from(inputs) + u64::from(second_inputs);
@@ -277,7 +282,7 @@ impl Dense {
         };
         let problem = LayerProblem { batch, inputs, second_inputs, outputs, parts: 1, maxima: false };
         let tensors = LayerTensors { input, join, weight, bias, norm, output };
-        Ok(Dispatch::new(self.layer.steps(device, problem, tensors)?))
+        Ok(Recording::new(self.layer.dispatches(device, problem, tensors)?))
     }
 
     /// What one run moves and computes, for a layer with a bias (`bias` true) or without. A batch norm's four numbers for each
@@ -385,12 +390,12 @@ impl Layer {
     }
 
     /// The tensors have been checked.
-    pub(crate) fn steps(
+    pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,
         problem: LayerProblem,
         tensors: LayerTensors<'_>,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<Dispatch>, Error> {
         let LayerProblem { batch, inputs, second_inputs, outputs, parts, maxima } = problem;
         let LayerTensors { input, join, weight, bias, norm, output } = tensors;
         let (join_code, second, width) = match join {

@@ -3,7 +3,7 @@
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::global_pool::{Finish, GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
 use crate::pipeline::{self, Compiler, Tensor};
-use crate::{Activation, Cost, Dispatch, Element, Error, Form, Nchw, Squeeze};
+use crate::{Activation, Cost, Element, Epilogue, Error, Nchw, Recording, Squeeze};
 
 const OP: &str = "eca";
 
@@ -13,7 +13,7 @@ const OP: &str = "eca";
 /// ```text
 /// s(c)    = mean of x over the plane of channel c
 /// gate(c) = sigmoid(sum over j of weight(j) * s(c + j - (taps - 1) / 2))
-/// y       = x * gate, or another Form
+/// y       = x * gate, or another Epilogue
 /// ```
 ///
 /// A preset: [`GlobalPool`](crate::GlobalPool), then the scaling kernel with one row of weights for all channels. `output` may
@@ -22,7 +22,7 @@ const OP: &str = "eca";
 /// Reference [`reference::eca`](crate::reference::eca).
 #[derive(Clone, Debug)]
 pub struct Eca {
-    form: Form,
+    epilogue: Epilogue,
     element: Element,
     pool: Pool,
     finish: Finish,
@@ -36,11 +36,11 @@ pub struct EcaBuffers<'a> {
     pub features: wgpu::BufferSlice<'a>,
     /// In: `[taps]`, the operator's element type.
     pub weight: wgpu::BufferSlice<'a>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
     pub identity: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c]` f32, the gate; must be there for [`Form::GateOnly`], may be elsewhere.
+    /// Out: `[n, c]` f32, the gate; must be there for [`Epilogue::GateOnly`], may be elsewhere.
     pub gate: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c, h, w]`, the operator's element type, but for [`Form::GateOnly`]; may be `features`.
+    /// Out: `[n, c, h, w]`, the operator's element type, but for [`Epilogue::GateOnly`]; may be `features`.
     pub output: Option<wgpu::BufferSlice<'a>>,
 }
 
@@ -51,14 +51,14 @@ impl Eca {
     ///
     /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
     /// fewer than 256 invocations.
-    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, form: Form, element: Element) -> Result<Self, Error> {
+    pub fn new<'a>(compiler: impl Into<Compiler<'a>>, epilogue: Epilogue, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
         Ok(Self {
-            form,
+            epilogue,
             element,
             pool: Pool::new(OP, compiler, Squeeze::Mean, element)?,
             finish: Finish::new(OP, compiler, Squeeze::Mean)?,
-            scale: Scale::new(OP, compiler, form, Combine::Channel, Activation::Sigmoid, element)?,
+            scale: Scale::new(OP, compiler, epilogue, Combine::Channel, Activation::Sigmoid, element)?,
         })
     }
 
@@ -76,7 +76,7 @@ impl Eca {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] for an even number of taps, or where `identity`, `gate` or `output` is missing or of no use
-    /// to the operator's [`Form`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane
+    /// to the operator's [`Epilogue`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane
     /// exceeds a binding of the device, and what every operator refuses of its buffers.
     pub fn bind(
         &self,
@@ -84,16 +84,16 @@ impl Eca {
         shape: Nchw,
         taps: u32,
         buffers: EcaBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let EcaBuffers { features, weight, identity, gate, output } = buffers;
         pipeline::check_elements(OP, "features", shape)?;
-        self.form.check(OP, identity.is_some(), gate.is_some(), output.is_some())?;
+        self.epilogue.check(OP, identity.is_some(), gate.is_some(), output.is_some())?;
         if taps.is_multiple_of(2) {
             let (given, needed) = (taps.to_string(), "an odd number".into());
             return Err(Error::InvalidParameter { op: OP, parameter: "taps", given, needed });
         }
         if !squeezable(OP, shape)? {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let pooled = u64::from(shape.channels);
         let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
@@ -103,12 +103,12 @@ impl Eca {
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;
         let bytes = u64::from(shape.batch).saturating_mul(pooled).saturating_mul(4);
         let mean = pipeline::scratch(OP, device, "squeezed mean", bytes)?;
-        let squeezed = GlobalPoolBuffers { features, mean: Some(mean.slice(..)), maximum: None };
-        let mut steps = self.pool.finished(device, shape, &grid, &self.finish, squeezed)?;
+        let squeezed = GlobalPoolBuffers { features, mean: Some(mean.slice(..)), max: None };
+        let mut dispatches = self.pool.finished(device, shape, &grid, &self.finish, squeezed)?;
         let from = GateFrom::Taps { hidden: mean.slice(..), weight, taps };
         let tensors = ScaleTensors { features, gate: from, identity, spatial: None, gate_out: gate, output };
-        steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
-        Ok(Dispatch::new(steps))
+        dispatches.extend(self.scale.dispatches(device, shape, &grid, tensors)?);
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run has to move and to compute.
@@ -118,11 +118,11 @@ impl Eca {
         let gates = u64::from(shape.batch) * u64::from(shape.channels);
         Cost {
             bytes: features
-                .saturating_mul(self.form.tensors())
+                .saturating_mul(self.epilogue.tensors())
                 .saturating_add(taps.into())
                 .saturating_mul(self.element.bytes()),
             flops: features
-                .saturating_mul(1 + self.form.flops())
+                .saturating_mul(1 + self.epilogue.flops())
                 .saturating_add(gates.saturating_mul(2).saturating_mul(taps.into())),
             parameters: taps.into(),
         }

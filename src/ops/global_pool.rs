@@ -1,9 +1,9 @@
 //! Global pooling: one number for each plane.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_TERMS, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Dispatch, Kernel, MAX_TERMS, Tensor};
 use crate::plan::{self, Team};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw};
+use crate::{Cost, Element, Error, Nchw, Recording};
 
 const OP: &str = "global_pool";
 /// Loads that one workgroup reduces: a longer plane is divided into parts.
@@ -80,7 +80,7 @@ pub struct GlobalPoolBuffers<'a> {
     /// Out: `[n, c]` f32, unless the operator takes only the maximum.
     pub mean: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c]` f32, unless the operator takes only the mean.
-    pub maximum: Option<wgpu::BufferSlice<'a>>,
+    pub max: Option<wgpu::BufferSlice<'a>>,
 }
 
 impl GlobalPool {
@@ -103,24 +103,24 @@ impl GlobalPool {
     /// [`Error::InvalidShape`] for planes without pixels, [`Error::InvalidParameter`] where `mean` or `maximum` is missing or
     /// of no use to the operator's [`Squeeze`], [`Error::LimitExceeded`] where one plane exceeds a binding of the device, and
     /// what every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping another tensor.
-    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: GlobalPoolBuffers<'_>) -> Result<Dispatch, Error> {
-        let GlobalPoolBuffers { features, mean, maximum } = buffers;
+    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: GlobalPoolBuffers<'_>) -> Result<Recording, Error> {
+        let GlobalPoolBuffers { features, mean, max } = buffers;
         let reason = format!("Squeeze::{:?}", self.squeeze);
         pipeline::check_elements(OP, "features", shape)?;
-        pipeline::presence(OP, "mean", mean.is_some(), self.squeeze.mean(), &reason)?;
-        pipeline::presence(OP, "maximum", maximum.is_some(), self.squeeze.maximum(), &reason)?;
+        pipeline::check_presence(OP, "mean", mean.is_some(), self.squeeze.mean(), &reason)?;
+        pipeline::check_presence(OP, "max", max.is_some(), self.squeeze.maximum(), &reason)?;
         if !squeezable(OP, shape)? {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let pooled = u64::from(shape.channels);
         let tensors = [
             Tensor::read("features", features, pooled * shape.size().pixels(), self.element.bytes()),
             Tensor::write_if("mean", mean, pooled, 4),
-            Tensor::write_if("maximum", maximum, pooled, 4),
+            Tensor::write_if("max", max, pooled, 4),
         ];
         pipeline::check(OP, device, shape.batch, &tensors)?;
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;
-        Ok(Dispatch::new(self.pool.finished(device, shape, &grid, &self.finish, buffers)?))
+        Ok(Recording::new(self.pool.finished(device, shape, &grid, &self.finish, buffers)?))
     }
 
     /// What one run moves and computes: features read once, one operation for each and statistic.
@@ -288,13 +288,13 @@ impl Pool {
     }
 
     /// Pools each plane in its parts: outputs are `[n, c, parts]`. The tensors have been checked.
-    pub(crate) fn steps(
+    pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,
         shape: Nchw,
         grid: &PlaneGrid,
         buffers: GlobalPoolBuffers<'_>,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<Dispatch>, Error> {
         let (index, team) = self.team(grid);
         let kernel = &self.kernels[grid.lanes_index()][index];
         pass(self.op, device, (kernel, team), grid, self.element.bytes(), shape.size().pixels() as f32, buffers)
@@ -308,33 +308,33 @@ impl Pool {
         grid: &PlaneGrid,
         finish: &Finish,
         buffers: GlobalPoolBuffers<'_>,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<Dispatch>, Error> {
         let parts = self.parts(grid)?;
         if parts == 1 {
-            return self.steps(device, shape, grid, buffers);
+            return self.dispatches(device, shape, grid, buffers);
         }
         let pooled = u64::from(shape.batch) * u64::from(shape.channels) * u64::from(parts);
         let partial = |output: Option<_>, label| {
             output.map(|_| pipeline::scratch(self.op, device, label, pooled.saturating_mul(4))).transpose()
         };
         let mean = partial(buffers.mean, "mean of parts")?;
-        let maximum = partial(buffers.maximum, "maximum of parts")?;
+        let maximum = partial(buffers.max, "maximum of parts")?;
         let first = GlobalPoolBuffers {
             features: buffers.features,
             mean: mean.as_ref().map(|buffer| buffer.slice(..)),
-            maximum: maximum.as_ref().map(|buffer| buffer.slice(..)),
+            max: maximum.as_ref().map(|buffer| buffer.slice(..)),
         };
-        let mut steps = self.steps(device, shape, grid, first)?;
+        let mut dispatches = self.dispatches(device, shape, grid, first)?;
         let grid = PlaneGrid { lanes: 1, pixels: parts, ..*grid };
         for (kernel, partial, mean, maximum) in
-            [(&finish.kernels[0], &mean, buffers.mean, None), (&finish.kernels[1], &maximum, None, buffers.maximum)]
+            [(&finish.kernels[0], &mean, buffers.mean, None), (&finish.kernels[1], &maximum, None, buffers.max)]
         {
             if let (Some(kernel), Some(partial)) = (kernel, partial) {
-                let buffers = GlobalPoolBuffers { features: partial.slice(..), mean, maximum };
-                steps.extend(pass(self.op, device, (kernel, finish.team), &grid, 4, 1.0, buffers)?);
+                let buffers = GlobalPoolBuffers { features: partial.slice(..), mean, max: maximum };
+                dispatches.extend(pass(self.op, device, (kernel, finish.team), &grid, 4, 1.0, buffers)?);
             }
         }
-        Ok(steps)
+        Ok(dispatches)
     }
 }
 
@@ -346,14 +346,14 @@ fn pass(
     element_bytes: u64,
     divisor: f32,
     buffers: GlobalPoolBuffers<'_>,
-) -> Result<Vec<Step>, Error> {
+) -> Result<Vec<Dispatch>, Error> {
     let (parts, chunk) = grid.parts(op, team)?;
     let groups = [grid.planes.div_ceil(team.across), parts];
     let pooled = u64::from(grid.planes) * u64::from(parts);
     let tensors = [
         Tensor::read("features", buffers.features, grid.unit(), element_bytes * grid.lanes),
         Tensor::write_if("mean", buffers.mean, pooled, 4),
-        Tensor::write_if("maximum", buffers.maximum, pooled, 4),
+        Tensor::write_if("maximum", buffers.max, pooled, 4),
     ];
     kernel.bind(device, grid.units, groups, &tensors, None, |part, bases| Params {
         origin_x: part.origin[0],

@@ -4,7 +4,7 @@ use crate::color_map::ColorMap;
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::resample::{Axis, Sampling};
 use crate::shaders::{self, Shader, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw, Nhw};
+use crate::{Cost, Element, Error, Nchw, Nhw, Recording};
 
 const OP: &str = "heat_overlay";
 
@@ -130,17 +130,17 @@ impl HeatOverlay {
         pictures: Nchw,
         opacity: f32,
         buffers: HeatOverlayBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let size = pictures.size();
         let [map_in, pictures_in, colors] = self.inputs(map, pictures, opacity, buffers.map, buffers.pictures)?;
         let tensors = [map_in, pictures_in, colors, Tensor::write("overlay", buffers.overlay, size.pixels(), 4)];
         pipeline::check(OP, device, pictures.batch, &tensors)?;
         if pictures.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let axes = self.axes(map, pictures)?;
         let groups = pipeline::tiles(size);
-        let steps = self.to_buffer.bind(device, pictures.batch, groups, &tensors, None, |part, bases| Params {
+        let dispatches = self.to_buffer.bind(device, pictures.batch, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
             map_base: bases[0],
@@ -152,7 +152,7 @@ impl HeatOverlay {
             width: size.width,
             ..Params::resampling(axes)
         })?;
-        Ok(Dispatch::new(steps))
+        Ok(Recording::new(dispatches))
     }
 
     /// As [`Self::bind`], into a texture that a renderer can sample next.
@@ -168,12 +168,12 @@ impl HeatOverlay {
         pictures: Nchw,
         opacity: f32,
         buffers: HeatOverlayTexture<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let size = pictures.size();
         let tensors = self.inputs(map, pictures, opacity, buffers.map, buffers.pictures)?;
         pipeline::check(OP, device, pictures.batch, &tensors)?;
         if pictures.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let axes = self.axes(map, pictures)?;
         let texture = buffers.overlay;
@@ -228,8 +228,8 @@ impl HeatOverlay {
             width: size.width,
             ..TextureParams::resampling(axes)
         };
-        let steps = self.to_texture.bind(device, pictures.batch, groups, &tensors, Some(&view), bind)?;
-        Ok(Dispatch::new(steps))
+        let dispatches = self.to_texture.bind(device, pictures.batch, groups, &tensors, Some(&view), bind)?;
+        Ok(Recording::new(dispatches))
     }
 
     fn inputs<'a>(

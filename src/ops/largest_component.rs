@@ -1,8 +1,8 @@
 //! The largest connected component of masks.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Dispatch, Kernel, Tensor};
 use crate::shaders::{self, Shader, Variant, params};
-use crate::{Cost, Dispatch, Error, Nhw};
+use crate::{Cost, Error, Nhw, Recording};
 
 const OP: &str = "largest_component";
 /// A tile, which one invocation labels in registers.
@@ -123,18 +123,18 @@ impl LargestComponent {
         device: &wgpu::Device,
         shape: Nhw,
         buffers: LargestComponentBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         pipeline::check_plane(OP, "mask", shape)?;
         let pixels = shape.size().pixels();
         let mask = Tensor::read("mask", buffers.mask, pixels, 4);
         let outputs = Outputs::new(pixels, buffers.boxes, buffers.component, buffers.all);
         pipeline::check(OP, device, shape.batch, &outputs.with(&[mask]))?;
         if shape.batch == 0 {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let forest = Forest::new(OP, device, shape)?;
         let tensors = [mask, forest.bits(Access::Write), outputs.boxes];
-        let mut steps =
+        let mut dispatches =
             self.runs.bind(device, shape.batch, forest.word_groups(), &tensors, None, |part, bases| RunsParams {
                 origin_x: part.origin[0],
                 origin_y: part.origin[1],
@@ -145,8 +145,8 @@ impl LargestComponent {
                 mask_base: bases[0],
                 boxes_base: bases[2],
             })?;
-        self.components.bind(device, &forest, outputs, &mut steps)?;
-        Ok(Dispatch::new(steps))
+        self.components.bind(device, &forest, outputs, &mut dispatches)?;
+        Ok(Recording::new(dispatches))
     }
 
     /// Bytes of scratch that a dispatch of this shape holds: at most 8 for each mask pixel of images at least 4 pixels wide (4.3
@@ -357,7 +357,7 @@ impl Components {
         device: &wgpu::Device,
         forest: &Forest,
         outputs: Outputs<'_>,
-        steps: &mut Vec<Step>,
+        dispatches: &mut Vec<Dispatch>,
     ) -> Result<(), Error> {
         let [read, write] = [Access::Read, Access::Write];
         let batch = forest.shape.batch;
@@ -373,26 +373,24 @@ impl Components {
         let by_tile = forest.tile_groups();
         let tile_params = |part: &crate::plan::Part, _: &[u32]| TileParams::part(forest, part);
         let tensors = [bits(read), parent(write), sizes(write), roots(write), best(write)];
-        steps.extend(self.tiles.bind(device, batch, by_tile, &tensors, None, tile_params)?);
-        steps.extend(self.merge.bind(device, batch, by_tile, &[bits(read), parent(write)], None, tile_params)?);
+        dispatches.extend(self.tiles.bind(device, batch, by_tile, &tensors, None, tile_params)?);
+        dispatches.extend(self.merge.bind(device, batch, by_tile, &[bits(read), parent(write)], None, tile_params)?);
         let tensors = [roots(read), parent(write), sizes(write)];
-        steps.extend(self.count.bind(device, batch, by_tile, &tensors, None, tile_params)?);
+        dispatches.extend(self.count.bind(device, batch, by_tile, &tensors, None, tile_params)?);
         let tensors = [roots(read), sizes(read), best(read), picked(write)];
-        steps.extend(self.pick.bind(device, batch, [parts, 1], &tensors, None, |part, _| PickParams {
+        dispatches.extend(self.pick.bind(device, batch, [parts, 1], &tensors, None, |part, _| PickParams {
             parts,
             ..PickParams::part(forest, part)
         })?);
         // Before the selection, which clears every other component's bits.
         if let Some([labels, label_sizes]) = outputs.all {
             let tensors = [bits(read), roots(read), parent(read), sizes(read), labels, label_sizes];
-            steps.extend(self.labels.bind(device, batch, by_tile, &tensors, None, |part, bases| LabelsParams {
-                labels_base: bases[4],
-                sizes_base: bases[5],
-                ..LabelsParams::part(forest, part)
+            dispatches.extend(self.labels.bind(device, batch, by_tile, &tensors, None, |part, bases| {
+                LabelsParams { labels_base: bases[4], sizes_base: bases[5], ..LabelsParams::part(forest, part) }
             })?);
         }
         let tensors = [picked(read), best(read), roots(read), parent(read), bits(write), outputs.boxes];
-        steps.extend(self.select.bind(device, batch, by_tile, &tensors, None, |part, bases| SelectParams {
+        dispatches.extend(self.select.bind(device, batch, by_tile, &tensors, None, |part, bases| SelectParams {
             boxes_base: bases[5],
             parts,
             ..SelectParams::part(forest, part)
@@ -400,7 +398,7 @@ impl Components {
         if let Some(component) = outputs.component {
             let tensors = [forest.bits(read), component];
             let groups = forest.word_groups();
-            steps.extend(self.expand.bind(device, batch, groups, &tensors, None, |part, bases| ExpandParams {
+            dispatches.extend(self.expand.bind(device, batch, groups, &tensors, None, |part, bases| ExpandParams {
                 component_base: bases[1],
                 ..ExpandParams::part(forest, part)
             })?);

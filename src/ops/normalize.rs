@@ -3,7 +3,7 @@
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::plan;
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Error, Nhw};
+use crate::{Cost, Error, Nhw, Recording};
 
 const OP: &str = "normalize";
 const GROUP: u32 = 64;
@@ -18,7 +18,7 @@ pub enum Normalization {
     #[default]
     MinMax,
     /// `m / max`; zeros where the maximum is not positive.
-    Maximum,
+    Max,
     /// As it is.
     None,
 }
@@ -69,7 +69,7 @@ impl Normalize {
                 texture: false,
             },
         )?;
-        let by_maximum = f64::from(u8::from(normalization == Normalization::Maximum));
+        let by_maximum = f64::from(u8::from(normalization == Normalization::Max));
         let apply = Kernel::new(
             compiler,
             &Build {
@@ -92,13 +92,13 @@ impl Normalize {
     ///
     /// [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every operator refuses of its
     /// buffers: too small, wrong usage, misaligned.
-    pub fn bind(&self, device: &wgpu::Device, shape: Nhw, buffers: NormalizeBuffers<'_>) -> Result<Dispatch, Error> {
+    pub fn bind(&self, device: &wgpu::Device, shape: Nhw, buffers: NormalizeBuffers<'_>) -> Result<Recording, Error> {
         pipeline::check_plane(OP, "map", shape)?;
         let pixels = pipeline::to_u32(OP, "pixels of an image", shape.size().pixels())?;
         let map = Tensor::write("map", buffers.map, pixels.into(), 4);
         pipeline::check(OP, device, shape.batch, &[map])?;
         let Some((range, apply)) = self.kernels.as_ref().filter(|_| !shape.is_empty()) else {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         };
         let plan::Ranges { shares, sharing, across, each } = plan::ranges(self.software, pixels);
         pipeline::check_rounds(OP, pixels.div_ceil(shares * sharing).max(shares + each).into())?;
@@ -106,14 +106,14 @@ impl Normalize {
         let ranges = pipeline::scratch(OP, device, "ranges", u64::from(shape.batch) * unit * 4)?;
         let map = Tensor::read("map", buffers.map, pixels.into(), 4);
         let tensors = [map, Tensor::write("ranges", ranges.slice(..), unit, 4)];
-        let mut steps =
+        let mut dispatches =
             range.bind(device, shape.batch, [shares.div_ceil(across), 1], &tensors, None, |part, bases| {
                 RangeParams { origin: part.origin[0], map_base: bases[0], ranges_base: bases[1], pixels, shares }
             })?;
         let map = Tensor::write("map", buffers.map, pixels.into(), 4);
         let tensors = [Tensor::read("ranges", ranges.slice(..), unit, 4), map];
         let groups = [pixels.div_ceil(each * GROUP), 1];
-        steps.extend(apply.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
+        dispatches.extend(apply.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
             origin: part.origin[0],
             ranges_base: bases[0],
             map_base: bases[1],
@@ -121,7 +121,7 @@ impl Normalize {
             shares,
             each,
         })?);
-        Ok(Dispatch::new(steps))
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run moves and computes: the map read twice and written once, two operations for each pixel.

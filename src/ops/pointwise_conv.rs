@@ -2,7 +2,7 @@
 
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_TERMS, Tensor};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw};
+use crate::{Cost, Element, Error, Nchw, Recording};
 
 const OP: &str = "pointwise_conv";
 /// Pixels of a workgroup.
@@ -88,7 +88,7 @@ impl PointwiseConvOptions {
 /// dispatch: the projections to queries, keys and values of arXiv:1906.05909, Sec. 3.1, read `x` once.
 ///
 /// Kernels `shaders/pointwise_conv.wgsl` and, where `h * w` and the inputs of a group divide by 4,
-/// `shaders/pointwise_conv_quads.wgsl`; reference [`reference::pointwise_conv`](crate::reference::pointwise_conv).
+/// `shaders/pointwise_conv_vec4.wgsl`; reference [`reference::pointwise_conv`](crate::reference::pointwise_conv).
 #[derive(Clone, Debug)]
 pub struct PointwiseConv {
     op: &'static str,
@@ -140,11 +140,11 @@ impl PointwiseConv {
         options: PointwiseConvOptions,
         element: Element,
     ) -> Result<Self, Error> {
-        Self::with_inner(OP, compiler.into(), options, element, element)
+        Self::new_within(OP, compiler.into(), options, element, element)
     }
 
     /// As [`Self::new`], with outputs of type `inner` and errors in the name of `op`.
-    pub(crate) fn with_inner(
+    pub(crate) fn new_within(
         op: &'static str,
         compiler: Compiler<'_>,
         options: PointwiseConvOptions,
@@ -175,7 +175,7 @@ impl PointwiseConv {
             element,
             inner,
             kernel: kernel(&shaders::POINTWISE_CONV, 1)?,
-            quads: in_fours.then(|| kernel(&shaders::POINTWISE_CONV_QUADS, 4)).transpose()?,
+            quads: in_fours.then(|| kernel(&shaders::POINTWISE_CONV_VEC4, 4)).transpose()?,
         })
     }
 
@@ -191,7 +191,7 @@ impl PointwiseConv {
         device: &wgpu::Device,
         shape: Nchw,
         buffers: PointwiseConvBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let (op, options) = (self.op, &self.options);
         pipeline::check_elements(op, "x", shape)?;
         if shape.channels != options.inputs {
@@ -209,7 +209,7 @@ impl PointwiseConv {
             return Err(Error::InvalidParameter { op, parameter, given: said(given).into(), needed });
         }
         if shape.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let pixels = shape.size().pixels();
         // The choice depends on one image alone, so a batch gives the same bits however it is divided.
@@ -240,7 +240,7 @@ impl PointwiseConv {
             pipeline::to_u32(op, "tiles of outputs", rows)?,
         ];
         let pixels = pipeline::to_u32(op, "pixels", pixels)?;
-        let steps = kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
+        let dispatches = kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
             x_base: bases[0],
@@ -256,7 +256,7 @@ impl PointwiseConv {
             tiles,
             block: block(options.inputs / options.groups / lanes),
         })?;
-        Ok(Dispatch::new(steps))
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run moves and computes: `x` and the weights read once, the outputs written once, a multiply-add for each

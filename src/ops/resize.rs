@@ -3,7 +3,7 @@
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::resample::{Axis, Sampling};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
+use crate::{Cost, Element, Error, Nchw, Recording, Size};
 
 const OP: &str = "resize";
 
@@ -74,7 +74,7 @@ impl Resize {
         shape: Nchw,
         size: Size,
         buffers: ResizeBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let output = Nchw { height: size.height, width: size.width, ..shape };
         pipeline::check_elements(OP, "input", shape)?;
         pipeline::check_elements(OP, "output", output)?;
@@ -86,20 +86,21 @@ impl Resize {
         ];
         pipeline::check(OP, device, planes, &tensors)?;
         if output.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         pipeline::check_source(OP, "input", shape.size())?;
         let axes = Axis::both(OP, shape.size(), size, self.sampling)?;
-        let steps = self.kernel.bind(device, planes, pipeline::tiles(size), &tensors, None, |part, bases| Params {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            input_base: bases[0],
-            output_base: bases[1],
-            height: size.height,
-            width: size.width,
-            ..Params::resampling(axes)
-        })?;
-        Ok(Dispatch::new(steps))
+        let dispatches =
+            self.kernel.bind(device, planes, pipeline::tiles(size), &tensors, None, |part, bases| Params {
+                origin_x: part.origin[0],
+                origin_y: part.origin[1],
+                input_base: bases[0],
+                output_base: bases[1],
+                height: size.height,
+                width: size.width,
+                ..Params::resampling(axes)
+            })?;
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run moves and computes: the input read once, the output written once, nine operations for each output.

@@ -1,9 +1,9 @@
 //! The attention layer that stands in for a convolution: projections, then windowed attention.
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
-use super::window_attention::{RelativeTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions};
+use super::window_attention::{PositionTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions};
 use crate::pipeline::{self, Compiler, Tensor};
-use crate::{Cost, Dispatch, Element, Error, Nchw};
+use crate::{Cost, Element, Error, Nchw, Recording};
 
 const OP: &str = "sasa_layer";
 
@@ -54,7 +54,7 @@ pub struct SasaLayerBuffers<'a> {
     /// In: `[3, heads*d, inputs/groups]`, the matrices of queries, keys and values.
     pub projections: wgpu::BufferSlice<'a>,
     /// In: the tables of the options' relative term.
-    pub tables: RelativeTables<wgpu::BufferSlice<'a>>,
+    pub tables: PositionTables<wgpu::BufferSlice<'a>>,
     /// Out: `[n, heads*d, ho, wo]`.
     pub y: wgpu::BufferSlice<'a>,
 }
@@ -72,8 +72,8 @@ impl SasaLayer {
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
         options.attention.check_options(OP)?;
-        let projections = PointwiseConv::with_inner(OP, compiler, options.projections(), element, Element::F32)?;
-        let attention = WindowAttention::with_inner(OP, compiler, options.attention, element, Element::F32)?;
+        let projections = PointwiseConv::new_within(OP, compiler, options.projections(), element, Element::F32)?;
+        let attention = WindowAttention::new_within(OP, compiler, options.attention, element, Element::F32)?;
         Ok(Self { options, element, projections, attention })
     }
 
@@ -83,14 +83,14 @@ impl SasaLayer {
     /// # Errors
     ///
     /// As [`WindowAttention::bind`] and [`PointwiseConv::bind`].
-    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: SasaLayerBuffers<'_>) -> Result<Dispatch, Error> {
+    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: SasaLayerBuffers<'_>) -> Result<Recording, Error> {
         pipeline::check_elements(OP, "x", shape)?;
         self.options.check(shape)?;
         let attention = &self.options.attention;
         let projected = Nchw { channels: attention.channels(), ..shape };
         pipeline::check_elements(OP, "y", projected)?;
         if shape.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         // Before the scratch is created, so that a caller's mistake comes before any call to wgpu.
         let bytes = self.element.bytes();
@@ -109,7 +109,7 @@ impl SasaLayer {
             pipeline::scratch(OP, device, label, elements.saturating_mul(Element::F32.bytes()))
         };
         let (q, k, v) = (scratch("q")?, scratch("k")?, scratch("v")?);
-        let mut dispatch = self.projections.bind(
+        let mut recording = self.projections.bind(
             device,
             shape,
             PointwiseConvBuffers {
@@ -119,7 +119,7 @@ impl SasaLayer {
                 y: [Some(q.slice(..)), Some(k.slice(..)), Some(v.slice(..))],
             },
         )?;
-        dispatch.extend(self.attention.bind(
+        recording.extend(self.attention.bind(
             device,
             projected,
             WindowAttentionBuffers {
@@ -131,7 +131,7 @@ impl SasaLayer {
                 log_sum_exp: None,
             },
         )?);
-        Ok(dispatch)
+        Ok(recording)
     }
 
     /// What one run moves and computes: the sum over its kernels, queries, keys and values written and read in between.

@@ -4,7 +4,7 @@ use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOp
 use super::window_attention::shrink;
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
+use crate::{Cost, Element, Error, Nchw, Recording, Size};
 
 const OP: &str = "sasa_stem";
 /// Queries of a workgroup on each axis.
@@ -20,7 +20,7 @@ params!(Params {
     projected_base: u32,
     y_base: u32,
     heads: u32,
-    depth: u32,
+    head_dim: u32,
     mixtures: u32,
     height: i32,
     width: i32,
@@ -44,7 +44,7 @@ pub struct SasaStemOptions {
     /// Heads; channels `g*d .. (g+1)*d` belong to head `g`.
     pub heads: u32,
     /// Channels of a head, `d`.
-    pub depth: u32,
+    pub head_dim: u32,
     /// Keys of a window, `kh` x `kw`; even as well: 4x4 in the paper.
     pub window: Size,
     /// How far entry 0 of a window is before its query.
@@ -67,7 +67,7 @@ impl SasaStemOptions {
     /// Channels of the output: `heads * d`.
     #[must_use]
     pub const fn channels(&self) -> u32 {
-        self.heads.saturating_mul(self.depth)
+        self.heads.saturating_mul(self.head_dim)
     }
 
     /// Checks the options, as [`SasaStem::new`] does: for a machine without a device, since the reference takes them as they
@@ -80,7 +80,7 @@ impl SasaStemOptions {
         for (parameter, value) in [
             ("inputs", self.inputs),
             ("heads", self.heads),
-            ("depth", self.depth),
+            ("head_dim", self.head_dim),
             ("window.height", self.window.height),
             ("window.width", self.window.width),
             ("mixtures", self.mixtures),
@@ -91,18 +91,18 @@ impl SasaStemOptions {
                 return Err(Error::InvalidParameter { op: OP, parameter, given: "0".into(), needed });
             }
         }
-        pipeline::finite(OP, "scale", self.scale)?;
+        pipeline::check_finite(OP, "scale", self.scale)?;
         let outputs =
-            u64::from(self.heads).saturating_mul(self.depth.into()).saturating_mul(u64::from(self.mixtures) + 2);
+            u64::from(self.heads).saturating_mul(self.head_dim.into()).saturating_mul(u64::from(self.mixtures) + 2);
         pipeline::to_u32(OP, "channels of queries, keys and values", outputs)?;
         Ok(())
     }
 
     /// Loop rounds of one query, and of one entry's mixture.
     fn rounds(&self) -> [u64; 2] {
-        let (depth, mixtures) = (u64::from(self.depth), u64::from(self.mixtures));
-        let sums = depth.min(CHUNK.into()).saturating_mul(mixtures + 1);
-        let entry = depth + sums + 1;
+        let (head_dim, mixtures) = (u64::from(self.head_dim), u64::from(self.mixtures));
+        let sums = head_dim.min(CHUNK.into()).saturating_mul(mixtures + 1);
+        let entry = head_dim + sums + 1;
         let query = self.window.pixels().saturating_mul(entry).saturating_add(u64::from(self.window.height) + 8);
         [query, mixtures.saturating_mul(u64::from(self.embeddings) + 3)]
     }
@@ -132,7 +132,7 @@ impl SasaStemOptions {
 /// 4x4 maxima: [`WindowPool`](crate::WindowPool). A query whose logits are all -infinite gives zeros, as in
 /// [`WindowAttention`](crate::WindowAttention).
 ///
-/// Kernels `shaders/pointwise_conv.wgsl`, `shaders/stem_mixture.wgsl` and `shaders/stem_attention.wgsl`; reference
+/// Kernels `shaders/pointwise_conv.wgsl`, `shaders/sasa_stem_mixture.wgsl` and `shaders/sasa_stem_attention.wgsl`; reference
 /// [`reference::sasa_stem`](crate::reference::sasa_stem).
 #[derive(Clone, Debug)]
 pub struct SasaStem {
@@ -178,12 +178,12 @@ impl SasaStem {
         let [query, mixture] = options.rounds();
         compiler.check_rounds(OP, query, "make the window smaller, or the heads less deep, or take fewer mixtures")?;
         compiler.check_rounds(OP, mixture, "take fewer mixtures or embeddings")?;
-        let projections = PointwiseConv::with_inner(OP, compiler, options.projections(), element, Element::F32)?;
+        let projections = PointwiseConv::new_within(OP, compiler, options.projections(), element, Element::F32)?;
         let mixture = Kernel::new(
             compiler,
             &Build {
                 op: OP,
-                shader: &shaders::STEM_MIXTURE,
+                shader: &shaders::SASA_STEM_MIXTURE,
                 variant: Variant::new(element, 1),
                 constants: &[],
                 workgroup: [64, 1, 1],
@@ -196,7 +196,7 @@ impl SasaStem {
             compiler,
             &Build {
                 op: OP,
-                shader: &shaders::STEM_ATTENTION,
+                shader: &shaders::SASA_STEM_ATTENTION,
                 variant: Variant { inner: Element::F32, ..Variant::new(element, 1) },
                 constants: &[],
                 workgroup: [GROUP, GROUP, 1],
@@ -216,7 +216,7 @@ impl SasaStem {
     /// [`Error::InvalidShape`] where `x` has other channels than the options; [`Error::LimitExceeded`] where one image, or its
     /// projections, exceed a binding of the device; and what every operator refuses of its buffers: too small, wrong usage,
     /// misaligned, output overlapping input.
-    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: SasaStemBuffers<'_>) -> Result<Dispatch, Error> {
+    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: SasaStemBuffers<'_>) -> Result<Recording, Error> {
         let options = &self.options;
         pipeline::check_elements(OP, "x", shape)?;
         if shape.channels != options.inputs {
@@ -236,7 +236,7 @@ impl SasaStem {
             }
         }
         if shape.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let pixels = shape.size().pixels();
         let (bytes, entries) = (self.element.bytes(), options.window.pixels());
@@ -251,7 +251,7 @@ impl SasaStem {
         pipeline::check(OP, device, shape.batch, &[x, weights, row, column, mix, y])?;
         let unit = u64::from(projected.channels) * pixels;
         pipeline::to_u32(OP, "elements of an image's projections", unit)?;
-        let chunks = options.depth.div_ceil(CHUNK);
+        let chunks = options.head_dim.div_ceil(CHUNK);
         let chunk_groups = shape.height.div_ceil(GROUP);
         let rows = u64::from(options.heads) * u64::from(chunks) * u64::from(chunk_groups);
         let groups = [shape.width.div_ceil(GROUP), pipeline::to_u32(OP, "rows of workgroups", rows)?];
@@ -261,7 +261,7 @@ impl SasaStem {
         let mixture_elements = u64::from(options.mixtures) * entries;
         let mixture = pipeline::scratch(OP, device, "mixture", mixture_elements * 4)?;
 
-        let mut dispatch = self.projections.bind(
+        let mut recording = self.projections.bind(
             device,
             shape,
             PointwiseConvBuffers {
@@ -273,16 +273,17 @@ impl SasaStem {
         )?;
         let tensors = [row, column, mix, Tensor::write("mixture", mixture.slice(..), mixture_elements, 4)];
         // Below `MAX_ROUNDS`.
-        let steps = self.mixture.bind(device, 1, [entries.div_ceil(64) as u32, 1], &tensors, None, |part, _| {
-            MixtureParams {
-                origin: part.origin[0],
-                mixtures: options.mixtures,
-                embeddings: options.embeddings,
-                window_height: options.window.height,
-                window_width: options.window.width,
-            }
-        })?;
-        dispatch.extend(Dispatch::new(steps));
+        let dispatches =
+            self.mixture.bind(device, 1, [entries.div_ceil(64) as u32, 1], &tensors, None, |part, _| {
+                MixtureParams {
+                    origin: part.origin[0],
+                    mixtures: options.mixtures,
+                    embeddings: options.embeddings,
+                    window_height: options.window.height,
+                    window_width: options.window.width,
+                }
+            })?;
+        recording.extend(Recording::new(dispatches));
         let tensors = [
             Tensor::read("projected", scratch.slice(..), unit, 4),
             Tensor::read_whole("mixture", mixture.slice(..), mixture_elements, 4),
@@ -290,13 +291,13 @@ impl SasaStem {
         ];
         // Every extent is below `MAX_EXTENT`.
         let signed = |value: u32| value as i32;
-        let steps = self.attention.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
+        let dispatches = self.attention.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
             projected_base: bases[0],
             y_base: bases[2],
             heads: options.heads,
-            depth: options.depth,
+            head_dim: options.head_dim,
             mixtures: options.mixtures,
             height: signed(shape.height),
             width: signed(shape.width),
@@ -309,8 +310,8 @@ impl SasaStem {
             scale: options.scale,
             shrink: shrink(options.window),
         })?;
-        dispatch.extend(Dispatch::new(steps));
-        Ok(dispatch)
+        recording.extend(Recording::new(dispatches));
+        Ok(recording)
     }
 
     /// What one run moves and computes: projections, products of queries and keys, mixtures of values, products of weights

@@ -5,7 +5,7 @@ use super::channel_scale::{Combine, features_and_output};
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
 use crate::pipeline::{self, Compiler, Tensor};
-use crate::{Cost, Dispatch, Element, Error, Form, Nchw, SqueezeExcite, SqueezeExciteOptions};
+use crate::{Cost, Element, Epilogue, Error, Nchw, Recording, SqueezeExcite, SqueezeExciteOptions};
 
 const OP: &str = "scse";
 
@@ -23,13 +23,13 @@ pub enum ScSeCombine {
 pub struct ScSeOptions {
     /// How the two recalibrated tensors are joined.
     pub combine: ScSeCombine,
-    /// What becomes of the joined tensor, in the place of `x * gate`; any form but [`Form::GateOnly`].
-    pub form: Form,
+    /// What becomes of the joined tensor, in the place of `x * gate`; any form but [`Epilogue::GateOnly`].
+    pub epilogue: Epilogue,
 }
 
 impl ScSeOptions {
     /// The paper's: the sum, nothing after it.
-    pub const STANDARD: Self = Self { combine: ScSeCombine::Add, form: Form::Scale };
+    pub const STANDARD: Self = Self { combine: ScSeCombine::Add, epilogue: Epilogue::Scale };
 }
 
 /// Concurrent spatial and channel Squeeze-and-Excitation (Roy et al. 2018, arXiv:1803.02579, Sec. 2) on
@@ -38,20 +38,20 @@ impl ScSeOptions {
 /// ```text
 /// cse = x * sigmoid(expand_weight relu(reduce_weight mean(x) + reduce_bias) + expand_bias)    over the channels
 /// sse = x * sigmoid(sum over c of spatial_weight(c) * x(c) + spatial_bias)                    over the pixels
-/// y   = cse + sse, or max(cse, sse)                                                          or another Form of it
+/// y   = cse + sse, or max(cse, sse)                                                          or another Epilogue of it
 /// ```
 ///
 /// The kernel adds two products, as written. WGSL lets a driver take numbers for finite, and Mesa's adds the gates first and
 /// multiplies once: an infinite feature with one gate of exactly 0 then gives an infinity, where the formula has NaN.
 ///
-/// A preset: [`SqueezeExcite`]'s three kernels, the last of which applies both gates, and `shaders/spatial_squeeze.wgsl`. The
+/// A preset: [`SqueezeExcite`]'s three kernels, the last of which applies both gates, and `shaders/spatial_gate_squeeze.wgsl`. The
 /// paper reduces by 2, without biases. Scratch: the spatial gate `[n, h, w]` f32 and the pooled vectors. `output` may be
 /// `features` itself.
 ///
 /// Reference [`reference::scse`](crate::reference::scse).
 #[derive(Clone, Debug)]
 pub struct ScSe {
-    form: Form,
+    epilogue: Epilogue,
     element: Element,
     channel: SqueezeExcite,
     spatial: SpatialSqueeze,
@@ -74,7 +74,7 @@ pub struct ScSeBuffers<'a> {
     pub spatial_weight: wgpu::BufferSlice<'a>,
     /// In: `[1]`, the operator's element type.
     pub spatial_bias: Option<wgpu::BufferSlice<'a>>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
     pub identity: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
     pub output: wgpu::BufferSlice<'a>,
@@ -85,21 +85,21 @@ impl ScSe {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for [`Form::GateOnly`]; [`Error::MissingFeature`] for f16 on a device without it;
+    /// [`Error::InvalidParameter`] for [`Epilogue::GateOnly`]; [`Error::MissingFeature`] for f16 on a device without it;
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, options: ScSeOptions, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
-        let ScSeOptions { combine, form } = options;
-        form.check_output(OP, "there are two gates")?;
+        let ScSeOptions { combine, epilogue } = options;
+        epilogue.check_output(OP, "there are two gates")?;
         let combine = match combine {
-            ScSeCombine::Add => Combine::Sum,
-            ScSeCombine::Max => Combine::Maximum,
+            ScSeCombine::Add => Combine::Add,
+            ScSeCombine::Max => Combine::Max,
         };
-        let options = SqueezeExciteOptions { form, ..SqueezeExciteOptions::STANDARD };
+        let options = SqueezeExciteOptions { epilogue, ..SqueezeExciteOptions::STANDARD };
         Ok(Self {
-            form,
+            epilogue,
             element,
-            channel: SqueezeExcite::part_of(OP, compiler, options, combine, element)?,
+            channel: SqueezeExcite::new_within(OP, compiler, options, combine, element)?,
             spatial: SpatialSqueeze::new(OP, compiler, true, element)?,
         })
     }
@@ -109,7 +109,7 @@ impl ScSe {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] for a reduced width of zero, or where `identity` is missing or of no use to the operator's
-    /// [`Form`]; [`Error::InvalidShape`] for planes without pixels;
+    /// [`Epilogue`]; [`Error::InvalidShape`] for planes without pixels;
     /// [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every operator refuses of its
     /// buffers.
     pub fn bind(
@@ -118,7 +118,7 @@ impl ScSe {
         shape: Nchw,
         reduced: u32,
         buffers: ScSeBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let ScSeBuffers { features, spatial_weight, spatial_bias, identity, output, .. } = buffers;
         let excitation = Excitation {
             reduced,
@@ -128,10 +128,10 @@ impl ScSe {
             expand_bias: buffers.expand_bias,
         };
         pipeline::check_elements(OP, "features", shape)?;
-        self.form.check(OP, identity.is_some(), true, true)?;
+        self.epilogue.check(OP, identity.is_some(), true, true)?;
         excitation.check(OP, shape.channels)?;
         if !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)? {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let bytes = self.element.bytes();
         let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, Some(output)));
@@ -150,10 +150,10 @@ impl ScSe {
             bias: spatial_bias,
             planes: gate.slice(..),
         };
-        let mut steps = self.spatial.steps(device, shape, &grid, projected)?;
+        let mut dispatches = self.spatial.dispatches(device, shape, &grid, projected)?;
         let surroundings = Surroundings { identity, spatial: Some(gate.slice(..)), gate: None, output: Some(output) };
-        steps.extend(self.channel.steps(device, shape, features, excitation, surroundings)?);
-        Ok(Dispatch::new(steps))
+        dispatches.extend(self.channel.dispatches(device, shape, features, excitation, surroundings)?);
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run has to move and to compute, without biases.

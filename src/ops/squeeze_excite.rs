@@ -3,9 +3,9 @@
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
-use crate::pipeline::{self, Compiler, Step, Tensor};
+use crate::pipeline::{self, Compiler, Dispatch, Tensor};
 use crate::plan;
-use crate::{Activation, Cost, DenseShape, Dispatch, Element, Error, Form, Nchw, Squeeze};
+use crate::{Activation, Cost, DenseShape, Element, Epilogue, Error, Nchw, Recording, Squeeze};
 
 const OP: &str = "squeeze_excite";
 
@@ -22,20 +22,24 @@ pub struct SqueezeExciteOptions {
     /// After the second layer.
     pub gate: Activation,
     /// What becomes of the features.
-    pub form: Form,
+    pub epilogue: Epilogue,
 }
 
 impl SqueezeExciteOptions {
     /// Squeeze-and-Excitation as in the paper: mean, `ReLU`, sigmoid, `x * gate`.
-    pub const STANDARD: Self =
-        Self { squeeze: Squeeze::Mean, activation: Activation::Relu, gate: Activation::Sigmoid, form: Form::Scale };
+    pub const STANDARD: Self = Self {
+        squeeze: Squeeze::Mean,
+        activation: Activation::Relu,
+        gate: Activation::Sigmoid,
+        epilogue: Epilogue::Scale,
+    };
     /// The tail of an SE-ResNet block: `relu(x * gate + identity)`.
-    pub const RESIDUAL: Self = Self { form: Form::Residual, ..Self::STANDARD };
+    pub const RESIDUAL: Self = Self { epilogue: Epilogue::Residual, ..Self::STANDARD };
     /// CBAM's channel gate (Woo et al. 2018, arXiv:1807.06521, Eq. 2): mean and maximum through the same two layers.
     pub const CBAM_CHANNEL: Self = Self { squeeze: Squeeze::MeanAndMax, ..Self::STANDARD };
     /// BiSeNet's feature fusion in its form of two layers without norm (Yu et al. 2018, arXiv:1808.00897, Fig. 2c):
     /// `x * gate + x`. The form with one layer and a batch norm is [`BiSeNetAttention`](crate::BiSeNetAttention).
-    pub const FEATURE_FUSION: Self = Self { form: Form::ScaleAdd, ..Self::STANDARD };
+    pub const FEATURE_FUSION: Self = Self { epilogue: Epilogue::ScaleAdd, ..Self::STANDARD };
 }
 
 /// Squeeze-and-Excitation (Hu et al. 2018, arXiv:1709.01507, Eqs. 2-4) in at most three dispatches:
@@ -86,11 +90,11 @@ pub struct SqueezeExciteBuffers<'a> {
     pub expand_weight: wgpu::BufferSlice<'a>,
     /// In: `[c]`, the operator's element type.
     pub expand_bias: Option<wgpu::BufferSlice<'a>>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Form::Residual`] only.
+    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
     pub identity: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c]` f32, the gate; must be there for [`Form::GateOnly`], may be elsewhere.
+    /// Out: `[n, c]` f32, the gate; must be there for [`Epilogue::GateOnly`], may be elsewhere.
     pub gate: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c, h, w]`, the operator's element type, but for [`Form::GateOnly`]; may be `features`.
+    /// Out: `[n, c, h, w]`, the operator's element type, but for [`Epilogue::GateOnly`]; may be `features`.
     pub output: Option<wgpu::BufferSlice<'a>>,
 }
 
@@ -147,11 +151,11 @@ impl SqueezeExcite {
         options: SqueezeExciteOptions,
         element: Element,
     ) -> Result<Self, Error> {
-        Self::part_of(OP, compiler.into(), options, Combine::Channel, element)
+        Self::new_within(OP, compiler.into(), options, Combine::Channel, element)
     }
 
     /// The same as a part of operator `op`.
-    pub(crate) fn part_of(
+    pub(crate) fn new_within(
         op: &'static str,
         compiler: Compiler<'_>,
         options: SqueezeExciteOptions,
@@ -164,7 +168,7 @@ impl SqueezeExcite {
             element,
             pool: Pool::new(op, compiler, options.squeeze, element)?,
             reduce: Layer::new(op, compiler, options.activation, element)?,
-            scale: Scale::new(op, compiler, options.form, combine, options.gate, element)?,
+            scale: Scale::new(op, compiler, options.epilogue, combine, options.gate, element)?,
         })
     }
 
@@ -173,7 +177,7 @@ impl SqueezeExcite {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] for a reduced width of zero, or where `identity`, `gate` or `output` is missing or of no use
-    /// to the operator's [`Form`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane
+    /// to the operator's [`Epilogue`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane
     /// or the weights exceed a binding of the device, and what every operator refuses of its buffers: too small, wrong usage,
     /// misaligned, output overlapping another tensor other than `features` in place.
     pub fn bind(
@@ -182,7 +186,7 @@ impl SqueezeExcite {
         shape: Nchw,
         reduced: u32,
         buffers: SqueezeExciteBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         self.bind_in_turns(device, shape, reduced, shape.batch, buffers)
     }
 
@@ -204,7 +208,7 @@ impl SqueezeExcite {
         reduced: u32,
         images: u32,
         buffers: SqueezeExciteBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let SqueezeExciteBuffers { features, identity, gate, output, .. } = buffers;
         let excitation = Excitation {
             reduced,
@@ -214,10 +218,10 @@ impl SqueezeExcite {
             expand_bias: buffers.expand_bias,
         };
         pipeline::check_elements(self.op, "features", shape)?;
-        self.options.form.check(self.op, identity.is_some(), gate.is_some(), output.is_some())?;
+        self.options.epilogue.check(self.op, identity.is_some(), gate.is_some(), output.is_some())?;
         excitation.check(self.op, shape.channels)?;
         if !squeezable(self.op, shape)? {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         if images == 0 {
             let (given, needed) = ("0".into(), "at least 1".into());
@@ -231,7 +235,7 @@ impl SqueezeExcite {
         let image_bytes = u64::from(shape.channels) * shape.size().pixels() * self.element.bytes();
         let gate_bytes = u64::from(shape.channels) * 4;
         let unit_bytes = [image_bytes, if gate.is_some() { gate_bytes } else { image_bytes }];
-        let mut dispatch = Dispatch::default();
+        let mut recording = Recording::default();
         for images in plan::turns(shape.batch, images, &unit_bytes, device.limits().min_storage_buffer_offset_alignment)
         {
             let start = u64::from(images.start);
@@ -242,21 +246,22 @@ impl SqueezeExcite {
                 output: output.map(|output| output.slice(start * image_bytes..)),
             };
             let turn = Nchw { batch: images.end - images.start, ..shape };
-            let steps = self.steps(device, turn, features.slice(start * image_bytes..), excitation, surroundings)?;
-            dispatch.extend(Dispatch::new(steps));
+            let dispatches =
+                self.dispatches(device, turn, features.slice(start * image_bytes..), excitation, surroundings)?;
+            recording.extend(Recording::new(dispatches));
         }
-        Ok(dispatch)
+        Ok(recording)
     }
 
     /// The tensors have been checked. `shape` has pixels and channels.
-    pub(crate) fn steps(
+    pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,
         shape: Nchw,
         features: wgpu::BufferSlice<'_>,
         excitation: Excitation<'_>,
         surroundings: Surroundings<'_>,
-    ) -> Result<Vec<Step>, Error> {
+    ) -> Result<Vec<Dispatch>, Error> {
         let squeeze = self.options.squeeze;
         let Nchw { batch, channels, .. } = shape;
         let Excitation { reduced, reduce_weight, reduce_bias, expand_weight, expand_bias } = excitation;
@@ -273,7 +278,8 @@ impl SqueezeExcite {
 
         let (input, second) = (first.slice(..), second.as_ref().map(|buffer| buffer.slice(..)));
         let (mean, maximum) = if squeeze == Squeeze::Max { (None, Some(input)) } else { (Some(input), second) };
-        let mut steps = self.pool.steps(device, shape, &grid, GlobalPoolBuffers { features, mean, maximum })?;
+        let mut dispatches =
+            self.pool.dispatches(device, shape, &grid, GlobalPoolBuffers { features, mean, max: maximum })?;
 
         // Where there are both statistics, each goes through the layer, and the results are averaged.
         let join = second.map_or(Join::One, Join::Averaged);
@@ -283,7 +289,7 @@ impl SqueezeExcite {
         let output_of_layer = hidden.slice(..);
         let tensors =
             LayerTensors { input, join, weight: reduce_weight, bias: reduce_bias, norm: None, output: output_of_layer };
-        steps.extend(self.reduce.steps(device, problem, tensors)?);
+        dispatches.extend(self.reduce.dispatches(device, problem, tensors)?);
 
         // The second layer is linear: its sum over both hidden vectors is twice that of their mean, bias included.
         let vectors = if squeeze == Squeeze::MeanAndMax { 2.0 } else { 1.0 };
@@ -295,16 +301,16 @@ impl SqueezeExcite {
             vectors,
         };
         let tensors = ScaleTensors { features, gate: from, identity, spatial, gate_out: gate, output };
-        steps.extend(self.scale.steps(device, shape, &grid, tensors)?);
-        Ok(steps)
+        dispatches.extend(self.scale.dispatches(device, shape, &grid, tensors)?);
+        Ok(dispatches)
     }
 
     /// What one run has to move and to compute, without biases: the features in, and the output, once; one operation for each
-    /// feature and statistic in the squeeze, two for each weight, and those of the [`Form`]. `parameters` is the paper's
+    /// feature and statistic in the squeeze, two for each weight, and those of the [`Epilogue`]. `parameters` is the paper's
     /// `2 c r` (Eq. 5); biases would add `r + c`.
     #[must_use]
     pub fn cost(&self, shape: Nchw, reduced: u32) -> Cost {
-        let SqueezeExciteOptions { squeeze, form, .. } = self.options;
+        let SqueezeExciteOptions { squeeze, epilogue, .. } = self.options;
         let features = shape.elements().unwrap_or(u64::MAX);
         let statistics = u64::from(squeeze.mean()) + u64::from(squeeze.maximum());
         let layer = |inputs, outputs| {
@@ -319,8 +325,8 @@ impl SqueezeExcite {
             }
         };
         let elementwise = Cost {
-            bytes: features.saturating_mul(self.element.bytes()).saturating_mul(form.tensors()),
-            flops: features.saturating_mul(statistics + form.flops()),
+            bytes: features.saturating_mul(self.element.bytes()).saturating_mul(epilogue.tensors()),
+            flops: features.saturating_mul(statistics + epilogue.flops()),
             parameters: 0,
         };
         elementwise + layer(shape.channels, reduced) + layer(reduced, shape.channels)

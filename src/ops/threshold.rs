@@ -1,9 +1,9 @@
 //! Masks by a fixed threshold or by Otsu's.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Step, Tensor};
+use crate::pipeline::{self, Access, Build, Compiler, Dispatch, Kernel, Tensor};
 use crate::resample::{Axis, Sampling};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Error, Nhw, Size};
+use crate::{Cost, Error, Nhw, Recording, Size};
 
 const OP: &str = "threshold";
 const BINS: u64 = 256;
@@ -62,7 +62,9 @@ impl ThresholdRule {
     pub(crate) fn value(self, op: &'static str) -> Result<f32, Error> {
         match self {
             // A zero is the positive one: see `exceeds` in the shader.
-            Self::Value(threshold) => pipeline::finite(op, "threshold", threshold).map(|threshold| threshold + 0.0),
+            Self::Value(threshold) => {
+                pipeline::check_finite(op, "threshold", threshold).map(|threshold| threshold + 0.0)
+            }
             Self::Level(level) => Ok(f32::from(level)),
             Self::Otsu => Ok(0.0),
         }
@@ -76,7 +78,7 @@ impl ThresholdRule {
 /// Otherwise map and mask of one image must each fit a binding: at the default limit of 128 MiB that is 33,554,432 pixels, for instance
 /// 5,792 x 5,792.
 ///
-/// Kernels `shaders/threshold.wgsl`, `shaders/threshold_same.wgsl`, `shaders/threshold_histogram.wgsl`,
+/// Kernels `shaders/threshold.wgsl`, `shaders/threshold_direct.wgsl`, `shaders/threshold_histogram.wgsl`,
 /// `shaders/threshold_otsu.wgsl`; reference [`reference::threshold`](crate::reference::threshold). Scratch, for Otsu's only: 1028 bytes for each image.
 #[derive(Clone, Debug)]
 pub struct Threshold {
@@ -107,7 +109,7 @@ impl Threshold {
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, rule: ThresholdRule, sampling: Sampling) -> Result<Self, Error> {
         let compiler = compiler.into();
         rule.value(OP)?;
-        let otsu = Otsu::new_for(compiler, rule)?;
+        let otsu = Otsu::new_within(compiler, rule)?;
         let kernel = |shader, variant, workgroup| {
             Kernel::new(
                 compiler,
@@ -124,7 +126,7 @@ impl Threshold {
             )
         };
         let resampled = kernel(&shaders::THRESHOLD, Variant::F32, pipeline::TILE)?;
-        let same = |variant| kernel(&shaders::THRESHOLD_SAME, variant, [GROUP, 1, 1]);
+        let same = |variant| kernel(&shaders::THRESHOLD_DIRECT, variant, [GROUP, 1, 1]);
         let same = [same(Variant::F32)?, same(Variant::F32X4)?];
         Ok(Self { rule, sampling, otsu, resampled, same })
     }
@@ -142,7 +144,7 @@ impl Threshold {
         shape: Nhw,
         size: Size,
         buffers: ThresholdBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let mask = Nhw { height: size.height, width: size.width, ..shape };
         pipeline::check_plane(OP, "map", shape)?;
         pipeline::check_plane(OP, "mask", mask)?;
@@ -150,14 +152,14 @@ impl Threshold {
         let output = Tensor::write("mask", buffers.mask, size.pixels(), 4);
         pipeline::check(OP, device, shape.batch, &[map, output])?;
         if mask.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         pipeline::check_source(OP, "map", shape.size())?;
         let axes = Axis::both(OP, shape.size(), size, self.sampling)?;
-        let mut steps = Vec::new();
-        let levels = self.bind_levels(OP, device, shape.batch, axes, size, map, &mut steps)?;
-        self.bind_mask(device, shape.batch, axes, size, [map, output], levels.as_ref(), &mut steps)?;
-        Ok(Dispatch::new(steps))
+        let mut dispatches = Vec::new();
+        let levels = self.bind_levels(OP, device, shape.batch, axes, size, map, &mut dispatches)?;
+        self.bind_mask(device, shape.batch, axes, size, [map, output], levels.as_ref(), &mut dispatches)?;
+        Ok(Recording::new(dispatches))
     }
 
     /// Appends the steps that find the level of each image, where the rule asks for that, and gives their buffer: `[n]` u32.
@@ -170,9 +172,9 @@ impl Threshold {
         axes: [Axis; 2],
         size: Size,
         map: Tensor<'_>,
-        steps: &mut Vec<Step>,
+        dispatches: &mut Vec<Dispatch>,
     ) -> Result<Option<wgpu::Buffer>, Error> {
-        self.otsu.as_ref().map(|otsu| otsu.bind(op, device, batch, axes, size, map, steps)).transpose()
+        self.otsu.as_ref().map(|otsu| otsu.bind(op, device, batch, axes, size, map, dispatches)).transpose()
     }
 
     /// Appends the step that writes the mask: `tensors` are map and mask.
@@ -185,7 +187,7 @@ impl Threshold {
         size: Size,
         [map, mask]: [Tensor<'_>; 2],
         levels: Option<&wgpu::Buffer>,
-        steps: &mut Vec<Step>,
+        dispatches: &mut Vec<Dispatch>,
     ) -> Result<(), Error> {
         let threshold = self.rule.value(OP)?;
         if axes.iter().all(Axis::is_identity) {
@@ -200,19 +202,21 @@ impl Threshold {
             let levels = Tensor::read_if("levels", levels.map(|buffer| buffer.slice(..)), 1, 4);
             let [map, mask] = [map, mask].map(|tensor| tensor.by_lanes(lanes));
             let (kernel, groups) = (&self.same[usize::from(lanes == 4)], [pixels.div_ceil(GROUP), 1]);
-            steps.extend(kernel.bind(device, batch, groups, &[map, levels, mask], None, |part, bases| SameParams {
-                origin: part.origin[0],
-                map_base: bases[0],
-                levels_base: bases[1],
-                mask_base: bases[2],
-                pixels,
-                threshold,
+            dispatches.extend(kernel.bind(device, batch, groups, &[map, levels, mask], None, |part, bases| {
+                SameParams {
+                    origin: part.origin[0],
+                    map_base: bases[0],
+                    levels_base: bases[1],
+                    mask_base: bases[2],
+                    pixels,
+                    threshold,
+                }
             })?);
             return Ok(());
         }
         let levels = Tensor::read_if("levels", levels.map(|buffer| buffer.slice(..)), 1, 4);
         let (tensors, groups) = ([map, levels, mask], pipeline::tiles(size));
-        steps.extend(self.resampled.bind(device, batch, groups, &tensors, None, |part, bases| Params {
+        dispatches.extend(self.resampled.bind(device, batch, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
             map_base: bases[0],
@@ -245,7 +249,7 @@ struct Otsu {
 
 impl Otsu {
     /// `None` for a rule that has its level.
-    fn new_for(compiler: Compiler<'_>, rule: ThresholdRule) -> Result<Option<Self>, Error> {
+    fn new_within(compiler: Compiler<'_>, rule: ThresholdRule) -> Result<Option<Self>, Error> {
         if rule != ThresholdRule::Otsu {
             return Ok(None);
         }
@@ -287,7 +291,7 @@ impl Otsu {
         axes: [Axis; 2],
         size: Size,
         map: Tensor<'_>,
-        steps: &mut Vec<Step>,
+        dispatches: &mut Vec<Dispatch>,
     ) -> Result<wgpu::Buffer, Error> {
         if size.pixels() > MAX_OTSU_PIXELS {
             return Err(Error::LimitExceeded {
@@ -307,7 +311,7 @@ impl Otsu {
         let levels = pipeline::scratch(op, device, "levels", u64::from(batch) * 4)?;
         let bins = Tensor::write("bins", bins.slice(..), BINS, 4);
         let histogram = &self.histogram[usize::from(!axes.iter().all(Axis::is_identity))];
-        steps.extend(histogram.bind(device, batch, [shares, 1], &[map, bins], None, |part, bases| {
+        dispatches.extend(histogram.bind(device, batch, [shares, 1], &[map, bins], None, |part, bases| {
             HistogramParams {
                 origin: part.origin[0],
                 map_base: bases[0],
@@ -319,7 +323,7 @@ impl Otsu {
             }
         })?);
         let tensors = [bins, Tensor::write("levels", levels.slice(..), 1, 4)];
-        steps.extend(self.otsu.bind(device, batch, [1, 1], &tensors, None, |_, bases| OtsuParams {
+        dispatches.extend(self.otsu.bind(device, batch, [1, 1], &tensors, None, |_, bases| OtsuParams {
             bins_base: bases[0],
             levels_base: bases[1],
         })?);

@@ -3,7 +3,7 @@
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::plan::{self, WindowTile};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
+use crate::{Cost, Element, Error, Nchw, Recording, Size};
 
 const OP: &str = "window_attention";
 /// Invocations of a workgroup.
@@ -25,7 +25,7 @@ params!(Params {
     with_log_sum_exp: u32,
     plane: u32,
     heads: u32,
-    depth: u32,
+    head_dim: u32,
     height: i32,
     width: i32,
     out_height: u32,
@@ -51,7 +51,7 @@ params!(WeightsParams {
     weights_base: u32,
     queries_base: u32,
     heads: u32,
-    depth: u32,
+    head_dim: u32,
     height: i32,
     width: i32,
     window_height: i32,
@@ -88,11 +88,11 @@ impl Border {
 
 /// The term of a logit that depends on where the key is, seen from the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Relative {
+pub enum RelativePosition {
     /// There is none.
     None,
     /// `q . E`, E being a row embedding for the first half of each head's channels and a column embedding for the second, the
-    /// same for all heads (arXiv:1906.05909, Eq. 3). Needs an even depth.
+    /// same for all heads (arXiv:1906.05909, Eq. 3). Needs an even head_dim.
     PerHead,
     /// `q . E` with a row embedding for the first half of all channels and a column embedding for the second: public
     /// implementations of the same paper. Needs an even number of channels.
@@ -101,20 +101,20 @@ pub enum Relative {
     Bias,
 }
 
-/// The tensors of a [`Relative`] term: buffers for the operator, slices of numbers for the reference. Entry 0 of a window is
+/// The tensors of a [`RelativePosition`] term: buffers for the operator, slices of numbers for the reference. Entry 0 of a window is
 /// its first row or column.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RelativeTables<T> {
-    /// Of [`Relative::None`].
+pub enum PositionTables<T> {
+    /// Of [`RelativePosition::None`].
     None,
-    /// Of [`Relative::PerHead`] and [`Relative::WholeChannel`].
+    /// Of [`RelativePosition::PerHead`] and [`RelativePosition::WholeChannel`].
     Factorised {
         /// `[d/2, kh]`, or `[heads*d/2, kh]` for the whole channel.
         row: T,
         /// `[d/2, kw]`, or `[heads*d/2, kw]` for the whole channel.
         column: T,
     },
-    /// Of [`Relative::Bias`]: `[heads, 2kh-1, 2kw-1]`, its middle being the bias of the query's own pixel.
+    /// Of [`RelativePosition::Bias`]: `[heads, 2kh-1, 2kw-1]`, its middle being the bias of the query's own pixel.
     Bias(T),
 }
 
@@ -124,7 +124,7 @@ pub struct WindowAttentionOptions {
     /// Heads; channels `g*d .. (g+1)*d` belong to head `g`.
     pub heads: u32,
     /// Channels of a head, `d`: 1 to 128.
-    pub depth: u32,
+    pub head_dim: u32,
     /// Keys of a window, `kh` x `kw`, both odd.
     pub window: Size,
     /// Pixels from one key of a window to the next.
@@ -134,7 +134,7 @@ pub struct WindowAttentionOptions {
     /// What happens where a window leaves the image.
     pub border: Border,
     /// The term for the relative position.
-    pub relative: Relative,
+    pub relative: RelativePosition,
     /// What the product of query and key is multiplied by: 1 in arXiv:1906.05909, `1/sqrt(d)` elsewhere.
     pub scale: f32,
     /// Whether `scale` multiplies the relative term as well.
@@ -144,15 +144,15 @@ pub struct WindowAttentionOptions {
 impl WindowAttentionOptions {
     /// Square windows of `k` x `k` keys as in arXiv:1906.05909: zero padding, row and column embeddings, scale 1.
     #[must_use]
-    pub const fn new(heads: u32, depth: u32, k: u32) -> Self {
+    pub const fn new(heads: u32, head_dim: u32, k: u32) -> Self {
         Self {
             heads,
-            depth,
+            head_dim,
             window: Size::new(k, k),
             dilation: Size::new(1, 1),
             stride: Size::new(1, 1),
             border: Border::Zero,
-            relative: Relative::PerHead,
+            relative: RelativePosition::PerHead,
             scale: 1.0,
             scale_relative: true,
         }
@@ -170,16 +170,16 @@ impl WindowAttentionOptions {
     /// Channels of queries, keys, values and output: `heads * d`.
     #[must_use]
     pub const fn channels(&self) -> u32 {
-        self.heads.saturating_mul(self.depth)
+        self.heads.saturating_mul(self.head_dim)
     }
 
     /// Elements of the relative term's tables: rows and columns, or the bias table alone.
     fn tables(&self) -> [u64; 2] {
         let half = match self.relative {
-            Relative::PerHead => self.depth / 2,
-            Relative::WholeChannel => self.channels() / 2,
-            Relative::None => 0,
-            Relative::Bias => {
+            RelativePosition::PerHead => self.head_dim / 2,
+            RelativePosition::WholeChannel => self.channels() / 2,
+            RelativePosition::None => 0,
+            RelativePosition::Bias => {
                 let side = |k: u32| (2 * u64::from(k)).saturating_sub(1);
                 let entries = side(self.window.height).saturating_mul(side(self.window.width));
                 return [entries.saturating_mul(self.heads.into()), 0];
@@ -206,14 +206,14 @@ impl WindowAttentionOptions {
         if self.heads == 0 {
             return refuse("heads", "0".into(), "at least 1".into());
         }
-        if self.depth == 0 || self.depth > MAX_DEPTH {
-            return refuse("depth", self.depth.to_string(), format!("1 to {MAX_DEPTH}"));
+        if self.head_dim == 0 || self.head_dim > MAX_DEPTH {
+            return refuse("head_dim", self.head_dim.to_string(), format!("1 to {MAX_DEPTH}"));
         }
-        if self.heads.checked_mul(self.depth).is_none() {
+        if self.heads.checked_mul(self.head_dim).is_none() {
             return refuse(
                 "heads",
                 self.heads.to_string(),
-                format!("at most {} heads of depth {}", u32::MAX / self.depth, self.depth),
+                format!("at most {} heads of head_dim {}", u32::MAX / self.head_dim, self.head_dim),
             );
         }
         for (parameter, k) in [("window.height", self.window.height), ("window.width", self.window.width)] {
@@ -235,16 +235,24 @@ impl WindowAttentionOptions {
             return refuse("stride", self.stride.to_string(), "[1, 1] with Border::Shift".into());
         }
         match self.relative {
-            Relative::PerHead if self.depth % 2 == 1 => {
-                return refuse("depth", self.depth.to_string(), "an even number for Relative::PerHead".into());
+            RelativePosition::PerHead if self.head_dim % 2 == 1 => {
+                return refuse(
+                    "head_dim",
+                    self.head_dim.to_string(),
+                    "an even number for RelativePosition::PerHead".into(),
+                );
             }
-            Relative::WholeChannel if self.channels() % 2 == 1 => {
-                let given = format!("{} x {}", self.heads, self.depth);
-                return refuse("heads x depth", given, "an even number of channels for Relative::WholeChannel".into());
+            RelativePosition::WholeChannel if self.channels() % 2 == 1 => {
+                let given = format!("{} x {}", self.heads, self.head_dim);
+                return refuse(
+                    "heads x head_dim",
+                    given,
+                    "an even number of channels for RelativePosition::WholeChannel".into(),
+                );
             }
             _ => {}
         }
-        pipeline::finite(op, "scale", self.scale)?;
+        pipeline::check_finite(op, "scale", self.scale)?;
         Ok(())
     }
 
@@ -255,7 +263,7 @@ impl WindowAttentionOptions {
                 op,
                 binding: "q",
                 given: shape.to_string(),
-                needed: format!("{} channels: {} heads of depth {}", self.channels(), self.heads, self.depth),
+                needed: format!("{} channels: {} heads of head_dim {}", self.channels(), self.heads, self.head_dim),
             });
         }
         for (parameter, window, dilation, extent) in [
@@ -298,8 +306,8 @@ impl WindowAttentionOptions {
 
     /// How the kernel goes about it.
     fn tile(&self, software: bool) -> WindowTile {
-        let tables = matches!(self.relative, Relative::PerHead | Relative::WholeChannel);
-        plan::window_tile(software, self.depth, self.rows(), self.window.width, tables)
+        let tables = matches!(self.relative, RelativePosition::PerHead | RelativePosition::WholeChannel);
+        plan::window_tile(software, self.head_dim, self.rows(), self.window.width, tables)
     }
 
     /// See [`WindowAttention::cost`].
@@ -308,19 +316,19 @@ impl WindowAttentionOptions {
         let queries = u64::from(shape.batch).saturating_mul(self.heads.into()).saturating_mul(out);
         let entries = self.window.pixels();
         let products = match self.relative {
-            Relative::PerHead | Relative::WholeChannel => 3,
-            Relative::None | Relative::Bias => 2,
+            RelativePosition::PerHead | RelativePosition::WholeChannel => 3,
+            RelativePosition::None | RelativePosition::Bias => 2,
         };
-        let depth = u64::from(self.depth);
+        let head_dim = u64::from(self.head_dim);
         let [rows, columns] = self.tables();
         let parameters = rows.saturating_add(columns);
         let inputs =
-            2u64.saturating_mul(shape.elements().unwrap_or(u64::MAX)).saturating_add(queries.saturating_mul(depth));
+            2u64.saturating_mul(shape.elements().unwrap_or(u64::MAX)).saturating_add(queries.saturating_mul(head_dim));
         Cost {
             bytes: inputs.saturating_mul(inner.bytes()).saturating_add(
-                queries.saturating_mul(depth).saturating_add(parameters).saturating_mul(element.bytes()),
+                queries.saturating_mul(head_dim).saturating_add(parameters).saturating_mul(element.bytes()),
             ),
-            flops: queries.saturating_mul(entries).saturating_mul(2 * products * depth),
+            flops: queries.saturating_mul(entries).saturating_mul(2 * products * head_dim),
             parameters,
         }
     }
@@ -338,7 +346,7 @@ const fn gcd(a: u32, b: u32) -> u32 {
 /// for blocks of one pixel; larger blocks share one window among their queries, and Swin's windows don't move with the query
 /// at all: neither is a stride of this operator, and neither is covered.
 ///
-/// Kernels `shaders/window_attention.wgsl` and `shaders/window_weights.wgsl`; reference
+/// Kernels `shaders/window_attention.wgsl` and `shaders/window_attention_weights.wgsl`; reference
 /// [`reference::window_attention`](crate::reference::window_attention).
 #[derive(Clone, Debug)]
 pub struct WindowAttention {
@@ -361,7 +369,7 @@ pub struct WindowAttentionBuffers<'a> {
     /// In: values `[n, heads*d, h, w]`.
     pub v: wgpu::BufferSlice<'a>,
     /// In: the tables of the options' relative term.
-    pub tables: RelativeTables<wgpu::BufferSlice<'a>>,
+    pub tables: PositionTables<wgpu::BufferSlice<'a>>,
     /// Out: `[n, heads*d, ho, wo]`.
     pub y: wgpu::BufferSlice<'a>,
     /// Out, if wanted: `[n, heads, ho, wo]` f32, the logarithm of the sum of the exponentials of a query's logits. It is
@@ -377,14 +385,14 @@ pub struct WindowWeightsBuffers<'a> {
     /// In: keys `[n, heads*d, h, w]`.
     pub k: wgpu::BufferSlice<'a>,
     /// In: the tables of the options' relative term.
-    pub tables: RelativeTables<wgpu::BufferSlice<'a>>,
+    pub tables: PositionTables<wgpu::BufferSlice<'a>>,
     /// Out: `[queries, heads, kh*kw]` f32.
     pub weights: wgpu::BufferSlice<'a>,
 }
 
 /// A query: an element of the output's planes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Query {
+pub struct QueryPosition {
     /// Which image, below `n`.
     pub image: u32,
     /// Row of the output, below `ho`.
@@ -398,21 +406,21 @@ impl WindowAttention {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for options without a meaning: even windows, a depth above 128 or, with row and column
+    /// [`Error::InvalidParameter`] for options without a meaning: even windows, a head_dim above 128 or, with row and column
     /// tables, one that can't be halved, a stride with [`Border::Shift`], a scale that is not finite.
     /// [`Error::TooManyRounds`] on a software adapter, for windows of more keys than one invocation may loop over there:
-    /// 31 x 31 at depth 128 fits. GPUs take any window.
+    /// 31 x 31 at head_dim 128 fits. GPUs take any window.
     /// [`Error::MissingFeature`] for f16 on a device without it.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         options: WindowAttentionOptions,
         element: Element,
     ) -> Result<Self, Error> {
-        Self::with_inner(OP, compiler.into(), options, element, element)
+        Self::new_within(OP, compiler.into(), options, element, element)
     }
 
     /// As [`Self::new`], with queries, keys and values of type `inner`: those of a layer are f32 even where its ends are not.
-    pub(crate) fn with_inner(
+    pub(crate) fn new_within(
         op: &'static str,
         compiler: Compiler<'_>,
         options: WindowAttentionOptions,
@@ -423,9 +431,9 @@ impl WindowAttention {
         let tile = options.tile(compiler.software);
         compiler.check_rounds(op, tile.rounds, "make the window smaller, or the heads less deep")?;
         let relative = match options.relative {
-            Relative::None => 0.0,
-            Relative::PerHead | Relative::WholeChannel => 1.0,
-            Relative::Bias => 2.0,
+            RelativePosition::None => 0.0,
+            RelativePosition::PerHead | RelativePosition::WholeChannel => 1.0,
+            RelativePosition::Bias => 2.0,
         };
         let WindowTile { length, blocks, split, .. } = tile;
         let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(blocks)), ("SPLIT", f64::from(split))];
@@ -454,7 +462,7 @@ impl WindowAttention {
             compiler,
             &Build {
                 op,
-                shader: &shaders::WINDOW_WEIGHTS,
+                shader: &shaders::WINDOW_ATTENTION_WEIGHTS,
                 variant: Variant { inner, ..Variant::new(element, 1) },
                 constants: &constants[..1],
                 workgroup: [64, 1, 1],
@@ -473,24 +481,25 @@ impl WindowAttention {
     }
 
     /// The relative term's tables as they are bound.
-    pub(crate) fn tables<'a>(&self, tables: RelativeTables<wgpu::BufferSlice<'a>>) -> Result<[Tensor<'a>; 2], Error> {
+    pub(crate) fn tables<'a>(&self, tables: PositionTables<wgpu::BufferSlice<'a>>) -> Result<[Tensor<'a>; 2], Error> {
         let (names, slices) = match (self.options.relative, tables) {
-            (Relative::None, RelativeTables::None) => (["tables", "tables"], [None, None]),
-            (Relative::PerHead | Relative::WholeChannel, RelativeTables::Factorised { row, column }) => {
-                (["tables.row", "tables.column"], [Some(row), Some(column)])
-            }
-            (Relative::Bias, RelativeTables::Bias(bias)) => (["tables.bias", "tables"], [Some(bias), None]),
+            (RelativePosition::None, PositionTables::None) => (["tables", "tables"], [None, None]),
+            (
+                RelativePosition::PerHead | RelativePosition::WholeChannel,
+                PositionTables::Factorised { row, column },
+            ) => (["tables.row", "tables.column"], [Some(row), Some(column)]),
+            (RelativePosition::Bias, PositionTables::Bias(bias)) => (["tables.bias", "tables"], [Some(bias), None]),
             (relative, given) => {
                 let given = match given {
-                    RelativeTables::None => "RelativeTables::None",
-                    RelativeTables::Factorised { .. } => "RelativeTables::Factorised",
-                    RelativeTables::Bias(_) => "RelativeTables::Bias",
+                    PositionTables::None => "PositionTables::None",
+                    PositionTables::Factorised { .. } => "PositionTables::Factorised",
+                    PositionTables::Bias(_) => "PositionTables::Bias",
                 };
                 return Err(Error::InvalidParameter {
                     op: OP,
                     parameter: "tables",
                     given: given.into(),
-                    needed: format!("those of Relative::{relative:?}"),
+                    needed: format!("those of RelativePosition::{relative:?}"),
                 });
             }
         };
@@ -515,17 +524,17 @@ impl WindowAttention {
         device: &wgpu::Device,
         shape: Nchw,
         buffers: WindowAttentionBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let options = &self.options;
         pipeline::check_elements(OP, "q", shape)?;
         options.check_shape(OP, shape)?;
         let [row, column] = self.tables(buffers.tables)?;
         if shape.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let out = options.output(shape.size());
-        let depth = u64::from(options.depth);
-        let (unit, out_unit) = (depth * shape.size().pixels(), depth * out.pixels());
+        let head_dim = u64::from(options.head_dim);
+        let (unit, out_unit) = (head_dim * shape.size().pixels(), head_dim * out.pixels());
         let bytes = self.inner.bytes();
         let tensors = [
             Tensor::read("q", buffers.q, unit, bytes),
@@ -544,8 +553,8 @@ impl WindowAttention {
         let rows = pipeline::to_u32(OP, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
         let WindowTile { length, split, .. } = self.tile;
         let invocations = pipeline::to_u32(OP, "invocations of a head", u64::from(rows) * u64::from(out.width))?;
-        let groups = [invocations.div_ceil(GROUP / split), options.depth.div_ceil(length * split)];
-        let steps = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
+        let groups = [invocations.div_ceil(GROUP / split), options.head_dim.div_ceil(length * split)];
+        let dispatches = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
             origin_x: part.origin[0],
             origin_y: part.origin[1],
             q_base: bases[0],
@@ -556,7 +565,7 @@ impl WindowAttention {
             with_log_sum_exp: u32::from(buffers.log_sum_exp.is_some()),
             plane: part.units.start,
             heads: options.heads,
-            depth: options.depth,
+            head_dim: options.head_dim,
             height: signed(shape.height),
             width: signed(shape.width),
             out_height: out.height,
@@ -571,12 +580,12 @@ impl WindowAttention {
             classes,
             tiles,
             border: options.border.code(),
-            whole_channel: u32::from(options.relative == Relative::WholeChannel),
+            whole_channel: u32::from(options.relative == RelativePosition::WholeChannel),
             scale: options.scale,
             relative_scale: self.relative_scale(),
             shrink: shrink(options.window),
         })?;
-        Ok(Dispatch::new(steps))
+        Ok(Recording::new(dispatches))
     }
 
     /// Binds the computation of the attention weights of chosen queries, for looking at them: each row of `weights` sums to 1,
@@ -591,9 +600,9 @@ impl WindowAttention {
         &self,
         device: &wgpu::Device,
         shape: Nchw,
-        queries: &[Query],
+        queries: &[QueryPosition],
         buffers: WindowWeightsBuffers<'_>,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<Recording, Error> {
         let options = &self.options;
         pipeline::check_elements(OP, "q", shape)?;
         options.check_shape(OP, shape)?;
@@ -612,7 +621,7 @@ impl WindowAttention {
             }
         }
         if queries.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let elements = shape.elements().unwrap_or(u64::MAX);
         let unit = u64::from(options.heads) * options.window.pixels();
@@ -634,18 +643,18 @@ impl WindowAttention {
         let positions = pipeline::filled(
             OP,
             device,
-            "window_weights queries",
+            "window_attention_weights queries",
             bytemuck::cast_slice(&positions),
             wgpu::BufferUsages::STORAGE,
         )?;
         tensors.insert(4, Tensor::read("queries", positions.slice(..), 3, 4));
         let groups = [options.heads, 1];
-        let steps = self.weights.bind(device, count, groups, &tensors, None, |part, bases| WeightsParams {
+        let dispatches = self.weights.bind(device, count, groups, &tensors, None, |part, bases| WeightsParams {
             origin: part.origin[0],
             weights_base: bases[5],
             queries_base: bases[4],
             heads: options.heads,
-            depth: options.depth,
+            head_dim: options.head_dim,
             height: signed(shape.height),
             width: signed(shape.width),
             window_height: signed(options.window.height),
@@ -653,11 +662,11 @@ impl WindowAttention {
             dilation_height: signed(options.dilation.height),
             dilation_width: signed(options.dilation.width),
             border: options.border.code(),
-            whole_channel: u32::from(options.relative == Relative::WholeChannel),
+            whole_channel: u32::from(options.relative == RelativePosition::WholeChannel),
             scale: options.scale,
             relative_scale: self.relative_scale(),
         })?;
-        Ok(Dispatch::new(steps))
+        Ok(Recording::new(dispatches))
     }
 
     fn relative_scale(&self) -> f32 {

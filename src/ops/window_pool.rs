@@ -2,7 +2,7 @@
 
 use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
 use crate::shaders::{self, Variant, params};
-use crate::{Cost, Dispatch, Element, Error, Nchw, Size};
+use crate::{Cost, Element, Error, Nchw, Recording, Size};
 
 const OP: &str = "window_pool";
 /// Outputs of a workgroup.
@@ -24,9 +24,9 @@ params!(Params {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pooling {
     /// The mean.
-    Average,
+    Mean,
     /// The maximum; NaN if any value is.
-    Maximum,
+    Max,
 }
 
 /// Pooling `x [n, c, h, w] -> y [n, c, floor(h / kh), floor(w / kw)]` over windows side by side; rows and columns that fill no
@@ -72,8 +72,8 @@ impl WindowPool {
         let rounds = window.pixels() + u64::from(window.height);
         compiler.check_rounds(OP, rounds, "make the window smaller")?;
         let pooling = match pooling {
-            Pooling::Average => 0.0,
-            Pooling::Maximum => 1.0,
+            Pooling::Mean => 0.0,
+            Pooling::Max => 1.0,
         };
         // Those of the paper's networks have kernels of their own, with their loops unrolled.
         let side = match (window.height, window.width) {
@@ -109,11 +109,11 @@ impl WindowPool {
     ///
     /// [`Error::LimitExceeded`] where one plane exceeds a binding of the device, and what every operator refuses of its
     /// buffers: too small, wrong usage, misaligned, output overlapping input.
-    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: WindowPoolBuffers<'_>) -> Result<Dispatch, Error> {
+    pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: WindowPoolBuffers<'_>) -> Result<Recording, Error> {
         pipeline::check_elements(OP, "x", shape)?;
         let out = self.output(shape.size());
         if shape.is_empty() || out.is_empty() {
-            return Ok(Dispatch::default());
+            return Ok(Recording::default());
         }
         let tensors = [
             Tensor::read("x", buffers.x, shape.size().pixels(), self.element.bytes()),
@@ -124,7 +124,7 @@ impl WindowPool {
         pipeline::to_u32(OP, "pixels of a plane", shape.size().pixels())?;
         let outputs = pipeline::to_u32(OP, "outputs of a plane", out.pixels())?;
         let groups = [outputs.div_ceil(GROUP), 1];
-        let steps = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
+        let dispatches = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
             origin: part.origin[0],
             x_base: bases[0],
             y_base: bases[1],
@@ -135,7 +135,7 @@ impl WindowPool {
             window_height: self.window.height,
             window_width: self.window.width,
         })?;
-        Ok(Dispatch::new(steps))
+        Ok(Recording::new(dispatches))
     }
 
     /// What one run moves and computes: the pixels of the windows read once, the outputs written once, one operation a pixel.

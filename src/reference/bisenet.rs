@@ -2,15 +2,15 @@ use num_traits::Float;
 
 use super::dense::{Layer, Norm, dense};
 use super::{channel_scale, global_mean};
-use crate::{Activation, Form, Nchw};
+use crate::{Activation, Epilogue, Nchw};
 
 /// The gate and the output of BiSeNet's attention (arXiv:1808.00897, Fig. 2b and 2c): gate = sigmoid(norm(`weight` mean)), and
-/// the [`channel_scale`] of it: with [`Form::Scale`] attention refinement, with [`Form::ScaleAdd`] feature fusion.
+/// the [`channel_scale`] of it: with [`Epilogue::Scale`] attention refinement, with [`Epilogue::ScaleAdd`] feature fusion.
 /// `features`, `identity` `[n, c, h, w]`, `weight [c, c]`; returns `[n, c]` and `[n, c, h, w]`.
 #[must_use]
 pub fn bisenet<T: Float>(
     shape: Nchw,
-    form: Form,
+    epilogue: Epilogue,
     features: &[T],
     weight: &[T],
     norm: Norm<'_, T>,
@@ -18,6 +18,6 @@ pub fn bisenet<T: Float>(
 ) -> (Vec<T>, Vec<T>) {
     let layer = Layer { weight, bias: None, norm: Some(norm) };
     let gate = dense(shape.channels as usize, &global_mean(shape, features), &layer, Activation::Sigmoid);
-    let output = channel_scale(shape, form, features, &gate, identity);
+    let output = channel_scale(shape, epilogue, features, &gate, identity);
     (gate, output)
 }

@@ -4,25 +4,25 @@ use super::attention_map::attention_map;
 use super::channel_scale::form_of;
 use super::dense::Layer;
 use super::squeeze_excite::{Excitation, squeeze_excite};
-use crate::{Activation, CbamOptions, Form, Nchw, Squeeze, SqueezeExciteOptions, Statistic};
+use crate::{Activation, CbamOptions, Epilogue, Nchw, Squeeze, SqueezeExciteOptions, Statistic};
 
 /// The gate and the output of CBAM's spatial gate (arXiv:1807.06521, Eq. 3): gate = sigmoid(norm(convolution)) of two planes,
 /// the maximum and the mean over the channels, zero outside the image; `output` = the form of `features * gate`, and nothing for
-/// [`Form::GateOnly`]. `features`, `identity` `[n, c, h, w]`, the layer's weight `[1, 2, kernel, kernel]`; returns `[n, h, w]` and
+/// [`Epilogue::GateOnly`]. `features`, `identity` `[n, c, h, w]`, the layer's weight `[1, 2, kernel, kernel]`; returns `[n, h, w]` and
 /// `[n, c, h, w]`.
 #[must_use]
 pub fn spatial_gate<T: Float>(
     shape: Nchw,
-    form: Form,
+    epilogue: Epilogue,
     kernel: usize,
     features: &[T],
     conv: &Layer<'_, T>,
     identity: Option<&[T]>,
 ) -> (Vec<T>, Vec<T>) {
     let gate = spatial_gate_of(shape, kernel, features, conv);
-    let output = if form == Form::GateOnly { Vec::new() } else { scaled(shape, &gate, features) };
+    let output = if epilogue == Epilogue::GateOnly { Vec::new() } else { scaled(shape, &gate, features) };
     let forms = output.iter().zip(features).enumerate();
-    let output = forms.map(|(index, (&scaled, &value))| form_of(form, scaled, value, identity, index)).collect();
+    let output = forms.map(|(index, (&scaled, &value))| form_of(epilogue, scaled, value, identity, index)).collect();
     (gate, output)
 }
 
@@ -72,10 +72,10 @@ pub fn cbam<T: Float>(
     conv: &Layer<'_, T>,
     identity: Option<&[T]>,
 ) -> Vec<T> {
-    let CbamOptions { activation, gate, form } = options;
-    let options = SqueezeExciteOptions { squeeze: Squeeze::MeanAndMax, activation, gate, form: Form::Scale };
+    let CbamOptions { activation, gate, epilogue } = options;
+    let options = SqueezeExciteOptions { squeeze: Squeeze::MeanAndMax, activation, gate, epilogue: Epilogue::Scale };
     let (_, gated) = squeeze_excite(shape, options, features, excitation, None);
     let gate = spatial_gate_of(shape, kernel, &gated, conv);
     let gated = scaled(shape, &gate, &gated).into_iter().zip(features).enumerate();
-    gated.map(|(index, (scaled, &value))| form_of(form, scaled, value, identity, index)).collect()
+    gated.map(|(index, (scaled, &value))| form_of(epilogue, scaled, value, identity, index)).collect()
 }

@@ -1,7 +1,7 @@
 use num_traits::Float;
 
 use super::{channel_scale, global_mean};
-use crate::{Activation, Form, Nchw};
+use crate::{Activation, Epilogue, Nchw};
 
 /// The gate and the output of Efficient Channel Attention (arXiv:1910.03151, Eq. 6): `gate[n, c]` = sigmoid(sum over `j` of
 /// `weight[j] * s[n, c + j - (k - 1) / 2]`), `s` the mean of each plane, zero outside the channels. `features`, `identity`
@@ -9,7 +9,7 @@ use crate::{Activation, Form, Nchw};
 #[must_use]
 pub fn eca<T: Float>(
     shape: Nchw,
-    form: Form,
+    epilogue: Epilogue,
     features: &[T],
     weight: &[T],
     identity: Option<&[T]>,
@@ -28,6 +28,6 @@ pub fn eca<T: Float>(
             gate.push(Activation::Sigmoid.apply(sum));
         }
     }
-    let output = channel_scale(shape, form, features, &gate, identity);
+    let output = channel_scale(shape, epilogue, features, &gate, identity);
     (gate, output)
 }

@@ -21,8 +21,8 @@ pub fn normalize<T: Float>(shape: Nhw, normalization: Normalization, map: &[T]) 
         normalized.extend(image.iter().map(|&value| match normalization {
             _ if high.is_nan() => high,
             _ if low == high => T::zero(),
-            Normalization::Maximum if high <= T::zero() => T::zero(),
-            Normalization::Maximum => value / high,
+            Normalization::Max if high <= T::zero() => T::zero(),
+            Normalization::Max => value / high,
             Normalization::MinMax | Normalization::None => (half * value - half * low) / (half * high - half * low),
         }));
     }

@@ -1,18 +1,18 @@
 use num_traits::Float;
 
 use super::{pointwise_conv, window_attention};
-use crate::{Nchw, RelativeTables, SasaLayerOptions};
+use crate::{Nchw, PositionTables, SasaLayerOptions};
 
 /// Windowed attention after 1x1 projections: `q = wq x`, `k = wk x`, `v = wv x` (arXiv:1906.05909, Sec. 3.1), each zero outside the
 /// image where the border is. `x [n, inputs, h, w]`, `projections [3, heads*d, inputs/groups]` in the order q, k, v, the tables as
-/// [`RelativeTables`] says; returns `[n, heads*d, ho, wo]`.
+/// [`PositionTables`] says; returns `[n, heads*d, ho, wo]`.
 #[must_use]
 pub fn sasa_layer<T: Float>(
     shape: Nchw,
     options: &SasaLayerOptions,
     x: &[T],
     projections: &[T],
-    tables: RelativeTables<&[T]>,
+    tables: PositionTables<&[T]>,
 ) -> Vec<T> {
     let projected = pointwise_conv(shape, &options.projections(), x, projections, None);
     let channels = Nchw { channels: options.attention.channels(), ..shape };

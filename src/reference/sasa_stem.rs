@@ -24,10 +24,10 @@ pub fn sasa_stem<T: Float>(
     column: &[T],
     mix: &[T],
 ) -> Vec<T> {
-    let (heads, depth, mixtures) = (options.heads as usize, options.depth as usize, options.mixtures as usize);
+    let (heads, head_dim, mixtures) = (options.heads as usize, options.head_dim as usize, options.mixtures as usize);
     let (window_h, window_w) = (options.window.height as usize, options.window.width as usize);
     let (height, width) = (shape.height as usize, shape.width as usize);
-    let channels = heads * depth;
+    let channels = heads * head_dim;
     let projected = &pointwise_conv(shape, &options.projections(), x, projections, None)[0];
     let at = |image: usize, tensor: usize, channel: usize, (row, column): (usize, usize)| {
         projected[(((image * (2 + mixtures) + tensor) * channels + channel) * height + row) * width + column]
@@ -68,7 +68,7 @@ pub fn sasa_stem<T: Float>(
                 .iter()
                 .map(|key| {
                     let dot = key.map_or(T::zero(), |key| {
-                        (head * depth..(head + 1) * depth).fold(T::zero(), |sum, channel| {
+                        (head * head_dim..(head + 1) * head_dim).fold(T::zero(), |sum, channel| {
                             sum + at(image, 0, channel, (i, j)) * at(image, 1, channel, key)
                         })
                     });
@@ -77,7 +77,7 @@ pub fn sasa_stem<T: Float>(
                 .collect();
             let empty = scores.iter().all(|&score| score == T::neg_infinity());
             let weights = softmax(&scores);
-            for channel in head * depth..(head + 1) * depth {
+            for channel in head * head_dim..(head + 1) * head_dim {
                 let mut sum = T::zero();
                 for ((&weight, key), mixture) in weights.iter().zip(&keys).zip(&mixture) {
                     if let Some(key) = *key {

@@ -8,7 +8,7 @@ use crate::{Activation, Nchw, ScSeCombine, ScSeOptions, SqueezeExciteOptions};
 
 /// Concurrent spatial and channel Squeeze-and-Excitation (arXiv:1803.02579, Sec. 2): the sum, or the maximum, of
 /// Squeeze-and-Excitation and of `x * sigmoid(sum over c of weight[c] * x[c] + bias)` at each pixel. `features [n, c, h, w]`,
-/// `spatial_weight [c]`, `spatial_bias [1]`, `identity [n, c, h, w]` for [`Form::Residual`](crate::Form::Residual); returns
+/// `spatial_weight [c]`, `spatial_bias [1]`, `identity [n, c, h, w]` for [`Epilogue::Residual`](crate::Epilogue::Residual); returns
 /// `[n, c, h, w]`.
 #[must_use]
 pub fn scse<T: Float>(
@@ -36,7 +36,7 @@ pub fn scse<T: Float>(
                 ScSeCombine::Add => by_channel + by_pixel,
                 ScSeCombine::Max => maximum(by_channel, by_pixel),
             };
-            output.push(form_of(options.form, joined, value, identity, output.len()));
+            output.push(form_of(options.epilogue, joined, value, identity, output.len()));
         }
     }
     output

@@ -48,6 +48,6 @@ pub fn squeeze_excite<T: Float>(
         }
     };
     let gate: Vec<T> = logits.into_iter().map(|t| options.gate.apply(t)).collect();
-    let output = channel_scale(shape, options.form, features, &gate, identity);
+    let output = channel_scale(shape, options.epilogue, features, &gate, identity);
     (gate, output)
 }

@@ -2,7 +2,7 @@ use num_traits::Float;
 
 use super::attention_map::maximum;
 use super::real;
-use crate::{Border, Nchw, Relative, RelativeTables, WindowAttentionOptions};
+use crate::{Border, Nchw, PositionTables, RelativePosition, WindowAttentionOptions};
 
 /// What [`window_attention`] computes.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +20,8 @@ pub struct WindowAttentionResult<T> {
 /// `score = scale * q . k(a, b) + r * q . E(a, b)` or `score = scale * q . k(a, b) + r * B[g, dr, dc]`,
 /// `y = sum over (a, b) of softmax(score)(a, b) * v(a, b)`
 ///
-/// (Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3), where `r` is `scale` or 1, and E and B are the [`Relative`] terms.
-/// `q, k, v [n, heads*d, h, w]`; the tables as [`RelativeTables`] says. A NaN or +infinite logit gives NaN, a query without
+/// (Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3), where `r` is `scale` or 1, and E and B are the [`RelativePosition`] terms.
+/// `q, k, v [n, heads*d, h, w]`; the tables as [`PositionTables`] says. A NaN or +infinite logit gives NaN, a query without
 /// keys zeros.
 #[must_use]
 pub fn window_attention<T: Float>(
@@ -30,34 +30,34 @@ pub fn window_attention<T: Float>(
     q: &[T],
     k: &[T],
     v: &[T],
-    tables: RelativeTables<&[T]>,
+    tables: PositionTables<&[T]>,
 ) -> WindowAttentionResult<T> {
-    let (heads, depth) = (options.heads as usize, options.depth as usize);
+    let (heads, head_dim) = (options.heads as usize, options.head_dim as usize);
     let (window_h, window_w) = (options.window.height as usize, options.window.width as usize);
     let (height, width) = (shape.height as usize, shape.width as usize);
     let out = options.output(shape.size());
     let scale = real::<T>(f64::from(options.scale));
     let relative_scale = if options.scale_relative { scale } else { T::one() };
     let at = |tensor: &[T], image: usize, channel: usize, (row, column): (usize, usize)| {
-        tensor[((image * heads * depth + channel) * height + row) * width + column]
+        tensor[((image * heads * head_dim + channel) * height + row) * width + column]
     };
     let relative = |image: usize, head: usize, query: (usize, usize), a: (usize, usize), d: (usize, usize)| match tables
     {
-        RelativeTables::None => T::zero(),
-        RelativeTables::Bias(bias) => bias[(head * (2 * window_h - 1) + d.0) * (2 * window_w - 1) + d.1],
-        RelativeTables::Factorised { row, column } => (0..depth).fold(T::zero(), |sum, m| {
+        PositionTables::None => T::zero(),
+        PositionTables::Bias(bias) => bias[(head * (2 * window_h - 1) + d.0) * (2 * window_w - 1) + d.1],
+        PositionTables::Factorised { row, column } => (0..head_dim).fold(T::zero(), |sum, m| {
             let (index, half) = match options.relative {
-                Relative::WholeChannel => (head * depth + m, heads * depth / 2),
-                _ => (m, depth / 2),
+                RelativePosition::WholeChannel => (head * head_dim + m, heads * head_dim / 2),
+                _ => (m, head_dim / 2),
             };
             let entry =
                 if index < half { row[index * window_h + a.0] } else { column[(index - half) * window_w + a.1] };
-            sum + at(q, image, head * depth + m, query) * entry
+            sum + at(q, image, head * head_dim + m, query) * entry
         }),
     };
 
     let pixels = out.height as usize * out.width as usize;
-    let mut y = vec![T::zero(); shape.batch as usize * heads * depth * pixels];
+    let mut y = vec![T::zero(); shape.batch as usize * heads * head_dim * pixels];
     let mut log_sum_exp = Vec::with_capacity(shape.batch as usize * heads * pixels);
     let mut weights = Vec::with_capacity(log_sum_exp.capacity() * window_h * window_w);
     for (image, head) in (0..shape.batch as usize).flat_map(|image| (0..heads).map(move |head| (image, head))) {
@@ -85,8 +85,8 @@ pub fn window_attention<T: Float>(
                     for (b, &(column, dc)) in columns.iter().enumerate() {
                         let key = row.zip(column);
                         let dot = key.map_or(T::zero(), |key| {
-                            (0..depth).fold(T::zero(), |sum, m| {
-                                let channel = head * depth + m;
+                            (0..head_dim).fold(T::zero(), |sum, m| {
+                                let channel = head * head_dim + m;
                                 sum + at(q, image, channel, query) * at(k, image, channel, key)
                             })
                         });
@@ -95,7 +95,7 @@ pub fn window_attention<T: Float>(
                         keys.push(key);
                         scores.push(if left_out {
                             T::neg_infinity()
-                        } else if options.relative == Relative::None {
+                        } else if options.relative == RelativePosition::None {
                             scale * dot
                         } else {
                             scale * dot + relative_scale * term
@@ -109,12 +109,12 @@ pub fn window_attention<T: Float>(
                 let total = exponentials.iter().fold(T::zero(), |sum, &term| sum + term);
                 let softmax: Vec<T> =
                     exponentials.iter().map(|&term| if empty { T::zero() } else { term / total }).collect();
-                for m in 0..depth {
-                    let channel = head * depth + m;
+                for m in 0..head_dim {
+                    let channel = head * head_dim + m;
                     let mixed = softmax.iter().zip(&keys).fold(T::zero(), |sum, (&weight, key)| {
                         key.map_or(sum, |key| sum + weight * at(v, image, channel, key))
                     });
-                    let plane = image * heads * depth + channel;
+                    let plane = image * heads * head_dim + channel;
                     y[plane * pixels + (i * out.width + j) as usize] = mixed;
                 }
                 log_sum_exp.push(if empty {

@@ -19,8 +19,8 @@ pub fn window_pool<T: Float>(shape: Nchw, pooling: Pooling, window: Size, x: &[T
                 plane[(i * window.height + a) as usize * shape.width as usize + (j * window.width + b) as usize]
             });
             y.push(match pooling {
-                Pooling::Average => values.fold(T::zero(), |sum, value| sum + value) / count,
-                Pooling::Maximum => values.fold(T::neg_infinity(), maximum),
+                Pooling::Mean => values.fold(T::zero(), |sum, value| sum + value) / count,
+                Pooling::Max => values.fold(T::neg_infinity(), maximum),
             });
         }
     }

@@ -6,7 +6,7 @@ use visual_attention::host::Gpu;
 use visual_attention::reference::{self, Excitation, Layer, Norm};
 use visual_attention::{
     Activation, BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Cbam, CbamBuffers, CbamOptions, ChannelScale,
-    ChannelScaleBuffers, Element, Form, Nchw, SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite,
+    ChannelScaleBuffers, Element, Epilogue, Nchw, SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite,
     SqueezeExciteBuffers, SqueezeExciteOptions, wgpu,
 };
 
@@ -241,27 +241,27 @@ fn excite<T: Float>(
     Ok((on_gpu.transpose()?, vec![("gate", wide(gate)), ("y", wide(y))]))
 }
 
-fn options(case: &Case, squeeze: Squeeze, form: Form) -> Result<SqueezeExciteOptions, Problem> {
+fn options(case: &Case, squeeze: Squeeze, epilogue: Epilogue) -> Result<SqueezeExciteOptions, Problem> {
     let (activation, gate) = (activation(case, "activation", "relu")?, activation(case, "gate", "sigmoid")?);
-    Ok(SqueezeExciteOptions { squeeze, activation, gate, form })
+    Ok(SqueezeExciteOptions { squeeze, activation, gate, epilogue })
 }
 
 pub(super) fn squeeze_excite<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let x = features(case)?;
     let weights = Weights::new(case, x.1.channels)?;
-    let form = match case.attrs["form"].as_str() {
-        None if case.attrs["form"].is_null() => Form::Scale,
-        Some("scale") => Form::Scale,
-        Some("scale_add") => Form::ScaleAdd,
+    let epilogue = match case.attrs["form"].as_str() {
+        None if case.attrs["form"].is_null() => Epilogue::Scale,
+        Some("scale") => Epilogue::Scale,
+        Some("scale_add") => Epilogue::ScaleAdd,
         _ => return Err(case.unknown("form")),
     };
-    excite::<T>(gpu, x, &weights, None, options(case, squeeze(case)?, form)?)
+    excite::<T>(gpu, x, &weights, None, options(case, squeeze(case)?, epilogue)?)
 }
 
 pub(super) fn cbam_channel<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let x = features(case)?;
     let weights = Weights::new(case, x.1.channels)?;
-    excite::<T>(gpu, x, &weights, None, options(case, Squeeze::MeanAndMax, Form::Scale)?)
+    excite::<T>(gpu, x, &weights, None, options(case, Squeeze::MeanAndMax, Epilogue::Scale)?)
 }
 
 pub(super) fn se_residual<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
@@ -271,7 +271,7 @@ pub(super) fn se_residual<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     match case.text("gate_source")? {
         "squeeze_excite" => {
             let weights = Weights::new(case, shape.channels)?;
-            let options = options(case, squeeze(case)?, Form::Residual)?;
+            let options = options(case, squeeze(case)?, Epilogue::Residual)?;
             return excite::<T>(gpu, (x, shape), &weights, Some(identity), options);
         }
         "input" => {}
@@ -285,7 +285,7 @@ pub(super) fn se_residual<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         let identity = Parameter::new(gpu, identity, element)?;
         let gate = Parameter::new(gpu, gate, Element::F32)?;
         let output = tensor(gpu, element, x.numbers.len())?;
-        let operator = ChannelScale::new(compiler::of(&gpu.device), Form::Residual, element)?;
+        let operator = ChannelScale::new(compiler::of(&gpu.device), Epilogue::Residual, element)?;
         let buffers = ChannelScaleBuffers {
             features: features.slice(),
             gate: gate.slice(),
@@ -295,8 +295,13 @@ pub(super) fn se_residual<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, element, x.numbers.len())?)])
     });
-    let y =
-        reference::channel_scale(shape, Form::Residual, &x.cast::<T>(), &gate.cast::<T>(), Some(&identity.cast::<T>()));
+    let y = reference::channel_scale(
+        shape,
+        Epilogue::Residual,
+        &x.cast::<T>(),
+        &gate.cast::<T>(),
+        Some(&identity.cast::<T>()),
+    );
     Ok((on_gpu.transpose()?, vec![("y", wide(y))]))
 }
 
@@ -368,7 +373,7 @@ pub(super) fn bisenet<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         None => features(case)?,
     };
     let channels = shape.channels;
-    let output_form = if ffm { Form::ScaleAdd } else { Form::Scale };
+    let output_form = if ffm { Epilogue::ScaleAdd } else { Epilogue::Scale };
     match if ffm && !case.attrs["form"].is_null() { case.text("form")? } else { "conv_bn" } {
         "mlp" => {
             let weights = Weights::new(case, channels)?;
@@ -435,7 +440,7 @@ pub(super) fn cbam_spatial<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         let norms = norm.upload(gpu, element)?;
         let gate = tensor(gpu, Element::F32, gates)?;
         let output = tensor(gpu, element, x.numbers.len())?;
-        let operator = SpatialGate::new(compiler::of(&gpu.device), Form::Scale, element)?;
+        let operator = SpatialGate::new(compiler::of(&gpu.device), Epilogue::Scale, element)?;
         let buffers = SpatialGateBuffers {
             features: features.slice(),
             weight: weight.slice(),
@@ -453,7 +458,7 @@ pub(super) fn cbam_spatial<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     });
     let (norm_wide, weight_wide) = (norm.cast::<T>(), weight.cast::<T>());
     let layer = Layer { weight: &weight_wide, bias: None, norm: Some(norm.reference(&norm_wide)) };
-    let (gate, y) = reference::spatial_gate(shape, Form::Scale, side as usize, &x.cast::<T>(), &layer, None);
+    let (gate, y) = reference::spatial_gate(shape, Epilogue::Scale, side as usize, &x.cast::<T>(), &layer, None);
     Ok((on_gpu.transpose()?, vec![("gate", wide(gate)), ("y", wide(y))]))
 }
 
@@ -461,8 +466,8 @@ pub(super) fn cbam<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let weights = Weights::new(case, shape.channels)?;
     let (weight, side, norm) = spatial(case)?;
-    let SqueezeExciteOptions { activation, gate, .. } = options(case, Squeeze::MeanAndMax, Form::Scale)?;
-    let options = CbamOptions { activation, gate, form: Form::Scale };
+    let SqueezeExciteOptions { activation, gate, .. } = options(case, Squeeze::MeanAndMax, Epilogue::Scale)?;
+    let options = CbamOptions { activation, gate, epilogue: Epilogue::Scale };
     let of_spatial = [[Some(x), Some(weight)].as_slice(), &norm.tensors.map(Some)].concat();
     let element = element(&[of_spatial.as_slice(), &weights.all()].concat());
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {

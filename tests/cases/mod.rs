@@ -15,7 +15,7 @@ use half::f16;
 use num_traits::Float;
 use safetensors::{Dtype, SafeTensors};
 use visual_attention::host::Gpu;
-use visual_attention::{Dispatch, Element, Error, Nchw, Nhw, wgpu};
+use visual_attention::{Element, Error, Nchw, Nhw, Recording, wgpu};
 
 /// Outputs that are not floats.
 const INTEGER_OUTPUTS: [&str; 3] = ["bbox", "component", "mask"];
@@ -358,8 +358,8 @@ fn wide<T: Float>(values: Vec<T>) -> Vec<f64> {
 }
 
 /// Runs a dispatch alone.
-pub(crate) fn run(gpu: &Gpu, dispatch: &Dispatch) -> Result<(), Error> {
-    gpu.run(|pass| dispatch.record(pass))
+pub(crate) fn run(gpu: &Gpu, recording: &Recording) -> Result<(), Error> {
+    gpu.run(|pass| recording.record(pass))
 }
 
 /// An output read back as f64.

@@ -4,7 +4,7 @@ use num_traits::Float;
 use visual_attention::host::Gpu;
 use visual_attention::reference::{self, Layer};
 use visual_attention::{
-    CropEnd, CropResize, CropResizeBuffers, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, Element, Form,
+    CropEnd, CropResize, CropResizeBuffers, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, Element, Epilogue,
     GlobalPool, GlobalPoolBuffers, Nchw, Normalization, Normalize, NormalizeBuffers, PointwiseConv,
     PointwiseConvBuffers, PointwiseConvOptions, Pooling, Resize, ResizeBuffers, Sampling, ScSe, ScSeBuffers,
     ScSeCombine, ScSeOptions, Size, Squeeze, WindowPool, WindowPoolBuffers,
@@ -91,7 +91,7 @@ pub(super) fn eca<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
         let (features, weight) = (Parameter::new(gpu, x, element)?, Parameter::new(gpu, weight, element)?);
         let output = tensor(gpu, element, x.numbers.len())?;
-        let operator = Eca::new(compiler::of(&gpu.device), Form::Scale, element)?;
+        let operator = Eca::new(compiler::of(&gpu.device), Epilogue::Scale, element)?;
         let buffers = EcaBuffers {
             features: features.slice(),
             weight: weight.slice(),
@@ -102,7 +102,7 @@ pub(super) fn eca<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         run(gpu, &operator.bind(&gpu.device, shape, taps, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, element, x.numbers.len())?)])
     });
-    let (_, y) = reference::eca(shape, Form::Scale, &x.cast::<T>(), &weight.cast::<T>(), None);
+    let (_, y) = reference::eca(shape, Epilogue::Scale, &x.cast::<T>(), &weight.cast::<T>(), None);
     Ok((on_gpu.transpose()?, vec![("y", wide(y))]))
 }
 
@@ -120,7 +120,7 @@ pub(super) fn scse<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
             "max" => ScSeCombine::Max,
             _ => return Err(case.unknown("combine")),
         },
-        form: Form::Scale,
+        epilogue: Epilogue::Scale,
     };
     let element = element(&[[Some(x), Some(spatial), bias].as_slice(), &weights.all()].concat());
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
@@ -169,7 +169,7 @@ pub(super) fn global_pool<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         let buffers = GlobalPoolBuffers {
             features: features.slice(),
             mean: (squeeze != Squeeze::Max).then(|| mean.slice(..)),
-            maximum: (squeeze != Squeeze::Mean).then(|| maximum.slice(..)),
+            max: (squeeze != Squeeze::Mean).then(|| maximum.slice(..)),
         };
         run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
         let outputs = [("mean", mean, squeeze != Squeeze::Max), ("max", maximum, squeeze != Squeeze::Mean)];
@@ -190,8 +190,8 @@ pub(super) fn window_pool<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let window = size(case, "window")?;
     let pooling = match case.text("pooling")? {
-        "mean" => Pooling::Average,
-        "max" => Pooling::Maximum,
+        "mean" => Pooling::Mean,
+        "max" => Pooling::Max,
         _ => return Err(case.unknown("pooling")),
     };
     let windows = u64::from(shape.height / window.height) * u64::from(shape.width / window.width);
@@ -317,7 +317,7 @@ pub(super) fn normalize<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let shape = map.nhw("map")?;
     let normalization = match case.text("normalization")? {
         "min_max" => Normalization::MinMax,
-        "max" => Normalization::Maximum,
+        "max" => Normalization::Max,
         _ => return Err(case.unknown("normalization")),
     };
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {

@@ -3,8 +3,9 @@
 use num_traits::Float;
 use visual_attention::host::Gpu;
 use visual_attention::{
-    Border, Nchw, Relative, RelativeTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers,
-    SasaStemOptions, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, reference, wgpu,
+    Border, Nchw, PositionTables, RelativePosition, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem,
+    SasaStemBuffers, SasaStemOptions, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, reference,
+    wgpu,
 };
 
 use super::{Case, Outputs, Problem, Values, floats, run, wide};
@@ -22,7 +23,7 @@ fn size(case: &Case, name: &str) -> Result<Size, Problem> {
     Ok(Size::new(height, width))
 }
 
-fn depth(case: &Case, channels: u32, heads: u32) -> Result<u32, Problem> {
+fn head_dim(case: &Case, channels: u32, heads: u32) -> Result<u32, Problem> {
     match channels.checked_rem(heads) {
         Some(0) => Ok(channels / heads),
         _ => Err(Problem::Malformed(format!("attribute `heads` is {}, of {channels} channels", case.attrs["heads"]))),
@@ -32,15 +33,15 @@ fn depth(case: &Case, channels: u32, heads: u32) -> Result<u32, Problem> {
 fn options(case: &Case, channels: u32) -> Result<WindowAttentionOptions, Problem> {
     let heads = case.integer("heads")?;
     let relative = match case.text("rel")? {
-        "none" => Relative::None,
-        "per_head" => Relative::PerHead,
-        "whole_channel" => Relative::WholeChannel,
-        "rpb" => Relative::Bias,
+        "none" => RelativePosition::None,
+        "per_head" => RelativePosition::PerHead,
+        "whole_channel" => RelativePosition::WholeChannel,
+        "rpb" => RelativePosition::Bias,
         _ => return Err(case.unknown("rel")),
     };
     Ok(WindowAttentionOptions {
         heads,
-        depth: depth(case, channels, heads)?,
+        head_dim: head_dim(case, channels, heads)?,
         window: size(case, "kernel")?,
         dilation: size(case, "dilation")?,
         stride: size(case, "stride")?,
@@ -53,62 +54,62 @@ fn options(case: &Case, channels: u32) -> Result<WindowAttentionOptions, Problem
         relative,
         scale: case.number("scale")? as f32,
         // The format multiplies embeddings, and leaves a bias table alone.
-        scale_relative: relative != Relative::Bias,
+        scale_relative: relative != RelativePosition::Bias,
     })
 }
 
-fn tables<'a>(case: &'a Case, options: &WindowAttentionOptions) -> Result<RelativeTables<&'a Values>, Problem> {
+fn tables<'a>(case: &'a Case, options: &WindowAttentionOptions) -> Result<PositionTables<&'a Values>, Problem> {
     let factorised = |half: u32| -> Result<_, Problem> {
-        Ok(RelativeTables::Factorised {
+        Ok(PositionTables::Factorised {
             row: case.shaped("rel_row", &[half, options.window.height])?,
             column: case.shaped("rel_col", &[half, options.window.width])?,
         })
     };
     let side = |k: u32| k.saturating_mul(2).saturating_sub(1);
     match options.relative {
-        Relative::None => Ok(RelativeTables::None),
-        Relative::PerHead => factorised(options.depth / 2),
-        Relative::WholeChannel => factorised(options.channels() / 2),
-        Relative::Bias => {
+        RelativePosition::None => Ok(PositionTables::None),
+        RelativePosition::PerHead => factorised(options.head_dim / 2),
+        RelativePosition::WholeChannel => factorised(options.channels() / 2),
+        RelativePosition::Bias => {
             let shape = [options.heads, side(options.window.height), side(options.window.width)];
-            Ok(RelativeTables::Bias(case.shaped("rpb", &shape)?))
+            Ok(PositionTables::Bias(case.shaped("rpb", &shape)?))
         }
     }
 }
 
 /// The same tables in another form.
 fn map<A, B, E>(
-    tables: &RelativeTables<A>,
+    tables: &PositionTables<A>,
     mut change: impl FnMut(&A) -> Result<B, E>,
-) -> Result<RelativeTables<B>, E> {
+) -> Result<PositionTables<B>, E> {
     Ok(match tables {
-        RelativeTables::None => RelativeTables::None,
-        RelativeTables::Factorised { row, column } => {
-            RelativeTables::Factorised { row: change(row)?, column: change(column)? }
+        PositionTables::None => PositionTables::None,
+        PositionTables::Factorised { row, column } => {
+            PositionTables::Factorised { row: change(row)?, column: change(column)? }
         }
-        RelativeTables::Bias(bias) => RelativeTables::Bias(change(bias)?),
+        PositionTables::Bias(bias) => PositionTables::Bias(change(bias)?),
     })
 }
 
 /// The same tables, borrowed.
-fn borrow<A, B: ?Sized>(tables: &RelativeTables<A>, as_ref: impl Fn(&A) -> &B) -> RelativeTables<&B> {
+fn borrow<A, B: ?Sized>(tables: &PositionTables<A>, as_ref: impl Fn(&A) -> &B) -> PositionTables<&B> {
     match tables {
-        RelativeTables::None => RelativeTables::None,
-        RelativeTables::Factorised { row, column } => {
-            RelativeTables::Factorised { row: as_ref(row), column: as_ref(column) }
+        PositionTables::None => PositionTables::None,
+        PositionTables::Factorised { row, column } => {
+            PositionTables::Factorised { row: as_ref(row), column: as_ref(column) }
         }
-        RelativeTables::Bias(bias) => RelativeTables::Bias(as_ref(bias)),
+        PositionTables::Bias(bias) => PositionTables::Bias(as_ref(bias)),
     }
 }
 
 /// The same tables as slices of whole buffers.
-fn slices(tables: &RelativeTables<wgpu::Buffer>) -> RelativeTables<wgpu::BufferSlice<'_>> {
+fn slices(tables: &PositionTables<wgpu::Buffer>) -> PositionTables<wgpu::BufferSlice<'_>> {
     match tables {
-        RelativeTables::None => RelativeTables::None,
-        RelativeTables::Factorised { row, column } => {
-            RelativeTables::Factorised { row: row.slice(..), column: column.slice(..) }
+        PositionTables::None => PositionTables::None,
+        PositionTables::Factorised { row, column } => {
+            PositionTables::Factorised { row: row.slice(..), column: column.slice(..) }
         }
-        RelativeTables::Bias(bias) => RelativeTables::Bias(bias.slice(..)),
+        PositionTables::Bias(bias) => PositionTables::Bias(bias.slice(..)),
     }
 }
 
@@ -215,7 +216,7 @@ pub(super) fn sasa_stem<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Result<(Opt
     let options = SasaStemOptions {
         inputs,
         heads,
-        depth: depth(case, outputs, heads)?,
+        head_dim: head_dim(case, outputs, heads)?,
         window,
         padding: size(case, "padding")?,
         mixtures,

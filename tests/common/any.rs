@@ -5,14 +5,14 @@ use visual_attention::{
     Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers,
     BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers, Cbam, CbamBuffers,
     CbamOptions, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers,
-    Dense, DenseBuffers, DenseShape, Dispatch, Eca, EcaBuffers, Element, Error, Form, GlobalPool, GlobalPoolBuffers,
+    Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers,
     HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw,
     Nhw, Normalization, Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions,
-    Pooling, Query, Relative, RelativeTables, Resize, ResizeBuffers, Sampling, SasaLayer, SasaLayerBuffers,
-    SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, Size,
-    SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Statistic,
-    Threshold, ThresholdBuffers, ThresholdRule, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
-    WindowPool, WindowPoolBuffers, WindowWeightsBuffers, wgpu,
+    Pooling, PositionTables, QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, Sampling, SasaLayer,
+    SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine,
+    ScSeOptions, Size, SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite, SqueezeExciteBuffers,
+    SqueezeExciteOptions, Statistic, Threshold, ThresholdBuffers, ThresholdRule, WindowAttention,
+    WindowAttentionBuffers, WindowAttentionOptions, WindowPool, WindowPoolBuffers, WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -207,12 +207,12 @@ impl<'a> Deal<'a> {
         }
     }
 
-    fn tables(&mut self, draw: &mut Draw<'_>, relative: Relative) -> RelativeTables<wgpu::BufferSlice<'a>> {
-        let other = draw.of(&[Relative::None, Relative::Bias, Relative::PerHead]);
+    fn tables(&mut self, draw: &mut Draw<'_>, relative: RelativePosition) -> PositionTables<wgpu::BufferSlice<'a>> {
+        let other = draw.of(&[RelativePosition::None, RelativePosition::Bias, RelativePosition::PerHead]);
         match if draw.right(true) { relative } else { other } {
-            Relative::None => RelativeTables::None,
-            Relative::Bias => RelativeTables::Bias(self.slice(draw)),
-            _ => RelativeTables::Factorised { row: self.slice(draw), column: self.slice(draw) },
+            RelativePosition::None => PositionTables::None,
+            RelativePosition::Bias => PositionTables::Bias(self.slice(draw)),
+            _ => PositionTables::Factorised { row: self.slice(draw), column: self.slice(draw) },
         }
     }
 }
@@ -223,7 +223,7 @@ pub(crate) struct Outcome {
     what: String,
     /// Rounds of the busiest invocation, if it runs: see [`rounds`].
     rounds: u64,
-    result: Result<Dispatch, Error>,
+    result: Result<Recording, Error>,
 }
 
 /// An operator that is open, and bound with each call.
@@ -235,20 +235,20 @@ pub(crate) fn bind(device: &wgpu::Device, pool: &Pool, operator: &Bound, draw: &
     let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal]
         .map(|filter| device.push_error_scope(filter));
     let Outcome { what, rounds, result } = operator(device, pool, draw);
-    if let Ok(dispatch) = &result {
+    if let Ok(recording) = &result {
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
         let _ = encoder.finish();
     }
     for scope in scopes.into_iter().rev() {
         let reported = pollster::block_on(scope.pop());
         assert!(reported.is_none(), "{what} under {:?}: {reported:?}", device.limits());
     }
-    let steps = result.ok()?.steps().len() as u32;
+    let dispatches = result.ok()?.dispatches().len() as u32;
     // GPUs end no loop early.
     let software = device.adapter_info().device_type == visual_attention::wgpu::DeviceType::Cpu;
-    assert!(steps == 0 || !software || rounds <= rounds::MOST, "{what}: {rounds} rounds of one invocation");
-    Some(steps)
+    assert!(dispatches == 0 || !software || rounds <= rounds::MOST, "{what}: {rounds} rounds of one invocation");
+    Some(dispatches)
 }
 
 /// How many kinds of operators [`open`] knows.
@@ -283,7 +283,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
     let sampling = draw.of(&[Sampling::HalfPixel, Sampling::AlignedCorners]);
     let connectivity = draw.of(&[Connectivity::Four, Connectivity::Eight]);
     let crop_end = draw.of(&[CropEnd::Inclusive, CropEnd::Exclusive]);
-    let normalization = draw.of(&[Normalization::MinMax, Normalization::Maximum, Normalization::None]);
+    let normalization = draw.of(&[Normalization::MinMax, Normalization::Max, Normalization::None]);
     let level = ThresholdRule::Level(draw.byte() as u8);
     let threshold = draw.of(&[ThresholdRule::Otsu, level, ThresholdRule::Value(0.5), ThresholdRule::Otsu]);
     let threshold = if draw.right(true) { threshold } else { ThresholdRule::Value(draw.number()) };
@@ -460,7 +460,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
 fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
     let element = draw.element();
     let squeeze = draw.of(&Squeeze::ALL);
-    let form = draw.of(&Form::ALL);
+    let epilogue = draw.of(&Epilogue::ALL);
     let (activation, gate) = (draw.of(&Activation::ALL), draw.of(&Activation::ALL));
     match kind {
         10 => {
@@ -475,7 +475,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                     let features = deal.slice(draw);
                     let (mean, maximum) =
                         (deal.when(draw, squeeze != Squeeze::Max), deal.when(draw, squeeze != Squeeze::Mean));
-                    operator.bind(device, shape, GlobalPoolBuffers { features, mean, maximum })
+                    operator.bind(device, shape, GlobalPoolBuffers { features, mean, max: maximum })
                 }
             )
         }
@@ -505,23 +505,23 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         12 => {
-            let operator = ChannelScale::new(compiler::of(device), form, element)?;
+            let operator = ChannelScale::new(compiler::of(device), epilogue, element)?;
             bound!(
                 "channel_scale",
-                (form, element),
+                (epilogue, element),
                 |device, pool, draw, deal| draw.nchw(pool),
                 |shape| rounds::scale(shape, 0),
                 {
                     let _ = operator.cost(shape);
                     let (features, gate) = (deal.slice(draw), deal.slice(draw));
-                    let identity = deal.when(draw, form == Form::Residual);
+                    let identity = deal.when(draw, epilogue == Epilogue::Residual);
                     let output = if draw.option() { features } else { deal.slice(draw) };
                     operator.bind(device, shape, ChannelScaleBuffers { features, gate, identity, output })
                 }
             )
         }
         13 => {
-            let options = SqueezeExciteOptions { squeeze, activation, gate, form };
+            let options = SqueezeExciteOptions { squeeze, activation, gate, epilogue };
             let operator = SqueezeExcite::new(compiler::of(device), options, element)?;
             bound!(
                 "squeeze_excite",
@@ -540,19 +540,19 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         reduce_bias: deal.maybe(draw),
                         expand_weight: deal.slice(draw),
                         expand_bias: deal.maybe(draw),
-                        identity: deal.when(draw, form == Form::Residual),
-                        gate: if form == Form::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
-                        output: deal.when(draw, form != Form::GateOnly),
+                        identity: deal.when(draw, epilogue == Epilogue::Residual),
+                        gate: if epilogue == Epilogue::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
+                        output: deal.when(draw, epilogue != Epilogue::GateOnly),
                     };
                     operator.bind(device, shape, reduced, buffers)
                 }
             )
         }
         14 => {
-            let operator = BiSeNetAttention::new(compiler::of(device), form, element)?;
+            let operator = BiSeNetAttention::new(compiler::of(device), epilogue, element)?;
             bound!(
                 "bisenet",
-                (form, element),
+                (epilogue, element),
                 |device, pool, draw, deal| draw.nchw(pool),
                 |shape| rounds::pool(shape).max(rounds::layer(shape, false)).max(rounds::scale(shape, 0)),
                 {
@@ -562,10 +562,10 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         features,
                         weight: deal.slice(draw),
                         norm: deal.norm(draw),
-                        identity: deal.when(draw, form == Form::Residual),
-                        gate: if form == Form::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
+                        identity: deal.when(draw, epilogue == Epilogue::Residual),
+                        gate: if epilogue == Epilogue::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
                         output: deal
-                            .when(draw, form != Form::GateOnly)
+                            .when(draw, epilogue != Epilogue::GateOnly)
                             .map(|output| if draw.option() { features } else { output }),
                     };
                     operator.bind(device, shape, buffers)
@@ -573,13 +573,13 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         15 => {
-            let operator = SpatialGate::new(compiler::of(device), form, element)?;
+            let operator = SpatialGate::new(compiler::of(device), epilogue, element)?;
             bound!(
                 "spatial_gate",
-                (form, element),
+                (epilogue, element),
                 |device, pool, draw, deal| (draw.nchw(pool), draw_kernel(draw)),
                 |(shape, kernel)| {
-                    rounds::channels(shape).max(rounds::spatial_conv(kernel)).max(rounds::scale(shape, 0))
+                    rounds::channels(shape).max(rounds::spatial_gate_conv(kernel)).max(rounds::scale(shape, 0))
                 },
                 {
                     let _ = operator.cost(shape, kernel);
@@ -589,16 +589,16 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         weight: deal.slice(draw),
                         bias,
                         norm,
-                        identity: deal.when(draw, form == Form::Residual),
-                        gate: if form == Form::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
-                        output: deal.when(draw, form != Form::GateOnly),
+                        identity: deal.when(draw, epilogue == Epilogue::Residual),
+                        gate: if epilogue == Epilogue::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
+                        output: deal.when(draw, epilogue != Epilogue::GateOnly),
                     };
                     operator.bind(device, shape, kernel, buffers)
                 }
             )
         }
         16 => {
-            let options = CbamOptions { activation, gate, form };
+            let options = CbamOptions { activation, gate, epilogue };
             let operator = Cbam::new(compiler::of(device), options, element)?;
             bound!(
                 "cbam",
@@ -606,7 +606,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 |device, pool, draw, deal| (draw.nchw(pool), draw.count(), draw_kernel(draw)),
                 |(shape, reduced, kernel)| {
                     let channel = rounds::layer(shape, true).max(rounds::scale(shape, reduced));
-                    let spatial = rounds::channels(shape).max(rounds::spatial_conv(kernel));
+                    let spatial = rounds::channels(shape).max(rounds::spatial_gate_conv(kernel));
                     rounds::pool(shape).max(channel).max(spatial)
                 },
                 {
@@ -621,7 +621,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         spatial_weight: deal.slice(draw),
                         spatial_bias,
                         spatial_norm,
-                        identity: deal.when(draw, form == Form::Residual),
+                        identity: deal.when(draw, epilogue == Epilogue::Residual),
                         output: deal.slice(draw),
                     };
                     operator.bind(device, shape, reduced, kernel, buffers)
@@ -629,10 +629,10 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         17 => {
-            let operator = Eca::new(compiler::of(device), form, element)?;
+            let operator = Eca::new(compiler::of(device), epilogue, element)?;
             bound!(
                 "eca",
-                (form, element),
+                (epilogue, element),
                 |device, pool, draw, deal| (
                     draw.nchw(pool),
                     if draw.right(true) { draw.byte() | 1 } else { draw.extent() }
@@ -641,15 +641,15 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 {
                     let _ = (operator.cost(shape, taps), Eca::taps(shape.channels));
                     let (features, weight) = (deal.slice(draw), deal.slice(draw));
-                    let identity = deal.when(draw, form == Form::Residual);
-                    let gate = if form == Form::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) };
-                    let output = deal.when(draw, form != Form::GateOnly);
+                    let identity = deal.when(draw, epilogue == Epilogue::Residual);
+                    let gate = if epilogue == Epilogue::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) };
+                    let output = deal.when(draw, epilogue != Epilogue::GateOnly);
                     operator.bind(device, shape, taps, EcaBuffers { features, weight, identity, gate, output })
                 }
             )
         }
         _ => {
-            let options = ScSeOptions { combine: draw.of(&[ScSeCombine::Add, ScSeCombine::Max]), form };
+            let options = ScSeOptions { combine: draw.of(&[ScSeCombine::Add, ScSeCombine::Max]), epilogue };
             let operator = ScSe::new(compiler::of(device), options, element)?;
             bound!(
                 "scse",
@@ -670,7 +670,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         expand_bias: deal.maybe(draw),
                         spatial_weight: deal.slice(draw),
                         spatial_bias: deal.maybe(draw),
-                        identity: deal.when(draw, form == Form::Residual),
+                        identity: deal.when(draw, epilogue == Epilogue::Residual),
                         output: if draw.option() { features } else { deal.slice(draw) },
                     };
                     operator.bind(device, shape, reduced, buffers)
@@ -686,7 +686,12 @@ fn draw_kernel(draw: &mut Draw<'_>) -> u32 {
 }
 
 fn attention(draw: &mut Draw<'_>) -> WindowAttentionOptions {
-    let relative = draw.of(&[Relative::None, Relative::PerHead, Relative::WholeChannel, Relative::Bias]);
+    let relative = draw.of(&[
+        RelativePosition::None,
+        RelativePosition::PerHead,
+        RelativePosition::WholeChannel,
+        RelativePosition::Bias,
+    ]);
     let side = |draw: &mut Draw<'_>| match draw.byte() {
         0..200 => draw.of(&[1, 3, 5, 7]),
         200..240 => draw.byte() | 1,
@@ -695,7 +700,7 @@ fn attention(draw: &mut Draw<'_>) -> WindowAttentionOptions {
     let one = |draw: &mut Draw<'_>| if draw.byte() < 180 { 1 } else { draw.count() };
     WindowAttentionOptions {
         heads: draw.count(),
-        depth: if draw.option() { 2 * draw.count().min(70) } else { draw.count() },
+        head_dim: if draw.option() { 2 * draw.count().min(70) } else { draw.count() },
         window: Size::new(side(draw), side(draw)),
         dilation: Size::new(one(draw), one(draw)),
         stride: Size::new(one(draw), one(draw)),
@@ -735,18 +740,21 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
             let options = attention(draw);
             let operator = WindowAttention::new(compiler::of(device), options, element)?;
             bound!(
-                "window_weights",
+                "window_attention_weights",
                 (options, element),
                 |device, pool, draw, deal| {
                     let shape = draw.with_channels(pool, options.channels());
                     let out = options.output(shape.size());
                     let mut inside = |end: u32| if draw.right(true) { draw.word() % end.max(1) } else { draw.extent() };
-                    let query =
-                        |_| Query { image: inside(shape.batch), row: inside(out.height), column: inside(out.width) };
+                    let query = |_| QueryPosition {
+                        image: inside(shape.batch),
+                        row: inside(out.height),
+                        column: inside(out.width),
+                    };
                     let queries: Vec<_> = (0..shape.width % 12).map(query).collect();
                     (shape, queries)
                 },
-                |(shape, queries)| rounds::window_weights(&options),
+                |(shape, queries)| rounds::window_attention_weights(&options),
                 {
                     let buffers = WindowWeightsBuffers {
                         q: deal.slice(draw),
@@ -808,7 +816,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
             let options = SasaStemOptions {
                 inputs: draw.count(),
                 heads: draw.count(),
-                depth: draw.count(),
+                head_dim: draw.count(),
                 window: if draw.byte() < 224 { Size::new(side(draw), side(draw)) } else { draw_long_window(draw) },
                 padding: Size::new(draw.count(), draw.count()),
                 mixtures: draw.count(),
@@ -836,7 +844,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
             )
         }
         _ => {
-            let pooling = draw.of(&[Pooling::Average, Pooling::Maximum]);
+            let pooling = draw.of(&[Pooling::Mean, Pooling::Max]);
             let window = if kind == 6 { Size::new(draw.extent(), draw.extent()) } else { draw_long_window(draw) };
             let operator = WindowPool::new(compiler::of(device), pooling, window, element)?;
             bound!(

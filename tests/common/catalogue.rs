@@ -6,14 +6,14 @@ use visual_attention::{
     Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers,
     BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers, Cbam, CbamBuffers,
     CbamOptions, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers,
-    Dense, DenseBuffers, DenseShape, Dispatch, Eca, EcaBuffers, Element, Error, Form, GlobalPool, GlobalPoolBuffers,
+    Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers,
     HeatOverlay, HeatOverlayBuffers, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Nhw, Normalization,
-    Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, Query, Relative,
-    RelativeTables, Resize, ResizeBuffers, Sampling, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem,
-    SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, Size, SpatialGate,
-    SpatialGateBuffers, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Statistic, Threshold,
-    ThresholdBuffers, ThresholdRule, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowPool,
-    WindowPoolBuffers, WindowWeightsBuffers, wgpu,
+    Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, PositionTables,
+    QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, Sampling, SasaLayer, SasaLayerBuffers,
+    SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, Size,
+    SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Statistic,
+    Threshold, ThresholdBuffers, ThresholdRule, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
+    WindowPool, WindowPoolBuffers, WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -21,7 +21,7 @@ use super::{Random, rounded};
 
 /// Binds an opened operator to its inputs and outputs, in the order of the entry.
 pub(crate) type Bind = Box<
-    dyn Fn(&wgpu::Device, &[wgpu::BufferSlice<'_>], &[wgpu::BufferSlice<'_>]) -> Result<Dispatch, Error> + Send + Sync,
+    dyn Fn(&wgpu::Device, &[wgpu::BufferSlice<'_>], &[wgpu::BufferSlice<'_>]) -> Result<Recording, Error> + Send + Sync,
 >;
 type Open = Box<dyn Fn(&wgpu::Device) -> Result<Bind, Error> + Send + Sync>;
 type Reference<T> = Box<dyn Fn(&[Vec<T>]) -> Vec<Vec<T>> + Send + Sync>;
@@ -94,7 +94,7 @@ macro_rules! references {
 }
 
 /// The forms that have an output.
-const FORMS: [Form; 3] = [Form::Scale, Form::Residual, Form::ScaleAdd];
+const FORMS: [Epilogue; 3] = [Epilogue::Scale, Epilogue::Residual, Epilogue::ScaleAdd];
 
 fn numbers<T: Float>(words: impl IntoIterator<Item = impl ToPrimitive>) -> Vec<T> {
     words.into_iter().map(|word| T::from(word).unwrap()).collect()
@@ -253,11 +253,11 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
         inputs,
         vec![("mean", planes, Kind::Near(Element::F32)), ("maximum", planes, Kind::Exact(Element::F32))],
         open!(|d| GlobalPool::new(compiler::of(d), Squeeze::MeanAndMax, element), |operator, d, i, o| {
-            operator.bind(d, shape, GlobalPoolBuffers { features: i[0], mean: Some(o[0]), maximum: Some(o[1]) })
+            operator.bind(d, shape, GlobalPoolBuffers { features: i[0], mean: Some(o[0]), max: Some(o[1]) })
         }),
         references!(|x| vec![reference::global_mean(shape, &x[0]), reference::global_max(shape, &x[0])]),
     );
-    for (pooling, kind) in [(Pooling::Average, near), (Pooling::Maximum, exact)] {
+    for (pooling, kind) in [(Pooling::Mean, near), (Pooling::Max, exact)] {
         let window = Size::new(2, 3);
         let out = planes * (shape.height / 2) as usize * (shape.width / 3) as usize;
         let inputs = vec![all.floats("x", len)];
@@ -328,7 +328,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
     if element == Element::F16 {
         return;
     }
-    for normalization in [Normalization::MinMax, Normalization::Maximum] {
+    for normalization in [Normalization::MinMax, Normalization::Max] {
         let inputs = vec![all.floats("map", pixels)];
         all.add(
             format!("normalize {normalization:?}"),
@@ -450,18 +450,18 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             vec![reference::dense(7, &input, &layer, Activation::None)]
         }),
     );
-    for form in FORMS {
+    for epilogue in FORMS {
         let inputs =
             vec![all.floats("features", len), all.stored("gate", planes, Element::F32), all.floats("identity", len)];
         all.add(
-            format!("channel_scale {form:?}"),
+            format!("channel_scale {epilogue:?}"),
             inputs,
             vec![("output", len, near)],
-            open!(|d| ChannelScale::new(compiler::of(d), form, element), |operator, d, i, o| {
-                let identity = (form == Form::Residual).then_some(i[2]);
+            open!(|d| ChannelScale::new(compiler::of(d), epilogue, element), |operator, d, i, o| {
+                let identity = (epilogue == Epilogue::Residual).then_some(i[2]);
                 operator.bind(d, shape, ChannelScaleBuffers { features: i[0], gate: i[1], identity, output: o[0] })
             }),
-            references!(|x| vec![reference::channel_scale(shape, form, &x[0], &x[1], Some(&x[2]))]),
+            references!(|x| vec![reference::channel_scale(shape, epilogue, &x[0], &x[1], Some(&x[2]))]),
         );
     }
     let reduced = 3;
@@ -473,13 +473,13 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             squeeze: Squeeze::Max,
             activation: Activation::Silu,
             gate: Activation::HARD_SIGMOID,
-            form: Form::ScaleAdd,
+            epilogue: Epilogue::ScaleAdd,
         },
     ] {
         let mut inputs = vec![all.floats("features", len), all.floats("identity", len)];
         inputs.extend(all.excitation(channels, reduced));
         all.add(
-            format!("squeeze_excite {:?} {:?}", options.squeeze, options.form),
+            format!("squeeze_excite {:?} {:?}", options.squeeze, options.epilogue),
             inputs,
             vec![("gate", planes, gate), ("output", len, near)],
             open!(|d| SqueezeExcite::new(compiler::of(d), options, element), |operator, d, i, o| {
@@ -489,7 +489,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
                     reduce_bias: Some(i[3]),
                     expand_weight: i[4],
                     expand_bias: Some(i[5]),
-                    identity: (options.form == Form::Residual).then_some(i[1]),
+                    identity: (options.epilogue == Epilogue::Residual).then_some(i[1]),
                     gate: Some(o[0]),
                     output: Some(o[1]),
                 };
@@ -501,45 +501,45 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             }),
         );
     }
-    for form in FORMS {
+    for epilogue in FORMS {
         let mut inputs =
             vec![all.floats("features", len), all.floats("weight", channels * channels), all.floats("identity", len)];
         inputs.extend(all.norm(channels));
         all.add(
-            format!("bisenet {form:?}"),
+            format!("bisenet {epilogue:?}"),
             inputs,
             vec![("gate", planes, gate), ("output", len, near)],
-            open!(|d| BiSeNetAttention::new(compiler::of(d), form, element), |operator, d, i, o| {
+            open!(|d| BiSeNetAttention::new(compiler::of(d), epilogue, element), |operator, d, i, o| {
                 let buffers = BiSeNetAttentionBuffers {
                     features: i[0],
                     weight: i[1],
                     norm: batch_norm(&i[3..]),
-                    identity: (form == Form::Residual).then_some(i[2]),
+                    identity: (epilogue == Epilogue::Residual).then_some(i[2]),
                     gate: Some(o[0]),
                     output: Some(o[1]),
                 };
                 operator.bind(d, shape, buffers)
             }),
             references!(|x| {
-                let (gate, y) = reference::bisenet(shape, form, &x[0], &x[1], norm(&x[3..]), Some(&x[2]));
+                let (gate, y) = reference::bisenet(shape, epilogue, &x[0], &x[1], norm(&x[3..]), Some(&x[2]));
                 vec![gate, y]
             }),
         );
     }
-    for form in FORMS {
+    for epilogue in FORMS {
         let mut inputs = vec![all.floats("features", len), all.floats("weight", 18), all.floats("identity", len)];
         inputs.extend(all.norm(1));
         all.add(
-            format!("spatial_gate {form:?}"),
+            format!("spatial_gate {epilogue:?}"),
             inputs,
             vec![("gate", pixels, gate), ("output", len, near)],
-            open!(|d| SpatialGate::new(compiler::of(d), form, element), |operator, d, i, o| {
+            open!(|d| SpatialGate::new(compiler::of(d), epilogue, element), |operator, d, i, o| {
                 let buffers = SpatialGateBuffers {
                     features: i[0],
                     weight: i[1],
                     bias: None,
                     norm: Some(batch_norm(&i[3..])),
-                    identity: (form == Form::Residual).then_some(i[2]),
+                    identity: (epilogue == Epilogue::Residual).then_some(i[2]),
                     gate: Some(o[0]),
                     output: Some(o[1]),
                 };
@@ -547,11 +547,11 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             }),
             references!(|x| {
                 let layer = Layer { weight: &x[1], bias: None, norm: Some(norm(&x[3..])) };
-                let (gate, y) = reference::spatial_gate(shape, form, 3, &x[0], &layer, Some(&x[2]));
+                let (gate, y) = reference::spatial_gate(shape, epilogue, 3, &x[0], &layer, Some(&x[2]));
                 vec![gate, y]
             }),
         );
-        let options = CbamOptions { form, ..CbamOptions::STANDARD };
+        let options = CbamOptions { epilogue, ..CbamOptions::STANDARD };
         let mut inputs = vec![
             all.floats("features", len),
             all.floats("spatial_weight", 18),
@@ -560,7 +560,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
         ];
         inputs.extend(all.excitation(channels, reduced));
         all.add(
-            format!("cbam {form:?}"),
+            format!("cbam {epilogue:?}"),
             inputs,
             vec![("output", len, near)],
             open!(|d| Cbam::new(compiler::of(d), options, element), |operator, d, i, o| {
@@ -573,7 +573,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
                     spatial_weight: i[1],
                     spatial_bias: Some(i[2]),
                     spatial_norm: None,
-                    identity: (form == Form::Residual).then_some(i[3]),
+                    identity: (epilogue == Epilogue::Residual).then_some(i[3]),
                     output: o[0],
                 };
                 operator.bind(d, shape, reduced as u32, 3, buffers)
@@ -584,13 +584,13 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
             }),
         );
     }
-    for (combine, form) in [
-        (ScSeCombine::Add, Form::Scale),
-        (ScSeCombine::Max, Form::Scale),
-        (ScSeCombine::Add, Form::Residual),
-        (ScSeCombine::Max, Form::ScaleAdd),
+    for (combine, epilogue) in [
+        (ScSeCombine::Add, Epilogue::Scale),
+        (ScSeCombine::Max, Epilogue::Scale),
+        (ScSeCombine::Add, Epilogue::Residual),
+        (ScSeCombine::Max, Epilogue::ScaleAdd),
     ] {
-        let options = ScSeOptions { combine, form };
+        let options = ScSeOptions { combine, epilogue };
         let mut inputs = vec![
             all.floats("features", len),
             all.floats("spatial_weight", channels),
@@ -599,7 +599,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
         ];
         inputs.extend(all.excitation(channels, reduced));
         all.add(
-            format!("scse {combine:?} {form:?}"),
+            format!("scse {combine:?} {epilogue:?}"),
             inputs,
             vec![("output", len, near)],
             open!(|d| ScSe::new(compiler::of(d), options, element), |operator, d, i, o| {
@@ -611,7 +611,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
                     expand_bias: Some(i[7]),
                     spatial_weight: i[1],
                     spatial_bias: Some(i[2]),
-                    identity: (form == Form::Residual).then_some(i[3]),
+                    identity: (epilogue == Epilogue::Residual).then_some(i[3]),
                     output: o[0],
                 };
                 operator.bind(d, shape, reduced as u32, buffers)
@@ -627,24 +627,24 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
         "eca",
         inputs,
         vec![("gate", planes, gate), ("output", len, near)],
-        open!(|d| Eca::new(compiler::of(d), Form::Scale, element), |operator, d, i, o| {
+        open!(|d| Eca::new(compiler::of(d), Epilogue::Scale, element), |operator, d, i, o| {
             let buffers =
                 EcaBuffers { features: i[0], weight: i[1], identity: None, gate: Some(o[0]), output: Some(o[1]) };
             operator.bind(d, shape, 3, buffers)
         }),
         references!(|x| {
-            let (gate, y) = reference::eca(shape, Form::Scale, &x[0], &x[1], None);
+            let (gate, y) = reference::eca(shape, Epilogue::Scale, &x[0], &x[1], None);
             vec![gate, y]
         }),
     );
 }
 
 /// Tables of an attention, as inputs from `at` on.
-fn tables<T: Copy>(relative: Relative, x: &[T]) -> RelativeTables<T> {
+fn tables<T: Copy>(relative: RelativePosition, x: &[T]) -> PositionTables<T> {
     match relative {
-        Relative::None => RelativeTables::None,
-        Relative::Bias => RelativeTables::Bias(x[0]),
-        _ => RelativeTables::Factorised { row: x[0], column: x[1] },
+        RelativePosition::None => PositionTables::None,
+        RelativePosition::Bias => PositionTables::Bias(x[0]),
+        _ => PositionTables::Factorised { row: x[0], column: x[1] },
     }
 }
 
@@ -658,16 +658,18 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
     let channels = shape.channels as usize;
     let near = Kind::Near(element);
     let base = WindowAttentionOptions { scale: 0.75, ..WindowAttentionOptions::new(2, shape.channels / 2, 3) };
-    let add_tables = |all: &mut Catalogue, inputs: &mut Vec<Input>, relative: Relative| match relative {
-        Relative::None => {}
-        Relative::Bias => inputs.push(all.floats("tables.bias", 2 * 25)),
+    let add_tables = |all: &mut Catalogue, inputs: &mut Vec<Input>, relative: RelativePosition| match relative {
+        RelativePosition::None => {}
+        RelativePosition::Bias => inputs.push(all.floats("tables.bias", 2 * 25)),
         _ => {
-            let half = if relative == Relative::PerHead { channels / 4 } else { channels / 2 };
+            let half = if relative == RelativePosition::PerHead { channels / 4 } else { channels / 2 };
             inputs.push(all.floats("tables.row", half * 3));
             inputs.push(all.floats("tables.column", half * 3));
         }
     };
-    for relative in [Relative::None, Relative::PerHead, Relative::WholeChannel, Relative::Bias] {
+    for relative in
+        [RelativePosition::None, RelativePosition::PerHead, RelativePosition::WholeChannel, RelativePosition::Bias]
+    {
         for border in [Border::Zero, Border::Mask, Border::Shift] {
             let options = WindowAttentionOptions { border, relative, ..base };
             let mut inputs = vec![all.floats("q", len), all.floats("k", len), all.floats("v", len)];
@@ -700,11 +702,11 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
         add_tables(all, &mut inputs, relative);
         let queries = [(0, 0), (shape.height / 2, shape.width / 2)];
         all.add(
-            format!("window_weights {relative:?}"),
+            format!("window_attention_weights {relative:?}"),
             inputs,
             vec![("weights", 2 * 2 * 9, Kind::Near(Element::F32))],
             open!(|d| WindowAttention::new(compiler::of(d), options, element), |operator, d, i, o| {
-                let queries = queries.map(|(row, column)| Query { image: 0, row, column });
+                let queries = queries.map(|(row, column)| QueryPosition { image: 0, row, column });
                 let buffers =
                     WindowWeightsBuffers { q: i[0], k: i[1], tables: tables(relative, &i[2..]), weights: o[0] };
                 operator.bind_weights(d, shape, &queries, buffers)
@@ -741,17 +743,17 @@ fn windows(all: &mut Catalogue, shape: Nchw) {
         attention: WindowAttentionOptions { border: Border::Mask, ..base },
     };
     let mut inputs = vec![all.floats("x", len), all.floats("projections", 3 * channels * channels)];
-    add_tables(all, &mut inputs, Relative::PerHead);
+    add_tables(all, &mut inputs, RelativePosition::PerHead);
     all.add(
         "sasa_layer",
         inputs,
         vec![("y", len, near)],
         open!(|d| SasaLayer::new(compiler::of(d), options, element), |operator, d, i, o| {
-            let tables = tables(Relative::PerHead, &i[2..]);
+            let tables = tables(RelativePosition::PerHead, &i[2..]);
             operator.bind(d, shape, SasaLayerBuffers { x: i[0], projections: i[1], tables, y: o[0] })
         }),
         references!(|x| {
-            let tables = tables(Relative::PerHead, &borrowed(&x[2..]));
+            let tables = tables(RelativePosition::PerHead, &borrowed(&x[2..]));
             vec![reference::sasa_layer(shape, &options, &x[0], &x[1], tables)]
         }),
     );
@@ -766,7 +768,7 @@ fn sasa_stem(all: &mut Catalogue, shape: Nchw, window: Size) {
     let options = SasaStemOptions {
         inputs: shape.channels,
         heads: 2,
-        depth: 2,
+        head_dim: 2,
         window,
         padding: Size::new(1, 1),
         mixtures: 3,

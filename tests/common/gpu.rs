@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use half::f16;
 use visual_attention::host::Gpu;
-use visual_attention::{Dispatch, Element, wgpu};
+use visual_attention::{Element, Recording, wgpu};
 
 /// Bytes before and after an output that no kernel may touch; a multiple of every offset alignment.
 const GUARD: usize = 256;
@@ -114,8 +114,8 @@ impl TestGpu {
         Output { buffer: self.upload("output", &bytes).unwrap(), bytes: contents.len() }
     }
 
-    pub(crate) fn dispatch(&self, dispatch: &Dispatch) {
-        self.run(|pass| dispatch.record(pass)).unwrap();
+    pub(crate) fn recording(&self, recording: &Recording) {
+        self.run(|pass| recording.record(pass)).unwrap();
     }
 
     /// The output's words, after checking that the guards are untouched.

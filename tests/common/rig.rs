@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use half::f16;
 use visual_attention::wgpu::{self, BufferUsages, util::DeviceExt};
-use visual_attention::{Dispatch, Element, Error};
+use visual_attention::{Element, Error, Recording};
 
 use super::catalogue::{Bind, Contents, Entry, Kind};
 
@@ -19,7 +19,7 @@ pub(crate) struct Rig {
     outputs: Vec<(wgpu::Buffer, u64)>,
     poison: Option<wgpu::Buffer>,
     in_place: bool,
-    pub(crate) dispatch: Dispatch,
+    pub(crate) recording: Recording,
 }
 
 impl Kind {
@@ -71,8 +71,8 @@ impl Rig {
         let largest = outputs.iter().map(|(buffer, _)| buffer.size()).max().unwrap();
         let poison = (!entry.in_place).then(|| buffer(device, &POISON.repeat((largest / 4) as usize)));
         let slices: Vec<_> = inputs.iter().map(|input| input.slice(..)).collect();
-        let dispatch = bind(device, &slices, &outputs.iter().map(slice).collect::<Vec<_>>())?;
-        Ok(Self { bind, inputs, outputs, poison, in_place: entry.in_place, dispatch })
+        let recording = bind(device, &slices, &outputs.iter().map(slice).collect::<Vec<_>>())?;
+        Ok(Self { bind, inputs, outputs, poison, in_place: entry.in_place, recording })
     }
 
     pub(crate) fn output_slices(&self) -> Vec<wgpu::BufferSlice<'_>> {
@@ -104,7 +104,7 @@ impl Rig {
         if self.in_place {
             encoder.copy_buffer_to_buffer(&self.inputs[0], 0, &self.outputs[0].0, GUARD, self.inputs[0].size());
         }
-        self.dispatch.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        self.recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
         let mut at = self.stride() * run as u64;
         for (output, _) in &self.outputs {
             encoder.copy_buffer_to_buffer(output, 0, archive, at, output.size());

@@ -98,7 +98,7 @@ pub(crate) fn scale(shape: Nchw, terms: u32) -> u64 {
 }
 
 /// Two planes of `kernel` by `kernel`, and where each row and plane begins.
-pub(crate) fn spatial_conv(kernel: u32) -> u64 {
+pub(crate) fn spatial_gate_conv(kernel: u32) -> u64 {
     let k = u64::from(kernel);
     (2 * k).saturating_mul(k + 1).saturating_add(2)
 }
@@ -114,21 +114,21 @@ pub(crate) fn pointwise_conv(inputs: u32, groups: u32) -> u64 {
 /// At the least, however its keys are blocked: each column's term, then its keys, 12 at a time, each over the head's channels
 /// and 8 sums.
 pub(crate) fn window_attention(options: &WindowAttentionOptions) -> u64 {
-    let [kh, kw, depth] = [options.window.height, options.window.width, options.depth].map(u64::from);
-    (kw.saturating_mul(kh.div_ceil(12) * (depth + depth.min(8) + 1) + 1)).saturating_add(depth)
+    let [kh, kw, head_dim] = [options.window.height, options.window.width, options.head_dim].map(u64::from);
+    (kw.saturating_mul(kh.div_ceil(12) * (head_dim + head_dim.min(8) + 1) + 1)).saturating_add(head_dim)
 }
 
 /// 64 invocations share the entries: logits over the channels, then their sum, then the shares.
-pub(crate) fn window_weights(options: &WindowAttentionOptions) -> u64 {
-    options.window.pixels().div_ceil(64).saturating_mul(3 + u64::from(options.depth))
+pub(crate) fn window_attention_weights(options: &WindowAttentionOptions) -> u64 {
+    options.window.pixels().div_ceil(64).saturating_mul(3 + u64::from(options.head_dim))
 }
 
 /// Each entry over the head's channels, then mixtures for each of at most 8 sums, and what is written; and the mixture's own
 /// kernel, embeddings for each mixture and two rounds more.
 pub(crate) fn stem(options: &SasaStemOptions) -> u64 {
-    let [mixtures, depth, embeddings] = [options.mixtures, options.depth, options.embeddings].map(u64::from);
-    let sums = depth.min(8);
-    let entry = 1 + depth + sums.saturating_mul(1 + mixtures);
+    let [mixtures, head_dim, embeddings] = [options.mixtures, options.head_dim, options.embeddings].map(u64::from);
+    let sums = head_dim.min(8);
+    let entry = 1 + head_dim + sums.saturating_mul(1 + mixtures);
     let attention =
         options.window.pixels().saturating_mul(entry).saturating_add(u64::from(options.window.height) + sums);
     attention.max(mixtures.saturating_mul(3 + embeddings))

@@ -106,13 +106,13 @@ fn bind_and_run(
     outputs: &[wgpu::Buffer],
 ) -> Result<Vec<Vec<u8>>, Error> {
     phase("bind");
-    let dispatch = gpu.build(|device| {
+    let recording = gpu.build(|device| {
         let inputs: Vec<_> = inputs.iter().map(|input| input.slice(..)).collect();
         let outputs: Vec<_> = outputs.iter().map(|output| output.slice(..)).collect();
         bind(device, &inputs, &outputs)
     })?;
     phase("submit");
-    gpu.run(|pass| dispatch.record(pass))?;
+    gpu.run(|pass| recording.record(pass))?;
     phase("wait");
     gpu.wait()?;
     phase("read");

@@ -356,11 +356,11 @@ fn try_all(suite: &Suite, mutants: &[Mutant], scope: Scope) -> ExitCode {
         let known = if scope == Scope::Sample { None } else { verdicts.known(mutant) };
         let outcome = known.unwrap_or_else(|| {
             let executable = suite.with(mutant);
-            let mut steps = mutant.near().map(Vec::from_iter).to_vec();
+            let mut dispatches = mutant.near().map(Vec::from_iter).to_vec();
             if scope != Scope::Sample {
-                steps.push(Vec::new());
+                dispatches.push(Vec::new());
             }
-            let outcomes = steps.iter().map(|filters| run_all(&executable, filters));
+            let outcomes = dispatches.iter().map(|filters| run_all(&executable, filters));
             let outcome = outcomes.into_iter().find(|outcome| *outcome != Outcome::Passed).unwrap_or(Outcome::Passed);
             if scope != Scope::Sample {
                 verdicts.keep(mutant, &outcome);

@@ -214,7 +214,7 @@ pub(crate) fn check() {
     );
     assert_eq!(of("condition negated", "} else if a < b {"), ["} else if !(a < b) {"]);
     assert_eq!(of("condition negated", "continuing { break if a < b; }").len(), 0);
-    assert_eq!(of("min and max exchanged", "lane_max(min(a, max(b, c)))").len(), 2);
+    assert_eq!(of("min and max exchanged", "horizontal_max(min(a, max(b, c)))").len(), 2);
     assert_eq!(
         of("constant moved", "vec4<u32>(0u, 0xffu, a.x, 64u) * 2.5"),
         [

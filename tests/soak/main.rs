@@ -19,7 +19,7 @@ const DISPATCHES: u64 = 6_000;
 const SAMPLES: u64 = 40;
 /// Recordings of what was bound, before it is dropped.
 const RECORDINGS: u64 = 4;
-// Two heads of an even depth each: channels that divide by 4.
+// Two heads of an even head_dim each: channels that divide by 4.
 const SHAPES: [Nchw; 4] =
     [Nchw::new(1, 4, 7, 7), Nchw::new(2, 8, 8, 12), Nchw::new(3, 16, 14, 5), Nchw::new(1, 64, 28, 28)];
 /// Bytes of resident memory for each dispatch: 1 MiB for 100,000.
@@ -43,8 +43,8 @@ fn main() {
         let (entry, bind) = &opened[random.below(opened.len() as u32) as usize];
         let shared = Arc::clone(bind);
         let rig = Rig::with(Box::new(move |d, i, o| shared(d, i, o)), &gpu.device, entry).expect("rig");
-        gpu.run(|pass| (0..RECORDINGS).for_each(|_| rig.dispatch.record(pass))).expect("run");
-        done += RECORDINGS * rig.dispatch.steps().len() as u64;
+        gpu.run(|pass| (0..RECORDINGS).for_each(|_| rig.recording.record(pass))).expect("run");
+        done += RECORDINGS * rig.recording.dispatches().len() as u64;
         drop(rig);
         if done >= dispatches * (samples.len() as u64 + 1) / SAMPLES {
             gpu.wait().expect("end of the work");
@@ -63,7 +63,7 @@ fn main() {
     );
     assert!(handles[half..].iter().all(|now| *now == handles[half]), "handles are not flat: {:?}", &handles[half..]);
     // In a short run one page of a pool is more than the slope allows.
-    assert!(slope <= SLOPE || dispatches < 100_000, "memory grows by {slope} bytes for each dispatch: {samples:?}");
+    assert!(slope <= SLOPE || dispatches < 100_000, "memory grows by {slope} bytes for each recording: {samples:?}");
 }
 
 /// What wgpu holds for this device, once everything is done.

@@ -67,7 +67,7 @@ fn add_four(a: Real, b: Real, c: Real, d: Real) {
 }
 
 @compute @workgroup_size(PIXELS, CHANNELS)
-fn spatial_squeeze(
+fn spatial_gate_squeeze(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {

@@ -16,7 +16,7 @@ struct Params {
     projected_base: u32,
     y_base: u32,
     heads: u32,
-    depth: u32,
+    head_dim: u32,
     mixtures: u32,
     height: i32,
     width: i32,
@@ -40,7 +40,7 @@ struct Params {
 const CHUNK = 8u;
 
 @compute @workgroup_size(8, 8)
-fn stem_attention(
+fn sasa_stem_attention(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
@@ -53,13 +53,13 @@ fn stem_attention(
         return;
     }
     let pixels = u32(params.height * params.width);
-    let channels = params.heads * params.depth;
+    let channels = params.heads * params.head_dim;
     let image = params.projected_base + group.z * (2u + params.mixtures) * channels * pixels;
-    let first_query = image + head * params.depth * pixels;
+    let first_query = image + head * params.head_dim * pixels;
     let first_key = first_query + channels * pixels;
     let first_value = first_key + (channels + chunk) * pixels;
     let pixel = u32(row * params.width + column);
-    let sums = min(params.depth - chunk, CHUNK);
+    let sums = min(params.head_dim - chunk, CHUNK);
     let entries = u32(params.window_height * params.window_width);
 
     var largest = -3.4028234e38;
@@ -75,7 +75,7 @@ fn stem_attention(
             let address = u32(
                 clamp(key_row, 0, params.height - 1) * params.width + clamp(key_column, 0, params.width - 1));
             var dot = 0.0;
-            for (var c = 0u; c < params.depth; c += 1u) {
+            for (var c = 0u; c < params.head_dim; c += 1u) {
                 let key = select(0.0, f32(projected[first_key + c * pixels + address]), inside);
                 dot += f32(projected[first_query + c * pixels + pixel]) * key;
             }
@@ -100,7 +100,7 @@ fn stem_attention(
             }
         }
     }
-    let out = params.y_base + (group.z * channels + head * params.depth + chunk) * pixels + pixel;
+    let out = params.y_base + (group.z * channels + head * params.head_dim + chunk) * pixels + pixel;
     for (var c = 0u; c < sums; c += 1u) {
         let mean = select(sum[c] / total, 0.0, total == 0.0);
         let result = bitcast<f32>(select(bitcast<u32>(mean), 0x7fc00000u, poisoned));

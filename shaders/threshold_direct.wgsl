@@ -25,7 +25,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> mask: array<Bits>;
 
 @compute @workgroup_size(64)
-fn threshold_same(
+fn threshold_direct(
     @builtin(global_invocation_id) global: vec3<u32>,
 ) {
     let pixel = params.origin * 64u + global.x;

@@ -31,7 +31,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> gate: array<f32>;
 
 @compute @workgroup_size(16, 16)
-fn spatial_conv(
+fn spatial_gate_conv(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {

@@ -58,7 +58,7 @@ fn finish(stack: u32, output: u32, image: u32, pixel: u32, sum: Real) {
 }
 
 @compute @workgroup_size(64)
-fn pointwise_conv_quads(
+fn pointwise_conv_vec4(
     @builtin(local_invocation_index) index: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {

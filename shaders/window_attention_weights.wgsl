@@ -14,7 +14,7 @@ struct Params {
     weights_base: u32,
     queries_base: u32,
     heads: u32,
-    depth: u32,
+    head_dim: u32,
     height: i32,
     width: i32,
     window_height: i32,
@@ -61,7 +61,7 @@ fn reduce(index: u32, value: f32, largest: bool) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn window_weights(
+fn window_attention_weights(
     @builtin(local_invocation_index) index: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
@@ -77,12 +77,12 @@ fn window_weights(
     let down = window_axis(row, params.height, params.window_height, params.dilation_height);
     let across = window_axis(column, params.width, params.window_width, params.dilation_width);
     let pixels = u32(params.height * params.width);
-    let head_base = (image * params.heads + head) * params.depth * pixels;
+    let head_base = (image * params.heads + head) * params.head_dim * pixels;
     let query = head_base + u32(row * params.width + column);
     let entries = u32(params.window_height * params.window_width);
     let out = params.weights_base + (group.z * params.heads + head) * entries;
-    let half = select(params.depth, params.heads * params.depth, params.whole_channel == 1u) / 2u;
-    let first_row = select(0u, head * params.depth, params.whole_channel == 1u);
+    let half = select(params.head_dim, params.heads * params.head_dim, params.whole_channel == 1u) / 2u;
+    let first_row = select(0u, head * params.head_dim, params.whole_channel == 1u);
 
     // Logits first, into the output: every invocation reads only what it wrote.
     var largest = NONE;
@@ -96,7 +96,7 @@ fn window_weights(
             clamp(key_row, 0, params.height - 1) * params.width + clamp(key_column, 0, params.width - 1));
         var dot = 0.0;
         var relative = 0.0;
-        for (var c = 0u; c < params.depth; c += 1u) {
+        for (var c = 0u; c < params.head_dim; c += 1u) {
             let channel = f32(q[query + c * pixels]);
             dot += channel * select(0.0, f32(k[address + c * pixels]), inside);
             if RELATIVE == 1u {

@@ -24,7 +24,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> mixture: array<f32>;
 
 @compute @workgroup_size(64)
-fn stem_mixture(
+fn sasa_stem_mixture(
     @builtin(local_invocation_index) index: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
