@@ -1,7 +1,8 @@
 use visual_attention::{
-    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers, BoundingBox,
-    BoundingBoxBuffers, CropEnd, CropResize, CropResizeBuffers, Element, LargestComponent, LargestComponentBuffers,
-    Nchw, Normalize, NormalizeBuffers, Resize, ResizeBuffers, Threshold, ThresholdBuffers, reference, wgpu,
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, AttentionMap,
+    AttentionMapBuffers, BoundingBox, BoundingBoxBuffers, CropEnd, CropResize, CropResizeBuffers, CropResizeShape,
+    Element, LargestComponent, LargestComponentBuffers, Nchw, Normalize, NormalizeBuffers, Resize, ResizeBuffers,
+    ResizeShape, Threshold, ThresholdBuffers, ThresholdShape, reference, wgpu,
 };
 
 use crate::common::ceiling::software;
@@ -43,9 +44,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let fused = operator
             .bind(
                 &device,
-                features,
-                images,
-                images.size(),
+                AttendedRegionShape { features, images, crop: images.size() },
                 AttendedRegionBuffers {
                     features: features_in.slice(..),
                     images: Some(images_in.slice(..)),
@@ -63,7 +62,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let expected = reference::attended_region(features, images, images.size(), &options, &values, &pixels);
         let case = format!("{features} {}", images.size());
         assert_eq!(actual, expected.boxes, "{case}");
-        let cost = operator.cost(features, images, images.size());
+        let cost = operator.cost(AttendedRegionShape { features, images, crop: images.size() });
         bench.measure("attended_region", &case, "fused", cost, |pass| fused.record(pass));
 
         let planes = Nchw { channels: 1, ..features };
@@ -72,13 +71,16 @@ pub(crate) fn bench(bench: &mut Bench) {
             attention_map.bind(&device, features, buffers).expect("map"),
             normalize.bind(&device, features.plane(), NormalizeBuffers { map: map.slice(..) }).expect("normalize"),
             resize
-                .bind(&device, planes, images.size(), ResizeBuffers { input: map.slice(..), output: map_up.slice(..) })
+                .bind(
+                    &device,
+                    ResizeShape { input: planes, output: images.size() },
+                    ResizeBuffers { input: map.slice(..), output: map_up.slice(..) },
+                )
                 .expect("resize"),
             threshold
                 .bind(
                     &device,
-                    images.plane(),
-                    images.size(),
+                    ThresholdShape { map: images.plane(), mask: images.size() },
                     ThresholdBuffers { map: map_up.slice(..), mask: mask.slice(..) },
                 )
                 .expect("threshold"),
@@ -97,8 +99,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             crop_resize
                 .bind(
                     &device,
-                    images,
-                    images.size(),
+                    CropResizeShape { images, crop: images.size() },
                     CropResizeBuffers { images: images_in.slice(..), boxes: boxes.slice(..), crops: crops.slice(..) },
                 )
                 .expect("crop"),
@@ -138,7 +139,9 @@ pub(crate) fn bench(bench: &mut Bench) {
 
         // The first three operators alone, the map resampled as it is compared.
         let low_map = ThresholdBuffers { map: map.slice(..), mask: mask.slice(..) };
-        let sampled = threshold.bind(&device, features.plane(), images.size(), low_map).expect("threshold");
+        let sampled = threshold
+            .bind(&device, ThresholdShape { map: features.plane(), mask: images.size() }, low_map)
+            .expect("threshold");
         let fused = |pass: &mut wgpu::ComputePass<'_>| {
             map_step.record(pass);
             normalize_step.record(pass);
@@ -148,7 +151,8 @@ pub(crate) fn bench(bench: &mut Bench) {
         bench.gpu.run(to_the_mask).expect("run");
         let masks = [&mask, &plain_mask].map(|mask| bench.gpu.read::<u32>(mask.slice(..)).expect("mask"));
         assert!(masks[0] == masks[1] && masks[0].contains(&1), "{case}: masks");
-        let cost = attention_map.cost(features) + threshold.cost(features.plane(), images.size());
+        let cost = attention_map.cost(features)
+            + threshold.cost(ThresholdShape { map: features.plane(), mask: images.size() });
         bench.measure("attended_region", &format!("mask alone {case}"), "fused", cost, fused);
         bench.measure("attended_region", &format!("mask alone {case}"), "unfused", cost, to_the_mask);
     }

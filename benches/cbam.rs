@@ -1,6 +1,7 @@
 use visual_attention::reference::{self, Excitation, Layer};
 use visual_attention::{
-    Cbam, CbamBuffers, CbamOptions, Element, Epilogue, Nchw, Size, SpatialGate, SpatialGateBuffers, wgpu,
+    Cbam, CbamBuffers, CbamOptions, CbamShape, Element, Epilogue, Nchw, Size, SpatialGate, SpatialGateBuffers,
+    SpatialGateShape, wgpu,
 };
 
 use crate::common::unfused::{Join, SIGMOID, Unfused};
@@ -28,12 +29,13 @@ pub(crate) fn bench(bench: &mut Bench) {
             gate: None,
             output: Some(output.slice(..)),
         };
-        let recording = operator.bind(&bench.gpu.device, shape, 7, buffers).expect("bind");
+        let recording =
+            operator.bind(&bench.gpu.device, SpatialGateShape { features: shape, kernel: 7 }, buffers).expect("bind");
         bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("spatial {shape}");
         let (_, expected) = reference::spatial_gate(shape, Epilogue::Scale, 7, &values, &layer, None);
         bench.check(&what, Element::F32, &output, &expected);
-        let cost = operator.cost(shape, 7);
+        let cost = operator.cost(SpatialGateShape { features: shape, kernel: 7 });
         bench.measure("cbam", &what, "fused", cost, |pass| recording.record(pass));
         let mut unfused = Unfused::new(&bench.gpu);
         let gated = spatial(&mut unfused, &features, &conv, shape);
@@ -53,14 +55,15 @@ pub(crate) fn bench(bench: &mut Bench) {
             identity: None,
             output: output.slice(..),
         };
-        let recording = operator.bind(&bench.gpu.device, shape, reduced, 7, buffers).expect("bind");
+        let recording =
+            operator.bind(&bench.gpu.device, CbamShape { features: shape, reduced, kernel: 7 }, buffers).expect("bind");
         bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("both {shape}");
         let excitation =
             Excitation { reduce_weight: &weights, reduce_bias: None, expand_weight: &weights, expand_bias: None };
         let expected = reference::cbam(shape, options, 7, &values, &excitation, &layer, None);
         bench.check(&what, Element::F32, &output, &expected);
-        let cost = operator.cost(shape, reduced, 7);
+        let cost = operator.cost(CbamShape { features: shape, reduced, kernel: 7 });
         bench.measure("cbam", &what, "fused", cost, |pass| recording.record(pass));
         let planes = u64::from(shape.batch * shape.channels);
         let mut unfused = Unfused::new(&bench.gpu);

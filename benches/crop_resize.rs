@@ -1,4 +1,6 @@
-use visual_attention::{CropEnd, CropResize, CropResizeBuffers, Element, Nchw, Sampling, Size, reference};
+use visual_attention::{
+    CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Element, Nchw, Sampling, Size, reference,
+};
 
 use crate::common::unfused::Unfused;
 use crate::common::{Bench, noise, of};
@@ -26,11 +28,12 @@ fn case(bench: &mut Bench, shape: Nchw, element: Element) {
     let boxes = bench.gpu.upload("boxes", &corners).expect("boxes");
     let crops = bench.gpu.buffer("crops", images.size()).expect("crops");
     let buffers = CropResizeBuffers { images: images.slice(..), boxes: boxes.slice(..), crops: crops.slice(..) };
-    let recording = operator.bind(&bench.gpu.device, shape, size, buffers).expect("bind");
+    let recording =
+        operator.bind(&bench.gpu.device, CropResizeShape { images: shape, crop: size }, buffers).expect("bind");
     bench.gpu.run(|pass| recording.record(pass)).expect("run");
     let what = of(element, &format!("{shape} to {size}"));
     bench.check(&what, element, &crops, &expected);
-    let cost = operator.cost(shape, size);
+    let cost = operator.cost(CropResizeShape { images: shape, crop: size });
     bench.measure(OPERATOR, &what, "fused", cost, |pass| recording.record(pass));
     if element != Element::F32 {
         return;

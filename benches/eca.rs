@@ -1,4 +1,4 @@
-use visual_attention::{Eca, EcaBuffers, Element, Epilogue, Nchw, Size, reference};
+use visual_attention::{Eca, EcaBuffers, EcaShape, Element, Epilogue, Nchw, Size, reference};
 
 use crate::common::unfused::{Join, SIGMOID, Unfused};
 use crate::common::{Bench, noise};
@@ -18,12 +18,12 @@ pub(crate) fn bench(bench: &mut Bench) {
             gate: None,
             output: Some(output.slice(..)),
         };
-        let recording = operator.bind(&bench.gpu.device, shape, taps, buffers).expect("bind");
+        let recording = operator.bind(&bench.gpu.device, EcaShape { features: shape, taps }, buffers).expect("bind");
         bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("k {taps} {shape}");
         let (_, expected) = reference::eca(shape, Epilogue::Scale, &values, &weights, None);
         bench.check(&what, Element::F32, &output, &expected);
-        let cost = operator.cost(shape, taps);
+        let cost = operator.cost(EcaShape { features: shape, taps });
         bench.measure("eca", &what, "fused", cost, |pass| recording.record(pass));
 
         let planes = u64::from(shape.batch * shape.channels);

@@ -1,4 +1,6 @@
-use visual_attention::{ColorMap, Element, HeatOverlay, HeatOverlayBuffers, Nchw, Nhw, Sampling, reference, wgpu};
+use visual_attention::{
+    ColorMap, Element, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, Nchw, Nhw, Sampling, reference, wgpu,
+};
 
 use crate::common::unfused::Unfused;
 use crate::common::{Bench, noise, of};
@@ -24,7 +26,9 @@ fn case(bench: &mut Bench, map_shape: Nhw, shape: Nchw, element: Element) {
     let pictures = bench.upload(element, &mut colors);
     let overlay = bench.gpu.buffer("overlay", shape.plane().elements().expect("small") * 4).expect("overlay");
     let buffers = HeatOverlayBuffers { map: map.slice(..), pictures: pictures.slice(..), overlay: overlay.slice(..) };
-    let recording = operator.bind(&bench.gpu.device, map_shape, shape, OPACITY, buffers).expect("bind");
+    let recording = operator
+        .bind(&bench.gpu.device, HeatOverlayShape { map: map_shape, pictures: shape }, OPACITY, buffers)
+        .expect("bind");
     bench.gpu.run(|pass| recording.record(pass)).expect("run");
     let table = ColorMap::Turbo.table();
     let expected = reference::heat_overlay(map_shape, shape, sampling, &table, OPACITY, &heat, &colors);
@@ -36,7 +40,7 @@ fn case(bench: &mut Bench, map_shape: Nhw, shape: Nchw, element: Element) {
     };
     let what = of(element, &shape.to_string());
     check(bench, &overlay, &what);
-    let cost = operator.cost(map_shape, shape);
+    let cost = operator.cost(HeatOverlayShape { map: map_shape, pictures: shape });
     bench.measure(OPERATOR, &what, "fused", cost, |pass| recording.record(pass));
     if element != Element::F32 {
         return;

@@ -1,4 +1,4 @@
-use visual_attention::{Element, Nchw, Resize, ResizeBuffers, Sampling, Size, reference};
+use visual_attention::{Element, Nchw, Resize, ResizeBuffers, ResizeShape, Sampling, Size, reference};
 
 use crate::common::unfused::Unfused;
 use crate::common::{Bench, noise};
@@ -16,11 +16,12 @@ pub(crate) fn bench(bench: &mut Bench) {
         let input = bench.gpu.upload("input", &values).expect("input");
         let output = bench.gpu.buffer("output", expected.len() as u64 * 4).expect("output");
         let buffers = ResizeBuffers { input: input.slice(..), output: output.slice(..) };
-        let recording = operator.bind(&bench.gpu.device, shape, size, buffers).expect("bind");
+        let recording =
+            operator.bind(&bench.gpu.device, ResizeShape { input: shape, output: size }, buffers).expect("bind");
         bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let case = format!("{shape} to {size}");
         bench.check(&case, Element::F32, &output, &expected);
-        let cost = operator.cost(shape, size);
+        let cost = operator.cost(ResizeShape { input: shape, output: size });
         bench.measure("resize", &case, "fused", cost, |pass| recording.record(pass));
 
         let mut unfused = Unfused::new(&bench.gpu);

@@ -1,4 +1,4 @@
-use visual_attention::{Element, Nchw, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, Size, reference};
+use visual_attention::{Element, Nchw, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size, reference};
 
 use crate::common::unfused::{Join, SIGMOID, Unfused};
 use crate::common::{Bench, noise};
@@ -25,7 +25,8 @@ pub(crate) fn bench(bench: &mut Bench) {
             identity: None,
             output: output.slice(..),
         };
-        let recording = operator.bind(&bench.gpu.device, shape, reduced, buffers).expect("bind");
+        let recording =
+            operator.bind(&bench.gpu.device, ScSeShape { features: shape, reduced }, buffers).expect("bind");
         bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("{combine:?} {shape}");
         let excitation = reference::Excitation {
@@ -36,7 +37,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         };
         let expected = reference::scse(shape, options, &values, &excitation, &spatial, None, None);
         bench.check(&what, Element::F32, &output, &expected);
-        let cost = operator.cost(shape, reduced);
+        let cost = operator.cost(ScSeShape { features: shape, reduced });
         bench.measure("scse", &what, "fused", cost, |pass| recording.record(pass));
 
         let planes = u64::from(shape.batch * shape.channels);

@@ -1,4 +1,6 @@
-use visual_attention::{Element, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, reference, wgpu};
+use visual_attention::{
+    Element, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, reference, wgpu,
+};
 
 use crate::common::unfused::{Join, RELU, SIGMOID, Unfused};
 use crate::common::{Bench, noise};
@@ -25,8 +27,10 @@ pub(crate) fn bench(bench: &mut Bench) {
                 gate: None,
                 output: Some(problem.output.slice(..)),
             };
-            let recording = operator.bind(&bench.gpu.device, shape, problem.reduced, buffers).expect("bind");
-            let cost = operator.cost(shape, problem.reduced);
+            let recording = operator
+                .bind(&bench.gpu.device, SqueezeExciteShape { features: shape, reduced: problem.reduced }, buffers)
+                .expect("bind");
+            let cost = operator.cost(SqueezeExciteShape { features: shape, reduced: problem.reduced });
             bench.gpu.run(|pass| recording.record(pass)).expect("run");
             bench.check(&case, Element::F32, &problem.output, &problem.expected);
             bench.measure("squeeze_excite", &case, "fused", cost, |pass| recording.record(pass));
@@ -36,7 +40,12 @@ pub(crate) fn bench(bench: &mut Bench) {
                 let images = (megabytes << 20) / (shape.channels * shape.size().pixels() as u32 * 4);
                 if (1..batch).contains(&images) {
                     let recording = operator
-                        .bind_in_turns(&bench.gpu.device, shape, problem.reduced, images, buffers)
+                        .bind_in_turns(
+                            &bench.gpu.device,
+                            SqueezeExciteShape { features: shape, reduced: problem.reduced },
+                            images,
+                            buffers,
+                        )
                         .expect("bind");
                     bench.gpu.submit(|encoder| encoder.clear_buffer(&problem.output, 0, None)).expect("cleared");
                     bench.gpu.run(|pass| recording.record(pass)).expect("run");

@@ -1,4 +1,4 @@
-use visual_attention::{Nhw, Sampling, Threshold, ThresholdBuffers, ThresholdRule, reference, wgpu};
+use visual_attention::{Nhw, Sampling, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape, reference, wgpu};
 
 use crate::common::unfused::Unfused;
 use crate::common::{Bench, noise};
@@ -13,14 +13,16 @@ pub(crate) fn bench(bench: &mut Bench) {
         for rule in [ThresholdRule::Value(LEVEL), ThresholdRule::Otsu] {
             let operator = Threshold::new(&bench.gpu.device, rule, Sampling::HalfPixel).expect("operator");
             let buffers = ThresholdBuffers { map: map.slice(..), mask: mask.slice(..) };
-            let recording = operator.bind(&bench.gpu.device, shape, shape.size(), buffers).expect("bind");
+            let recording = operator
+                .bind(&bench.gpu.device, ThresholdShape { map: shape, mask: shape.size() }, buffers)
+                .expect("bind");
             bench.gpu.run(|pass| recording.record(pass)).expect("run");
             let read =
                 |bench: &Bench, mask: &wgpu::Buffer| -> Vec<u32> { bench.gpu.read(mask.slice(..)).expect("mask") };
             let case = format!("{rule:?} {shape}");
             let expected = reference::threshold(shape, rule, &values);
             assert!(read(bench, &mask) == expected, "{case}");
-            let cost = operator.cost(shape, shape.size());
+            let cost = operator.cost(ThresholdShape { map: shape, mask: shape.size() });
             bench.measure("threshold", &case, "fused", cost, |pass| recording.record(pass));
 
             let mut unfused = Unfused::new(&bench.gpu);

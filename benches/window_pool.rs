@@ -33,7 +33,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let entries = (0..k * k).map(|entry| format!("a[{corner} + #{}]", entry / k * shape.width + entry % k));
         let joined = match pooling {
             Pooling::Mean => format!("({}) / {}.0", entries.collect::<Vec<_>>().join(" + "), k * k),
-            Pooling::Max => entries.reduce(|all, entry| format!("max({all}, {entry})")).expect("entries"),
+            _ => entries.reduce(|all, entry| format!("max({all}, {entry})")).expect("entries"),
         };
         let y = unfused.each(&joined, &[&x], len);
         bench.measure_unfused("window_pool", &what, cost, &unfused, &[(&y, &expected)]);

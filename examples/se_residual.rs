@@ -3,7 +3,7 @@
 
 use visual_attention::host::Gpu;
 use visual_attention::{
-    Dispatch, Element, Error, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, wgpu,
+    Dispatch, Element, Error, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, wgpu,
 };
 
 const SHAPE: Nchw = Nchw::new(1, 64, 28, 28);
@@ -47,7 +47,7 @@ fn main() -> Result<(), Error> {
         gate: None,
         output: Some(features.slice(..)),
     };
-    let tail = operator.bind(&gpu.device, SHAPE, REDUCED, buffers)?;
+    let tail = operator.bind(&gpu.device, SqueezeExciteShape { features: SHAPE, reduced: REDUCED }, buffers)?;
 
     // Theirs: a pipeline, an encoder and a pass that this crate knows nothing of.
     let source = wgpu::ShaderSource::Wgsl(CONVOLUTION.into());

@@ -6,6 +6,9 @@
 // Shapes    map [n, h, w], levels [n] -> bits [n, tile_stride, 8], boxes [n, 4]: what shaders/largest_component_runs.wgsl writes
 // Grid      x: ceil(tiles_wide / 8), y: tiles_high, z: n; one invocation per word, a workgroup is 8 tiles side by side
 // Numerics  the map's value as in resize; NaN exceeds nothing
+// Uses      `pack_runs`, `start_box` of shared/component_runs.wgsl
+// Uses      `of_mask` of shared/thresholded.wgsl
+// Uses      `map_row`, `map_at` of shared/sampled_map.wgsl
 // Needs     no device feature
 
 // As in shaders/threshold.wgsl.

@@ -11,6 +11,8 @@
 // Shapes    features [n, c, h, w] -> map [n, h, w], dense; four pixels to a load where h*w divides by 4
 // Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel when pixels are few
 // Numerics  maxima exact, sums in f32, each invocation in blocks of blocks, then a tree; NaN propagates
+// Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
+// Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16
 
 override PIXELS: u32 = 64u;

@@ -11,6 +11,9 @@
 //           four pixels to a load where h*w divides by 4
 // Grid      x: planes of a unit / PLANES, y: chunks of a plane, z: units; PIXELS invocations share one chunk of one plane
 // Numerics  the gate's sum in f32, each invocation over strided terms in blocks of blocks, then a tree; products in f32, NaN propagates
+// Uses      `activate` of shared/activation.wgsl
+// Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
+// Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16
 
 // Fewer than 16 sum up the gate in each of them, without a barrier.

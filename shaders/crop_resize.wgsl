@@ -5,6 +5,7 @@
 // Shapes    images [n, c, h, w], boxes [n, 4] (xmin, ymin, xmax, ymax) -> crops [n, c, oh, ow]; a plane is one unit
 // Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation takes 4 outputs of a row, 16 apart
 // Numerics  positions exact, three blends in f32; a box is cut to the image and holds at least one pixel
+// Uses      `tap`, `blend` of shared/bilinear.wgsl
 // Needs     f16 variants: SHADER_F16
 
 // 1 where the box ends with its last row and column, 0 where it ends before them.

@@ -8,6 +8,10 @@
 // Shapes    input [n, in, parts], second [n, in2, parts], weight [out, in (+ in2)], the others [out] -> output [n, out]
 // Grid      x: ceil(out / ROWS), z: n; INPUTS invocations share a row, so that weights are read side by side
 // Numerics  sums in f32, each invocation over strided inputs in blocks of blocks, then a tree; NaN propagates
+// Uses      `activate` of shared/activation.wgsl
+// Uses      `batch_norm` of shared/batch_norm.wgsl
+// Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
+// Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16
 
 override INPUTS: u32 = 32u;

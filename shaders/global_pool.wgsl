@@ -9,6 +9,8 @@
 // Grid      x: planes of a unit / PLANES, y: parts of a plane, z: units; PIXELS invocations share one part of one plane
 // Numerics  sums in f32, each invocation over strided pixels in blocks of blocks, then a tree; a part's mean is its share of the whole mean,
 //           so that parts only add up; maxima exact, NaN propagates
+// Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
+// Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16
 
 override PIXELS: u32 = 256u;

@@ -5,6 +5,8 @@
 // Shapes    map [n, mh, mw], pictures [n, 3, h, w] in 0..1, colors [256] -> overlay: rgba8unorm storage texture of n layers
 // Grid      x: ceil(w / 64), y: ceil(h / 4), z: n; an invocation takes 4 pixels of a row, 16 apart
 // Numerics  blends in f32, rounded to 8 bits once
+// Uses      `heat_at` of shared/heat.wgsl
+// Uses      `map_row` of shared/sampled_map.wgsl
 // Needs     f16 variants: SHADER_F16
 
 const RESAMPLED = true;

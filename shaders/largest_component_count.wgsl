@@ -5,6 +5,8 @@
 // Shapes    roots [n, tile_stride, 8] -> parent, sizes [n, node_stride], in place
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact
+// Uses      `node_at`, `is_empty`, `first_row`, `place` of shared/component_tile.wgsl
+// Uses      `find_root` of shared/component_union.wgsl
 // Needs     no device feature; shared/component_tile.wgsl, shared/component_union.wgsl
 //
 // Afterwards parent of a node marked in roots is the root of its whole component.

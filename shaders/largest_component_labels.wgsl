@@ -7,6 +7,8 @@
 //           sizes [n, h, w]: pixels of the component at its smallest index, else 0
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact
+// Uses      `node_at`, `is_empty`, `first_row`, `place` of shared/component_tile.wgsl
+// Uses      `flood` of shared/component_flood.wgsl
 // Needs     no device feature; shared/component_tile.wgsl, shared/component_flood.wgsl
 //
 // Iterations of one invocation, for any picture: 8 + 256 to clear, 128 components with 256 + 128 rounds of filling, 256 pixels:

@@ -5,6 +5,8 @@
 // Shapes    bits [n, tile_stride, 8] -> parent [n, node_stride], in place
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact; the trees depend on the order of the unions, their roots do not
+// Uses      `node_at`, `run_start`, `is_empty`, `column_bits` of shared/component_tile.wgsl
+// Uses      `unite` of shared/component_union.wgsl
 // Needs     no device feature; shared/component_tile.wgsl, shared/component_union.wgsl
 //
 // Which unions: along a side let a be its pixels in this tile and b those beyond it. Each maximal stretch of a & b is one

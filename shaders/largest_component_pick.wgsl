@@ -5,6 +5,7 @@
 // Shapes    roots [n, tile_stride, 8], sizes [n, node_stride], best [n, tile_stride] -> parts [n, 32]
 // Grid      x: parts, z: n; one part per workgroup
 // Numerics  exact
+// Uses      `node_at`, `is_empty`, `first_row`, `place` of shared/component_tile.wgsl
 // Needs     no device feature; shared/component_tile.wgsl
 //
 // A marked node that is not the root of its whole component holds fewer pixels than that root, so it never wins.

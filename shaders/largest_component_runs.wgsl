@@ -5,6 +5,7 @@
 // Shapes    mask [n, h, w], nonzero = set -> bits [n, tile_stride, 8], boxes [n, 4]
 // Grid      x: ceil(tiles_wide / 8), y: tiles_high, z: n; one invocation per word, a workgroup is 8 tiles side by side
 // Numerics  exact
+// Uses      `pack_runs`, `start_box` of shared/component_runs.wgsl
 // Needs     no device feature
 //
 // A tile is 32 columns by 8 rows: tiles_wide = ceil(w / 32), tiles_high = ceil(h / 8). Its 8 words lie side by side.

@@ -6,6 +6,8 @@
 //           boxes [n, 4]: xmin ymin xmax ymax, all inclusive; of an empty mask the whole image
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact
+// Uses      `node_at`, `is_empty`, `first_row`, `place` of shared/component_tile.wgsl
+// Uses      `flood`, `whole_runs` of shared/component_flood.wgsl
 // Needs     no device feature; shared/component_tile.wgsl, shared/component_flood.wgsl
 
 override CONNECTIVITY: u32 = 8u; // 4: edges, 8: edges and corners

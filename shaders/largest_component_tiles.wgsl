@@ -5,6 +5,8 @@
 // Shapes    bits [n, tile_stride, 8] -> parent, sizes [n, node_stride], roots [n, tile_stride, 8], best [n, tile_stride]
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact
+// Uses      `node_at`, `is_empty`, `first_row`, `place`, `column_bits` of shared/component_tile.wgsl
+// Uses      `reach`, `flood`, `whole_runs` of shared/component_flood.wgsl
 // Needs     no device feature; shared/component_tile.wgsl, shared/component_flood.wgsl
 //
 // A component that touches no pixel of another tile is complete: only the largest such one of the tile is kept, in

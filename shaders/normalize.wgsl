@@ -9,6 +9,7 @@
 // Shapes    map [n, h, w], ranges [n, shares, 2]
 // Grid      x: ceil(h*w / each / WORKGROUP_SIZE), z: n; one invocation for `each` pixels, WORKGROUP_SIZE apart
 // Numerics  one subtraction, one division
+// Uses      `from_ordered` of shared/ordered.wgsl
 // Needs     no device feature
 
 override WORKGROUP_SIZE: u32 = 64u;

@@ -5,6 +5,7 @@
 // Shapes    map [n, h, w] -> ranges [n, shares, 2]: keys of shared/ordered.wgsl, smallest and largest
 // Grid      x: shares, or shares / WORKGROUP_SIZE without a barrier, z: n
 // Numerics  exact; a NaN is the largest
+// Uses      `ordered` of shared/ordered.wgsl
 // Needs     no device feature
 
 // Fewer than 16 have a share each, without a barrier.

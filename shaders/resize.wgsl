@@ -5,6 +5,7 @@
 // Shapes    input [n, c, h, w] -> output [n, c, oh, ow]; a plane is one unit
 // Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation takes 4 outputs of a row, 16 apart
 // Numerics  positions exact, three blends in f32
+// Uses      `tap`, `blend` of shared/bilinear.wgsl
 // Needs     f16 variants: SHADER_F16
 
 // Outputs of a workgroup in a row.

@@ -5,6 +5,8 @@
 // Shapes    planes [n, 2, h, w], weight [1, 2, k, k], bias and norm [1] -> gate [n, h, w]
 // Grid      x: ceil(w / 16), y: ceil(h / 16), z: n; one invocation per pixel
 // Numerics  sums in f32, in the order plane, row, column; NaN propagates
+// Uses      `sigmoid` of shared/activation.wgsl
+// Uses      `batch_norm` of shared/batch_norm.wgsl
 // Needs     f16 variants: SHADER_F16
 
 struct Params {

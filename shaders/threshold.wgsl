@@ -5,6 +5,8 @@
 // Shapes    map [n, h, w], levels [n] -> mask [n, oh, ow] u32
 // Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n; an invocation takes 4 pixels of a row, 16 apart
 // Numerics  the map's value as in resize; NaN exceeds nothing
+// Uses      `of_mask` of shared/thresholded.wgsl
+// Uses      `map_row`, `map_at` of shared/sampled_map.wgsl
 // Needs     no device feature
 
 // 0: value > threshold. 1: floor(255 * value) > threshold. 2: floor(255 * value) > the image's level, found by Otsu's method.

@@ -5,6 +5,7 @@
 // Shapes    map [n, h, w], levels [n] -> mask [n, h, w] u32; four pixels to a load where h*w divides by 4
 // Grid      x: ceil(h*w / lanes / 64), z: n; one invocation for each load
 // Numerics  NaN exceeds nothing
+// Uses      `of_mask` of shared/thresholded.wgsl
 // Needs     no device feature
 
 // As in shaders/threshold.wgsl.

@@ -5,6 +5,8 @@
 // Shapes    map [n, h, w] -> bins [n, 256], which must be zero before
 // Grid      x: shares of the picture's rows, z: n; a workgroup takes every shares-th row
 // Numerics  integers; the order of the additions does not matter
+// Uses      `map_row`, `map_at` of shared/sampled_map.wgsl
+// Uses      `level_of` of shared/exceeds.wgsl
 // Needs     no device feature
 
 override WORKGROUP_SIZE: u32 = 256u;

@@ -10,6 +10,7 @@
 // Grid      x: ceil(tiles * wo / TEAM), y: chunks of channels, z: one head of one image;
 //           SPLIT invocations for four queries, LENGTH channels each
 // Numerics  online softmax in f32, rescaled once a block; a NaN or +infinite logit gives NaN, a row without keys zeros
+// Uses      `window_axis` of shared/window.wgsl
 // Needs     f16 variants: SHADER_F16
 //
 // On software adapters and on GPUs alike the time goes into loads. The four queries of an invocation are in one column, as

@@ -5,6 +5,7 @@
 // Shapes    q, k [n, g*d, h, w], tables as in window_attention, queries [m, 3] (image, row, column) -> weights [m, g, kh*kw] f32
 // Grid      x: heads, z: queries; a workgroup for each, its invocations divide the window
 // Numerics  softmax in f32 with the largest logit subtracted; a NaN or +infinite logit gives NaN, a row without keys zeros
+// Uses      `window_axis` of shared/window.wgsl
 // Needs     f16 variants: SHADER_F16
 
 override RELATIVE: u32 = 0u;

@@ -5,6 +5,7 @@
 // Shapes    x [n, c, h, w] -> y [n, c, floor(h / kh), floor(w / kw)], dense
 // Grid      x: ceil(ho*wo / 64), z: planes; one invocation per output
 // Numerics  maxima exact, NaN propagates; sums in f32, row by row
+// Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
 // Needs     f16 variants: SHADER_F16
 
 // 0 average, 1 maximum: `Pooling` in the host.

@@ -2,6 +2,7 @@
 
 /// Colours for heat from 0 to 1.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub enum ColorMap {
     /// Turbo (Mikhailov 2019): a rainbow of even lightness steps.
     #[default]

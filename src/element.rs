@@ -1,13 +1,18 @@
 //! Element types of tensors.
 
+use crate::names::names;
+
 /// How the numbers of a tensor are stored. Arithmetic is always 32-bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Element {
     /// 32-bit IEEE 754.
     F32,
     /// 16-bit IEEE 754; needs `wgpu::Features::SHADER_F16`.
     F16,
 }
+
+names!(Element, "element type", F32 = "f32", F16 = "f16");
 
 impl Element {
     /// Bytes of one element.

@@ -59,46 +59,52 @@ mod element;
 mod error;
 #[cfg(feature = "host")]
 pub mod host;
+mod kernel;
+mod names;
+pub mod operators;
 mod ops;
-mod pipeline;
-mod plan;
 pub mod reference;
-mod resample;
 pub mod shaders;
 mod shape;
+mod tensor_spec;
 
 pub use color_map::ColorMap;
 pub use cost::Cost;
 pub use element::Element;
 pub use error::Error;
-pub use ops::attended_region::{AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions};
+pub use kernel::compiler::Compiler;
+pub use kernel::recording::{Dispatch, Recording};
+pub use kernel::resample::Sampling;
+pub use names::UnknownName;
+pub use ops::activation::Activation;
+pub use ops::attended_region::{AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape};
 pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
+pub use ops::batch_norm::BatchNorm;
 pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers};
 pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};
-pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, SpatialGate, SpatialGateBuffers};
+pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, CbamShape, SpatialGate, SpatialGateBuffers, SpatialGateShape};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers, Epilogue};
-pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers};
-pub use ops::dense::{Activation, BatchNorm, Dense, DenseBuffers, DenseShape};
-pub use ops::eca::{Eca, EcaBuffers};
+pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};
+pub use ops::dense::{Dense, DenseBuffers, DenseShape};
+pub use ops::eca::{Eca, EcaBuffers, EcaShape};
 pub use ops::global_pool::{GlobalPool, GlobalPoolBuffers, Squeeze};
-pub use ops::heat_overlay::{HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture};
+pub use ops::heat_overlay::{HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, HeatOverlayTexture};
 pub use ops::largest_component::{Connectivity, LabelBuffers, LargestComponent, LargestComponentBuffers};
 pub use ops::normalize::{Normalization, Normalize, NormalizeBuffers};
 pub use ops::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
-pub use ops::resize::{Resize, ResizeBuffers};
+pub use ops::resize::{Resize, ResizeBuffers, ResizeShape};
 pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
 pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
-pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions};
-pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions};
-pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule};
+pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape};
+pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape};
+pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape};
 pub use ops::window_attention::{
     Border, PositionTables, QueryPosition, RelativePosition, WindowAttention, WindowAttentionBuffers,
     WindowAttentionOptions, WindowWeightsBuffers,
 };
 pub use ops::window_pool::{Pooling, WindowPool, WindowPoolBuffers};
-pub use pipeline::{Compiler, Dispatch, Recording};
-pub use resample::Sampling;
 pub use shape::{Nchw, Nhw, Size};
+pub use tensor_spec::{DType, Role, TensorSpec};
 pub use wgpu;
 
 /// The README's example, compiled.

@@ -1,7 +1,7 @@
 use visual_attention::reference::{self, AttendedRegions};
 use visual_attention::{
-    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, Connectivity, CropEnd, Element, Error, Nchw,
-    Normalization, Sampling, Size, Statistic, ThresholdRule, wgpu,
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, Connectivity, CropEnd, Element,
+    Error, Nchw, Normalization, Sampling, Size, Statistic, ThresholdRule, wgpu,
 };
 
 use crate::common::{
@@ -46,7 +46,13 @@ impl Scene {
             boxes: boxes.slice(),
             crops: Some(crops.slice()),
         };
-        let recording = operator.bind(&gpu.device, self.features_shape, self.images_shape, self.crop, buffers).unwrap();
+        let recording = operator
+            .bind(
+                &gpu.device,
+                AttendedRegionShape { features: self.features_shape, images: self.images_shape, crop: self.crop },
+                buffers,
+            )
+            .unwrap();
         gpu.recording(&recording);
         let all = AttendedRegions {
             map: gpu.words(&map),
@@ -68,7 +74,13 @@ impl Scene {
             crops: None,
             ..buffers
         };
-        let recording = operator.bind(&gpu.device, self.features_shape, self.images_shape, self.crop, buffers).unwrap();
+        let recording = operator
+            .bind(
+                &gpu.device,
+                AttendedRegionShape { features: self.features_shape, images: self.images_shape, crop: self.crop },
+                buffers,
+            )
+            .unwrap();
         gpu.recording(&recording);
         assert_eq!(gpu.words::<[i32; 4]>(&boxes_only), all.boxes, "{options:?}");
         all
@@ -203,7 +215,9 @@ fn refusals_name_what_is_wrong() {
     };
     let (features, images) = (Nchw::new(2, 2, 4, 4), Nchw::new(2, 3, 8, 8));
     let crop = Size::new(8, 8);
-    let refuse = |features, images, buffers| operator.bind(&gpu.device, features, images, crop, buffers).unwrap_err();
+    let refuse = |features, images, buffers| {
+        operator.bind(&gpu.device, AttendedRegionShape { features, images, crop }, buffers).unwrap_err()
+    };
 
     let error = refuse(Nchw { batch: 3, ..features }, images, given);
     assert!(matches!(error, Error::InvalidShape { op: "attended_region", binding: "images", .. }), "{error}");
@@ -228,5 +242,5 @@ fn refusals_name_what_is_wrong() {
     let error = AttendedRegion::new(compiler::of(&gpu.device), nan, Element::F32, Element::F32).unwrap_err();
     assert!(matches!(error, Error::InvalidParameter { op: "attended_region", parameter: "threshold", .. }), "{error}");
     // And what is right goes through.
-    operator.bind(&gpu.device, features, images, crop, given).unwrap();
+    operator.bind(&gpu.device, AttendedRegionShape { features, images, crop }, given).unwrap();
 }

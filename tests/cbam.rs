@@ -1,6 +1,7 @@
 use visual_attention::reference::{self, Layer, Norm};
 use visual_attention::{
-    BatchNorm, Cbam, CbamBuffers, CbamOptions, Element, Epilogue, Nchw, SpatialGate, SpatialGateBuffers, wgpu,
+    BatchNorm, Cbam, CbamBuffers, CbamOptions, CbamShape, Element, Epilogue, Nchw, SpatialGate, SpatialGateBuffers,
+    SpatialGateShape, wgpu,
 };
 
 use crate::common::{
@@ -103,7 +104,9 @@ fn run_spatial(
         output: (epilogue != Epilogue::GateOnly).then(|| output.slice()),
     };
     let operator = SpatialGate::new(compiler::of(&gpu.device), epilogue, element).unwrap();
-    gpu.recording(&operator.bind(&gpu.device, shape, conv.kernel, buffers).unwrap());
+    gpu.recording(
+        &operator.bind(&gpu.device, SpatialGateShape { features: shape, kernel: conv.kernel }, buffers).unwrap(),
+    );
     (if gate { gpu.words(&gates) } else { Vec::new() }, gpu.floats(&output, element))
 }
 
@@ -128,7 +131,9 @@ fn run_both(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, epilogue: Epilogue, i
     };
     let operator =
         Cbam::new(compiler::of(&gpu.device), CbamOptions { epilogue, ..CbamOptions::STANDARD }, element).unwrap();
-    gpu.recording(&operator.bind(&gpu.device, shape, reduced, conv.kernel, buffers).unwrap());
+    gpu.recording(
+        &operator.bind(&gpu.device, CbamShape { features: shape, reduced, kernel: conv.kernel }, buffers).unwrap(),
+    );
     gpu.floats(&output, element)
 }
 
@@ -230,7 +235,11 @@ fn refusals_name_both_sides() {
             output: Some(output.slice(..)),
         };
         let shape = Nchw::new(1, channels, 2, 4);
-        operator.bind(&gpu.device, shape, kernel, buffers).map(|_| ()).err().map(|error| error.to_string())
+        operator
+            .bind(&gpu.device, SpatialGateShape { features: shape, kernel }, buffers)
+            .map(|_| ())
+            .err()
+            .map(|error| error.to_string())
     };
     assert_eq!(refusal(8, 3, 1e-5, false), None);
     for kernel in [0, 2, 129] {

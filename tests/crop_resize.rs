@@ -1,4 +1,6 @@
-use visual_attention::{CropEnd, CropResize, CropResizeBuffers, Element, Nchw, Sampling, Size, reference};
+use visual_attention::{
+    CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Element, Nchw, Sampling, Size, reference,
+};
 
 use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
 use crate::compiler;
@@ -13,7 +15,7 @@ fn run(gpu: &TestGpu, shape: Nchw, size: Size, way: Way, images: &[f32], boxes: 
     let boxes = gpu.upload("boxes", boxes).unwrap();
     let operator = CropResize::new(compiler::of(&gpu.device), end, sampling, element).unwrap();
     let buffers = CropResizeBuffers { images: images.slice(..), boxes: boxes.slice(..), crops: crops.slice() };
-    gpu.recording(&operator.bind(&gpu.device, shape, size, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, CropResizeShape { images: shape, crop: size }, buffers).unwrap());
     gpu.floats(&crops, element)
 }
 

@@ -1,4 +1,4 @@
-use visual_attention::{Eca, EcaBuffers, Element, Epilogue, Nchw, reference};
+use visual_attention::{Eca, EcaBuffers, EcaShape, Element, Epilogue, Nchw, reference};
 
 use crate::common::{
     self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
@@ -29,7 +29,7 @@ fn run(gpu: &TestGpu, numbers: &Numbers, epilogue: Epilogue, taps: u32, in_place
         output: with_output.then(|| output.slice()),
     };
     let operator = Eca::new(compiler::of(&gpu.device), epilogue, element).unwrap();
-    gpu.recording(&operator.bind(&gpu.device, shape, taps, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, EcaShape { features: shape, taps }, buffers).unwrap());
     (gpu.words(&gate), if with_output { gpu.floats(&output, element) } else { Vec::new() })
 }
 
@@ -96,7 +96,11 @@ fn refusals_name_both_sides() {
             output: Some(output.slice(..)),
         };
         let shape = Nchw::new(1, 8, 2, 4);
-        operator.bind(&gpu.device, shape, taps, buffers).map(|_| ()).err().map(|error| error.to_string())
+        operator
+            .bind(&gpu.device, EcaShape { features: shape, taps }, buffers)
+            .map(|_| ())
+            .err()
+            .map(|error| error.to_string())
     };
     assert_eq!(refusal(3), None);
     assert_eq!(refusal(4).unwrap(), "eca: `taps` is 4, needs an odd number");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use visual_attention::wgpu::{self, util::DeviceExt};
 use visual_attention::{
     AttentionMap, AttentionMapBuffers, Element, Nchw, Normalization, Normalize, NormalizeBuffers, Resize,
-    ResizeBuffers, Sampling, Size, Statistic, reference,
+    ResizeBuffers, ResizeShape, Sampling, Size, Statistic, reference,
 };
 
 use crate::common::{self, Random, assert_exact};
@@ -82,8 +82,7 @@ fn operators_record_into_the_callers_own_pass() {
         resize
             .bind(
                 &theirs.device,
-                Nchw { channels: 1, ..SHAPE },
-                size,
+                ResizeShape { input: Nchw { channels: 1, ..SHAPE }, output: size },
                 ResizeBuffers { input: map.slice(..), output: up.slice(..) },
             )
             .unwrap(),
@@ -215,6 +214,7 @@ macro_rules! checked {
 #[test]
 fn everything_is_send_and_sync() {
     use visual_attention::host::{Gpu, Timestamps};
+    use visual_attention::operators::{Arrays, Entry, Operator, OptionSpec, Shapes, Slices};
     use visual_attention::reference::{AttendedRegions, Components, Excitation, Layer, Norm, WindowAttentionResult};
     use visual_attention::shaders::{Member, Overrides, Shader, Variant};
     use visual_attention::*;
@@ -304,8 +304,28 @@ fn everything_is_send_and_sync() {
         Nchw,
         Nhw,
         Size,
+        AttendedRegionShape,
+        SpatialGateShape,
+        CbamShape,
+        CropResizeShape,
+        EcaShape,
+        HeatOverlayShape,
+        ResizeShape,
+        ScSeShape,
+        SqueezeExciteShape,
+        ThresholdShape,
+        DType,
+        Role,
+        TensorSpec,
+        UnknownName,
     ];
     let _ = checked![
+        Box<dyn Operator>,
+        Entry,
+        OptionSpec,
+        Shapes,
+        Slices<'_>,
+        Arrays<f32>,
         Gpu,
         Timestamps,
         Member,

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use visual_attention::host::Gpu;
 use visual_attention::wgpu::{self, BufferUsages};
 use visual_attention::{
-    AttendedRegion, AttendedRegionBuffers, AttentionMap, AttentionMapBuffers, BoundingBox, BoundingBoxBuffers,
-    ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers, Element, Epilogue, Error, GlobalPool, HeatOverlay,
-    HeatOverlayBuffers, HeatOverlayTexture, LargestComponent, Nchw, Nhw, Normalization, Normalize, NormalizeBuffers,
-    Resize, ResizeBuffers, Sampling, Size, SpatialGate, Squeeze, Statistic, Threshold, ThresholdBuffers, ThresholdRule,
-    reference,
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionShape, AttentionMap, AttentionMapBuffers, BoundingBox,
+    BoundingBoxBuffers, ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Element,
+    Epilogue, Error, GlobalPool, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, HeatOverlayTexture,
+    LargestComponent, Nchw, Nhw, Normalization, Normalize, NormalizeBuffers, Resize, ResizeBuffers, ResizeShape,
+    Sampling, Size, SpatialGate, SpatialGateShape, Squeeze, Statistic, Threshold, ThresholdBuffers, ThresholdRule,
+    ThresholdShape, reference,
 };
 
 use crate::common::{self, TestGpu};
@@ -27,7 +28,7 @@ fn attention_map(gpu: &Gpu, shape: Nchw, features: wgpu::BufferSlice<'_>, map: w
 
 fn resize(gpu: &Gpu, shape: Nchw, size: Size, input: wgpu::BufferSlice<'_>, output: wgpu::BufferSlice<'_>) -> Error {
     let operator = Resize::new(compiler::of(&gpu.device), Sampling::HalfPixel, Element::F32).unwrap();
-    operator.bind(&gpu.device, shape, size, ResizeBuffers { input, output }).unwrap_err()
+    operator.bind(&gpu.device, ResizeShape { input: shape, output: size }, ResizeBuffers { input, output }).unwrap_err()
 }
 
 #[track_caller]
@@ -100,7 +101,9 @@ fn invalid_shape() {
     for pictures in [Nchw::new(1, 4, 2, 2), Nchw::new(2, 3, 2, 2)] {
         let other = buffer(gpu, 1024, BufferUsages::STORAGE);
         let buffers = HeatOverlayBuffers { map: input.slice(..), pictures: other.slice(..), overlay: output.slice(..) };
-        let error = operator.bind(&gpu.device, Nhw::new(1, 2, 2), pictures, 0.5, buffers).unwrap_err();
+        let error = operator
+            .bind(&gpu.device, HeatOverlayShape { map: Nhw::new(1, 2, 2), pictures }, 0.5, buffers)
+            .unwrap_err();
         assert_says(&error, &["heat_overlay", "`pictures`", &pictures.to_string(), "[1, 3, h, w]"]);
     }
     let operator = BoundingBox::new(&gpu.device).unwrap();
@@ -127,7 +130,14 @@ fn invalid_parameter() {
             pictures: storage[1].slice(..),
             overlay: storage[2].slice(..),
         };
-        let error = operator.bind(&gpu.device, Nhw::new(1, 2, 2), Nchw::new(1, 3, 2, 2), opacity, buffers).unwrap_err();
+        let error = operator
+            .bind(
+                &gpu.device,
+                HeatOverlayShape { map: Nhw::new(1, 2, 2), pictures: Nchw::new(1, 3, 2, 2) },
+                opacity,
+                buffers,
+            )
+            .unwrap_err();
         assert_says(&error, &["heat_overlay", "`opacity`", &opacity.to_string(), "0 to 1"]);
     }
 }
@@ -153,7 +163,14 @@ fn invalid_texture() {
         HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
     let bind = |overlay: &wgpu::Texture| {
         let buffers = HeatOverlayTexture { map: map.slice(..), pictures: pictures.slice(..), overlay };
-        operator.bind_texture(&gpu.device, Nhw::new(1, 2, 2), Nchw::new(1, 3, 2, 2), 0.5, buffers).unwrap_err()
+        operator
+            .bind_texture(
+                &gpu.device,
+                HeatOverlayShape { map: Nhw::new(1, 2, 2), pictures: Nchw::new(1, 3, 2, 2) },
+                0.5,
+                buffers,
+            )
+            .unwrap_err()
     };
     let (rgba, storage) = (wgpu::TextureFormat::Rgba8Unorm, wgpu::TextureUsages::STORAGE_BINDING);
     let error = bind(&texture(gpu, 3, rgba, storage));
@@ -209,13 +226,17 @@ fn limit_exceeded() {
         CropResize::new(compiler::of(&gpu.device), CropEnd::Inclusive, Sampling::HalfPixel, Element::F32).unwrap();
     let boxes = buffer(gpu, 64, BufferUsages::STORAGE);
     let buffers = CropResizeBuffers { images: input.slice(..), boxes: boxes.slice(..), crops: output.slice(..) };
-    let error = operator.bind(&gpu.device, Nchw::new(1, 1, 1, 65_521), Size::new(1, 65_519), buffers).unwrap_err();
+    let error = operator
+        .bind(&gpu.device, CropResizeShape { images: Nchw::new(1, 1, 1, 65_521), crop: Size::new(1, 65_519) }, buffers)
+        .unwrap_err();
     assert_says(&error, &["crop_resize", "2 * input * output"]);
     let operator = Threshold::new(compiler::of(&gpu.device), ThresholdRule::Otsu, Sampling::HalfPixel).unwrap();
     let mask = buffer(gpu, 4 << 24, BufferUsages::STORAGE);
     let large = buffer(gpu, (4 << 24) + 4, BufferUsages::STORAGE);
     let buffers = ThresholdBuffers { map: mask.slice(..), mask: large.slice(..) };
-    let error = operator.bind(&gpu.device, Nhw::new(1, 1, 1), Size::new((1 << 24) + 1, 1), buffers).unwrap_err();
+    let error = operator
+        .bind(&gpu.device, ThresholdShape { map: Nhw::new(1, 1, 1), mask: Size::new((1 << 24) + 1, 1) }, buffers)
+        .unwrap_err();
     assert_says(&error, &["threshold", "Otsu", "16777217", "16777216"]);
 }
 
@@ -233,7 +254,9 @@ fn device_unavailable_and_lost() {
     let error = operator.bind(&gpu.device, Nhw::new(1, 4, 4), NormalizeBuffers { map: map.slice(..) }).unwrap_err();
     assert_eq!(error, Error::DeviceUnavailable { op: "normalize" });
     let buffers = ResizeBuffers { input: map.slice(..), output: output.slice(..) };
-    let error = resize_operator.bind(&gpu.device, Nchw::new(1, 1, 4, 4), Size::new(2, 2), buffers).unwrap_err();
+    let error = resize_operator
+        .bind(&gpu.device, ResizeShape { input: Nchw::new(1, 1, 4, 4), output: Size::new(2, 2) }, buffers)
+        .unwrap_err();
     assert_eq!(error, Error::DeviceUnavailable { op: "resize" });
     for _ in 0..2 {
         for outcome in [
@@ -405,7 +428,9 @@ fn absurd_sizes_of_empty_batches() {
     let operator =
         HeatOverlay::new(compiler::of(&gpu.device), &ColorMap::Grey, Sampling::HalfPixel, Element::F32).unwrap();
     let overlay = HeatOverlayBuffers { map: a, pictures: b, overlay: c };
-    let error = operator.bind(&gpu.device, Nhw::new(0, 1, 1), huge, 0.5, overlay).unwrap_err();
+    let error = operator
+        .bind(&gpu.device, HeatOverlayShape { map: Nhw::new(0, 1, 1), pictures: huge }, 0.5, overlay)
+        .unwrap_err();
     assert_says(&error, &["heat_overlay", "`pictures`", &huge.to_string(), "2^60"]);
     let operator =
         AttendedRegion::new(compiler::of(&gpu.device), Default::default(), Element::F32, Element::F32).unwrap();
@@ -419,11 +444,20 @@ fn absurd_sizes_of_empty_batches() {
         boxes: c,
         crops: None,
     };
-    let error = operator.bind(&gpu.device, huge, Nchw::new(0, 1, 1, 1), Size::new(1, 1), region).unwrap_err();
+    let error = operator
+        .bind(
+            &gpu.device,
+            AttendedRegionShape { features: huge, images: Nchw::new(0, 1, 1, 1), crop: Size::new(1, 1) },
+            region,
+        )
+        .unwrap_err();
     assert_says(&error, &["attended_region", "`features`", &huge.to_string(), "2^60"]);
     // What is only counted saturates.
     let operator = LargestComponent::new(compiler::of(&gpu.device), Connectivity::Four).unwrap();
     assert_eq!(operator.scratch_bytes(Nhw::new(1, u32::MAX, u32::MAX)), u64::MAX);
     let operator = SpatialGate::new(compiler::of(&gpu.device), Epilogue::Scale, Element::F32).unwrap();
-    assert_eq!(operator.cost(Nchw::new(1, 1, 1, 1), u32::MAX).parameters, u64::MAX);
+    assert_eq!(
+        operator.cost(SpatialGateShape { features: Nchw::new(1, 1, 1, 1), kernel: u32::MAX }).parameters,
+        u64::MAX
+    );
 }

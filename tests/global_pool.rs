@@ -119,7 +119,7 @@ fn refusals_name_both_sides() {
     assert_eq!(refusal(bind(shape, None, None)), "global_pool: `mean` is none, needs a slice (Squeeze::Mean)");
     assert_eq!(
         refusal(bind(shape, Some(output.slice()), Some(output.slice()))),
-        "global_pool: `maximum` is a slice, needs none (Squeeze::Mean)"
+        "global_pool: `max` is a slice, needs none (Squeeze::Mean)"
     );
     assert_eq!(
         refusal(bind(Nchw::new(2, 3, 2, 3), Some(output.slice()), None)),

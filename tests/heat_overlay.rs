@@ -1,6 +1,6 @@
 use visual_attention::{
-    ColorMap, Element, HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, Nchw, Nhw, Recording, Sampling, reference,
-    wgpu,
+    ColorMap, Element, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, HeatOverlayTexture, Nchw, Nhw, Recording,
+    Sampling, reference, wgpu,
 };
 
 use crate::common::{self, Random, TestGpu, rounded, wide};
@@ -45,7 +45,9 @@ fn buffer_matches_reference() {
                         pictures: pictures_in.slice(..),
                         overlay: overlay.slice(),
                     };
-                    gpu.recording(&operator.bind(&gpu.device, map, pictures, opacity, buffers).unwrap());
+                    gpu.recording(
+                        &operator.bind(&gpu.device, HeatOverlayShape { map, pictures }, opacity, buffers).unwrap(),
+                    );
                     let table = color_map.table();
                     let expected = reference::heat_overlay(
                         map,
@@ -92,7 +94,7 @@ pub(crate) fn drawn(gpu: &TestGpu, element: Element) -> (Recording, Vec<u8>, Vec
         view_formats: &[],
     });
     let buffers = HeatOverlayTexture { map: map_in.slice(..), pictures: pictures_in.slice(..), overlay: &texture };
-    let recording = operator.bind_texture(&gpu.device, map, pictures, 0.6, buffers).unwrap();
+    let recording = operator.bind_texture(&gpu.device, HeatOverlayShape { map, pictures }, 0.6, buffers).unwrap();
     let copy = gpu.buffer("copy", 2 * 21 * 768).unwrap();
     gpu.submit(|encoder| {
         recording.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));

@@ -22,9 +22,11 @@ mod golden;
 mod harness;
 mod heat_overlay;
 mod largest_component;
+mod layers;
 mod loss;
 mod manners;
 mod normalize;
+mod operators;
 mod papers;
 #[path = "../examples/picture/mod.rs"]
 #[expect(dead_code, reason = "the examples write pictures, too")]

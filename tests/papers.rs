@@ -2,7 +2,7 @@
 
 use visual_attention::{
     Cost, Eca, Element, Nchw, SasaLayerOptions, SasaStemOptions, Size, SqueezeExcite, SqueezeExciteOptions,
-    WindowAttentionOptions,
+    SqueezeExciteShape, WindowAttentionOptions,
 };
 
 use crate::common;
@@ -24,7 +24,7 @@ fn se_resnet_50() {
     let operator = SqueezeExcite::new(compiler::of(&gpu.device), SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
     let (mut parameters, mut flops) = (0, 0);
     for (blocks, shape) in STAGES {
-        let cost = operator.cost(shape, shape.channels / 16);
+        let cost = operator.cost(SqueezeExciteShape { features: shape, reduced: shape.channels / 16 });
         parameters += blocks * cost.parameters;
         flops += blocks * cost.flops;
     }

@@ -1,4 +1,4 @@
-use visual_attention::{Element, Nchw, Resize, ResizeBuffers, Sampling, Size, reference};
+use visual_attention::{Element, Nchw, Resize, ResizeBuffers, ResizeShape, Sampling, Size, reference};
 
 use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
 use crate::compiler;
@@ -8,7 +8,7 @@ fn run(gpu: &TestGpu, shape: Nchw, size: Size, sampling: Sampling, element: Elem
     let (input, output) = (gpu.input(input, element), gpu.output(len, element.bytes()));
     let operator = Resize::new(compiler::of(&gpu.device), sampling, element).unwrap();
     let buffers = ResizeBuffers { input: input.slice(..), output: output.slice() };
-    gpu.recording(&operator.bind(&gpu.device, shape, size, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, ResizeShape { input: shape, output: size }, buffers).unwrap());
     gpu.floats(&output, element)
 }
 

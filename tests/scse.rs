@@ -1,4 +1,4 @@
-use visual_attention::{Element, Epilogue, Nchw, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, reference};
+use visual_attention::{Element, Epilogue, Nchw, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, reference};
 
 use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide};
 use crate::compiler;
@@ -43,7 +43,7 @@ fn run(gpu: &TestGpu, numbers: &Numbers, options: ScSeOptions, in_place: bool) -
         output: output.slice(),
     };
     let operator = ScSe::new(compiler::of(&gpu.device), options, element).unwrap();
-    gpu.recording(&operator.bind(&gpu.device, shape, reduced, buffers).unwrap());
+    gpu.recording(&operator.bind(&gpu.device, ScSeShape { features: shape, reduced }, buffers).unwrap());
     gpu.floats(&output, element)
 }
 
@@ -113,7 +113,11 @@ fn refusals_name_both_sides() {
     };
     let refusal = |reduced, buffers| {
         let shape = Nchw::new(1, 8, 2, 4);
-        operator.bind(&gpu.device, shape, reduced, buffers).map(|_| ()).err().map(|error| error.to_string())
+        operator
+            .bind(&gpu.device, ScSeShape { features: shape, reduced }, buffers)
+            .map(|_| ())
+            .err()
+            .map(|error| error.to_string())
     };
     assert_eq!(refusal(4, buffers), None);
     assert_eq!(refusal(0, buffers).unwrap(), "scse: `reduced` is 0, needs at least 1");

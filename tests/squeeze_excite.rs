@@ -1,7 +1,7 @@
 use num_traits::Float;
 use visual_attention::{
-    Activation, Element, Epilogue, Nchw, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, reference,
-    wgpu,
+    Activation, Element, Epilogue, Nchw, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions,
+    SqueezeExciteShape, reference, wgpu,
 };
 
 use crate::common::{
@@ -100,8 +100,12 @@ impl Numbers {
         };
         let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, element).unwrap();
         let recording = match images {
-            images if images == shape.batch => operator.bind(&gpu.device, shape, reduced, buffers).unwrap(),
-            images => operator.bind_in_turns(&gpu.device, shape, reduced, images, buffers).unwrap(),
+            images if images == shape.batch => {
+                operator.bind(&gpu.device, SqueezeExciteShape { features: shape, reduced }, buffers).unwrap()
+            }
+            images => operator
+                .bind_in_turns(&gpu.device, SqueezeExciteShape { features: shape, reduced }, images, buffers)
+                .unwrap(),
         };
         gpu.recording(&recording);
         let gate = if gate { gpu.words(&gates) } else { Vec::new() };
@@ -218,7 +222,8 @@ fn three_dispatches_from_features_to_output() {
                 gate: None,
                 output: Some(features.slice(..)),
             };
-            let recording = operator.bind(&gpu.device, shape, reduced, buffers).unwrap();
+            let recording =
+                operator.bind(&gpu.device, SqueezeExciteShape { features: shape, reduced }, buffers).unwrap();
             let labels: Vec<_> = recording.dispatches().map(visual_attention::Dispatch::label).collect();
             let fused = ["global_pool", "dense", "channel_scale"];
             // On a software adapter the gate of more than 8 terms is summed up once, before it scales.
@@ -364,13 +369,17 @@ fn refusals_name_both_sides() {
     let bind = |epilogue, reduced, buffers| {
         let options = SqueezeExciteOptions { epilogue, ..SqueezeExciteOptions::STANDARD };
         let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
-        operator.bind(&gpu.device, shape, reduced, buffers).map(|recording| recording.dispatches().len())
+        operator
+            .bind(&gpu.device, SqueezeExciteShape { features: shape, reduced }, buffers)
+            .map(|recording| recording.dispatches().len())
     };
     let refusal = |epilogue, reduced, buffers| bind(epilogue, reduced, buffers).unwrap_err().to_string();
     assert_eq!(bind(Epilogue::Scale, 2, buffers), Ok(3));
     assert_eq!(refusal(Epilogue::Scale, 0, buffers), "squeeze_excite: `reduced` is 0, needs at least 1");
     let operator = SqueezeExcite::new(compiler::of(&gpu.device), SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
-    let no_images = operator.bind_in_turns(&gpu.device, shape, 2, 0, buffers).unwrap_err();
+    let no_images = operator
+        .bind_in_turns(&gpu.device, SqueezeExciteShape { features: shape, reduced: 2 }, 0, buffers)
+        .unwrap_err();
     assert_eq!(no_images.to_string(), "squeeze_excite: `images` is 0, needs at least 1");
     assert_eq!(refusal(Epilogue::Scale, 3, buffers), "squeeze_excite: `reduce_weight` holds 32 bytes, needs 48");
     let short = SqueezeExciteBuffers { expand_weight: weight.slice(0..16), ..buffers };
@@ -407,9 +416,20 @@ fn refusals_name_both_sides() {
         "squeeze_excite: output `output` overlaps `reduce_bias` in the same buffer; give each its own range"
     );
     let operator = SqueezeExcite::new(compiler::of(&gpu.device), SqueezeExciteOptions::STANDARD, Element::F32).unwrap();
-    assert_eq!(operator.bind(&gpu.device, Nchw::new(0, 4, 4, 4), 2, buffers).unwrap().dispatches().len(), 0);
     assert_eq!(
-        operator.bind(&gpu.device, Nchw::new(1, 4, 0, 4), 2, buffers).map(|_| ()).unwrap_err().to_string(),
+        operator
+            .bind(&gpu.device, SqueezeExciteShape { features: Nchw::new(0, 4, 4, 4), reduced: 2 }, buffers)
+            .unwrap()
+            .dispatches()
+            .len(),
+        0
+    );
+    assert_eq!(
+        operator
+            .bind(&gpu.device, SqueezeExciteShape { features: Nchw::new(1, 4, 0, 4), reduced: 2 }, buffers)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string(),
         "squeeze_excite: shape of `features` is [1, 4, 0, 4], needs at least one pixel in each plane"
     );
 }

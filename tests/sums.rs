@@ -5,7 +5,7 @@ use visual_attention::reference::{self, Excitation, Layer};
 use visual_attention::{
     Activation, AttentionMap, AttentionMapBuffers, Dense, DenseBuffers, DenseShape, Element, Epilogue, GlobalPool,
     GlobalPoolBuffers, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Squeeze, SqueezeExcite,
-    SqueezeExciteBuffers, SqueezeExciteOptions, Statistic,
+    SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, Statistic,
 };
 
 use crate::common::{self, Random, TestGpu, rounded, wide};
@@ -150,7 +150,7 @@ fn of_gates() {
             gate: Some(gate.slice()),
             output: None,
         };
-        gpu.recording(&operator.bind(&gpu.device, shape, reduced, buffers).unwrap());
+        gpu.recording(&operator.bind(&gpu.device, SqueezeExciteShape { features: shape, reduced }, buffers).unwrap());
         let [x, w1, w2] = [&features, &weights, &expand].map(|values| wide(values));
         let excitation = Excitation { reduce_weight: &w1, reduce_bias: None, expand_weight: &w2, expand_bias: None };
         let (exact, _) = reference::squeeze_excite(shape, options, &x, &excitation, None);

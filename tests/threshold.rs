@@ -1,4 +1,6 @@
-use visual_attention::{Nchw, Nhw, Sampling, Size, Threshold, ThresholdBuffers, ThresholdRule, reference};
+use visual_attention::{
+    Nchw, Nhw, Sampling, Size, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape, reference,
+};
 
 use crate::common::{self, Random, TestGpu, assert_exact};
 use crate::compiler;
@@ -9,7 +11,7 @@ fn run(gpu: &TestGpu, shape: Nhw, size: Size, rule: ThresholdRule, map: &[f32]) 
     let mask = gpu.output(shape.batch as usize * size.pixels() as usize, 4);
     let operator = Threshold::new(compiler::of(&gpu.device), rule, Sampling::HalfPixel).unwrap();
     let buffers = ThresholdBuffers { map: input.slice(..), mask: mask.slice() };
-    let recording = operator.bind(&gpu.device, shape, size, buffers).unwrap();
+    let recording = operator.bind(&gpu.device, ThresholdShape { map: shape, mask: size }, buffers).unwrap();
     gpu.recording(&recording);
     gpu.queue.write_buffer(&input, 0, bytemuck::cast_slice(map));
     gpu.recording(&recording);
@@ -191,5 +193,5 @@ fn an_image_larger_than_a_binding() {
     let shape = Nhw::new(1, 64, 64);
     let (map, mask) = (limited.upload("map", &[0.5f32; 4096]).unwrap(), limited.output(4096, 4));
     let buffers = ThresholdBuffers { map: map.slice(..), mask: mask.slice() };
-    assert!(operator.bind(&limited.device, shape, shape.size(), buffers).is_err());
+    assert!(operator.bind(&limited.device, ThresholdShape { map: shape, mask: shape.size() }, buffers).is_err());
 }

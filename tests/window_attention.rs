@@ -30,7 +30,7 @@ fn table_sizes(options: &WindowAttentionOptions) -> [u32; 2] {
         RelativePosition::None => [0, 0],
         RelativePosition::PerHead => [options.head_dim / 2 * kh, options.head_dim / 2 * kw],
         RelativePosition::WholeChannel => [options.channels() / 2 * kh, options.channels() / 2 * kw],
-        RelativePosition::Bias => [options.heads * (2 * kh - 1) * (2 * kw - 1), 0],
+        _ => [options.heads * (2 * kh - 1) * (2 * kw - 1), 0],
     }
 }
 

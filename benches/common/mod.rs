@@ -89,7 +89,7 @@ impl Bench {
     pub(crate) fn check(&self, what: &str, element: Element, buffer: &wgpu::Buffer, expected: &[f32]) {
         let actual: Vec<f32> = match element {
             Element::F32 => self.gpu.read(buffer.slice(..)).expect("result"),
-            Element::F16 => {
+            _ => {
                 let halves: Vec<half::f16> = self.gpu.read(buffer.slice(..)).expect("result");
                 halves.into_iter().map(half::f16::to_f32).collect()
             }

@@ -2,11 +2,11 @@
 
 use visual_attention::host::Gpu;
 use visual_attention::{
-    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers, Connectivity,
-    Cost, Element, Error, GlobalPool, GlobalPoolBuffers, LargestComponent, LargestComponentBuffers, Nchw, Nhw,
-    PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables, Recording, RelativePosition, Squeeze,
-    SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Statistic, WindowAttention, WindowAttentionBuffers,
-    WindowAttentionOptions, reference, wgpu,
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, AttentionMap,
+    AttentionMapBuffers, Connectivity, Cost, Element, Error, GlobalPool, GlobalPoolBuffers, LargestComponent,
+    LargestComponentBuffers, Nchw, Nhw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables,
+    Recording, RelativePosition, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions,
+    SqueezeExciteShape, Statistic, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, reference, wgpu,
 };
 
 /// Reads the result back: how it differs from the reference, if it does.
@@ -89,7 +89,7 @@ fn attention_map(gpu: &Gpu, element: Element) -> Result<Option<Case>, Error> {
     let mut values = noise(elements(shape));
     let features = match element {
         Element::F32 => gpu.upload("features", &values)?,
-        Element::F16 => {
+        _ => {
             let halves: Vec<half::f16> = values.iter().map(|&value| half::f16::from_f32(value)).collect();
             values = halves.iter().map(|half| half.to_f32()).collect();
             gpu.upload("features", &halves)?
@@ -152,8 +152,8 @@ fn squeeze_excite(gpu: &Gpu, shape: Nchw) -> Result<Option<Case>, Error> {
     Ok(Some(Case {
         operator: "squeeze_excite",
         case: format!("residual {shape}"),
-        cost: operator.cost(shape, reduced),
-        recording: operator.bind(&gpu.device, shape, reduced, buffers)?,
+        cost: operator.cost(SqueezeExciteShape { features: shape, reduced }),
+        recording: operator.bind(&gpu.device, SqueezeExciteShape { features: shape, reduced }, buffers)?,
         check: near(output, expected),
     }))
 }
@@ -181,8 +181,12 @@ fn attended_region(gpu: &Gpu) -> Result<Option<Case>, Error> {
     Ok(Some(Case {
         operator: "attended_region",
         case: format!("{shape} {}", images.size()),
-        cost: operator.cost(shape, images, images.size()),
-        recording: operator.bind(&gpu.device, shape, images, images.size(), buffers)?,
+        cost: operator.cost(AttendedRegionShape { features: shape, images, crop: images.size() }),
+        recording: operator.bind(
+            &gpu.device,
+            AttendedRegionShape { features: shape, images, crop: images.size() },
+            buffers,
+        )?,
         check: same(boxes, expected.boxes),
     }))
 }

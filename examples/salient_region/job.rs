@@ -10,8 +10,8 @@ use visual_attention::host::{Gpu, Timestamps};
 use visual_attention::reference::{self, AttendedRegions};
 use visual_attention::wgpu;
 use visual_attention::{
-    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, ColorMap, Dispatch, Element, Error, HeatOverlay,
-    HeatOverlayBuffers, Nchw,
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, ColorMap, Dispatch, Element,
+    Error, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, Nchw,
 };
 
 use super::FilterBank;
@@ -125,9 +125,7 @@ impl Job<'_> {
         let region = AttendedRegion::new(device, self.options, element, Element::F32)?;
         let region = region.bind(
             device,
-            shape,
-            images,
-            size,
+            AttendedRegionShape { features: shape, images, crop: size },
             AttendedRegionBuffers {
                 features: features.slice(..),
                 images: Some(picture_buffer.slice(..)),
@@ -142,8 +140,7 @@ impl Job<'_> {
         let heat = HeatOverlay::new(device, &self.colors, self.options.sampling, Element::F32)?;
         let heat = heat.bind(
             device,
-            shape.plane(),
-            images,
+            HeatOverlayShape { map: shape.plane(), pictures: images },
             self.opacity,
             HeatOverlayBuffers { map: map.slice(..), pictures: picture_buffer.slice(..), overlay: overlay.slice(..) },
         )?;

@@ -155,7 +155,7 @@ impl Gpu {
             let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
             // An empty tensor still needs a buffer to be named.
             let bytes: &[u8] = if contents.is_empty() { &[0; 4] } else { bytemuck::cast_slice(contents) };
-            caught(|| crate::pipeline::filled("upload", &self.device, label, bytes, usage))
+            caught(|| crate::kernel::tensor::filled("upload", &self.device, label, bytes, usage))
         })?;
         uploaded.unwrap_or_else(|reason| {
             // What wgpu left half done is not to be relied on.
@@ -174,7 +174,7 @@ impl Gpu {
         self.guarded(|| {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
-                size: crate::plan::binding_bytes(bytes.max(4)),
+                size: crate::kernel::divide::binding_bytes(bytes.max(4)),
                 usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             })

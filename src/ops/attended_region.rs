@@ -1,15 +1,15 @@
 //! AG-CNN's attended region as one operator.
 
+use crate::kernel::resample::{Axis, Sampling};
+use crate::kernel::shader::{PLAIN, Shader, THREE_CODES, group, params, shader};
+use crate::kernel::{Compiler, Kernel, Tensor, check};
 use crate::ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
 use crate::ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers};
 use crate::ops::largest_component::{self, Components, Connectivity, Forest, Outputs};
 use crate::ops::normalize::{Normalization, Normalize, NormalizeBuffers};
 use crate::ops::resize::{Resize, ResizeBuffers};
 use crate::ops::threshold::{Threshold, ThresholdRule};
-use crate::pipeline::{self, Access, Compiler, Kernel, Tensor};
-use crate::resample::{Axis, Sampling};
-use crate::shaders::{self, params};
-use crate::{Cost, Element, Error, Nchw, Nhw, Recording, Size};
+use crate::{Cost, CropResizeShape, DType, Element, Error, Nchw, Nhw, Recording, ResizeShape, Size, TensorSpec};
 
 const OP: &str = "attended_region";
 
@@ -25,6 +25,15 @@ params!(axes RunsParams {
     boxes_base: u32,
     threshold: f32,
 });
+
+pub(crate) const ATTENDED_REGION_RUNS: Shader = shader!(
+    "attended_region_runs",
+    RunsParams,
+    PLAIN,
+    &[group(&["RULE"], THREE_CODES)],
+    [map: Read, levels: Read, bits: Write, boxes: Write],
+    ["component_runs", "thresholded", "sampled_map", "bilinear", "exceeds", "ordered"],
+);
 
 /// What an [`AttendedRegion`] does at each step. The default is the paper's: `max |f|`, min-max normalisation, half-pixel bilinear
 /// resizing, threshold 0.7, 8 neighbours, the whole box.
@@ -78,6 +87,17 @@ pub struct AttendedRegion {
     crop_resize: CropResize,
 }
 
+/// Extents of an [`AttendedRegion`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AttendedRegionShape {
+    /// `[n, k, h, w]`.
+    pub features: Nchw,
+    /// `[n, c, H, W]`.
+    pub images: Nchw,
+    /// `[oh, ow]`.
+    pub crop: Size,
+}
+
 /// Tensors of an [`AttendedRegion`]; each needs `BufferUsages::STORAGE`. `[h, w]` is the features' size, `[H, W]` the images'.
 #[derive(Clone, Copy, Debug)]
 pub struct AttendedRegionBuffers<'a> {
@@ -114,7 +134,6 @@ impl AttendedRegion {
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
         options.threshold.value(OP)?;
-        let storage = [Access::Read, Access::Read, Access::Write, Access::Write];
         let rule = [("RULE", options.threshold.code())];
         Ok(Self {
             options,
@@ -122,10 +141,43 @@ impl AttendedRegion {
             normalize: Normalize::new(compiler, options.normalization)?,
             resize: Resize::new(compiler, options.sampling, Element::F32)?,
             threshold: Threshold::new(compiler, options.threshold, options.sampling)?,
-            runs: largest_component::tile_kernel(OP, compiler, &shaders::ATTENDED_REGION_RUNS, &rule, &storage)?,
+            runs: largest_component::tile_kernel(OP, compiler, &ATTENDED_REGION_RUNS, &rule)?,
             components: Components::new(OP, compiler, options.connectivity)?,
             crop_resize: CropResize::new(compiler, options.crop_end, options.sampling, images)?,
         })
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: AttendedRegionShape) -> Result<Vec<TensorSpec>, Error> {
+        let AttendedRegionShape { features, images, crop: Size { height, width } } = shape;
+        let crops = Nchw { height, width, ..images };
+        check::elements(OP, "features", features)?;
+        check::elements(OP, "images", images)?;
+        check::elements(OP, "crops", crops)?;
+        if features.batch != images.batch {
+            return Err(Error::InvalidShape {
+                op: OP,
+                binding: "images",
+                given: images.to_string(),
+                needed: format!("[{}, c, H, W], as many as features", features.batch),
+            });
+        }
+        let plane = images.plane();
+        let element = self.crop_resize.element();
+        Ok(vec![
+            TensorSpec::input("features", features, self.attention_map.element()),
+            TensorSpec::output("map", features.plane(), Element::F32),
+            TensorSpec::output("map_up", plane, Element::F32).optional(),
+            TensorSpec::output("mask", plane, DType::U32).optional(),
+            TensorSpec::output("boxes", [images.batch, 4], DType::I32),
+            TensorSpec::output("component", plane, DType::U32).optional(),
+            TensorSpec::input("images", images, element).optional(),
+            TensorSpec::output("crops", crops, element).optional(),
+        ])
     }
 
     /// Checks the buffers against the shapes and binds them. `features` is `[n, k, h, w]`, `images` is `[n, c, H, W]`, `crop` the
@@ -138,22 +190,11 @@ impl AttendedRegion {
     pub fn bind(
         &self,
         device: &wgpu::Device,
-        features: Nchw,
-        images: Nchw,
-        crop: Size,
+        shape: AttendedRegionShape,
         buffers: AttendedRegionBuffers<'_>,
     ) -> Result<Recording, Error> {
-        pipeline::check_elements(OP, "features", features)?;
-        pipeline::check_elements(OP, "images", images)?;
-        pipeline::check_elements(OP, "crops", Nchw { height: crop.height, width: crop.width, ..images })?;
-        if features.batch != images.batch {
-            return Err(Error::InvalidShape {
-                op: OP,
-                binding: "images",
-                given: images.to_string(),
-                needed: format!("[{}, c, H, W], as many as features", features.batch),
-            });
-        }
+        let specs = self.tensors(shape)?;
+        let AttendedRegionShape { features, images, crop } = shape;
         let crops = match (buffers.images, buffers.crops) {
             (Some(images), Some(crops)) => Some((images, crops)),
             (_, None) => None,
@@ -166,30 +207,25 @@ impl AttendedRegion {
                 });
             }
         };
-        // All tensors together, since an output of one step may overlap what only another step reads.
-        let (map_pixels, pixels) = (features.size().pixels(), images.size().pixels());
-        let outputs = Outputs::new(pixels, buffers.boxes, buffers.component, None);
-        let image = u64::from(images.channels);
-        let [feature_bytes, image_bytes] =
-            [self.attention_map.element(), self.crop_resize.element()].map(Element::bytes);
-        let feature_elements = u64::from(features.channels) * map_pixels;
-        let mut tensors = outputs.with(&[
-            Tensor::read("features", buffers.features, feature_elements, feature_bytes),
-            Tensor::write("map", buffers.map, map_pixels, 4),
-            Tensor::write_if("map_up", buffers.map_up, pixels, 4),
-            Tensor::write_if("mask", buffers.mask, pixels, 4),
-        ]);
-        if let Some((images, crops)) = crops {
-            tensors.push(Tensor::read("images", images, image * pixels, image_bytes));
-            tensors.push(Tensor::write("crops", crops, image * crop.pixels(), image_bytes));
-        }
-        pipeline::check(OP, device, features.batch, &tensors)?;
+        // All tensors together, since an output of one step may overlap what only another step reads. Images are read for crops alone.
+        let given = [
+            ("features", Some(buffers.features)),
+            ("map", Some(buffers.map)),
+            ("map_up", buffers.map_up),
+            ("mask", buffers.mask),
+            ("boxes", Some(buffers.boxes)),
+            ("component", buffers.component),
+            ("images", crops.map(|(images, _)| images)),
+            ("crops", crops.map(|(_, crops)| crops)),
+        ];
+        check::slices(OP, device, &specs, &given)?;
         if features.batch == 0 {
             return Ok(Recording::default());
         }
-        pipeline::check_source(OP, "features", features.size())?;
-        pipeline::check_source(OP, "images", images.size())?;
+        check::source(OP, "features", features.size())?;
+        check::source(OP, "images", images.size())?;
 
+        let outputs = Outputs::new(images.size().pixels(), buffers.boxes, buffers.component, None);
         let map = buffers.map;
         let buffers_in = AttentionMapBuffers { features: buffers.features, map };
         let mut recording = self.attention_map.bind(device, features, buffers_in)?;
@@ -197,12 +233,16 @@ impl AttendedRegion {
         if let Some(output) = buffers.map_up {
             let planes = Nchw { channels: 1, ..features };
             let buffers = ResizeBuffers { input: map, output };
-            recording.extend(self.resize.bind(device, planes, images.size(), buffers)?);
+            recording.extend(self.resize.bind(
+                device,
+                ResizeShape { input: planes, output: images.size() },
+                buffers,
+            )?);
         }
         recording.extend(self.bind_components(device, features, images.plane(), map, buffers.mask, outputs)?);
         if let Some((source, crops)) = crops {
             let buffers = CropResizeBuffers { images: source, boxes: buffers.boxes, crops };
-            recording.extend(self.crop_resize.bind(device, images, crop, buffers)?);
+            recording.extend(self.crop_resize.bind(device, CropResizeShape { images, crop }, buffers)?);
         }
         Ok(recording)
     }
@@ -220,27 +260,22 @@ impl AttendedRegion {
         let mut dispatches = Vec::new();
         let batch = features.batch;
         let axes = Axis::both(OP, features.size(), mask.size(), self.options.sampling)?;
-        let map = Tensor::read("map", map, features.size().pixels(), 4);
+        let map = Tensor::divided(map, features.size().pixels(), 4);
         let levels = self.threshold.bind_levels(OP, device, batch, axes, mask.size(), map, &mut dispatches)?;
         if let Some(slice) = mask_out {
-            let tensors = [map, Tensor::write("mask", slice, mask.size().pixels(), 4)];
+            let tensors = [map, Tensor::divided(slice, mask.size().pixels(), 4)];
             self.threshold.bind_mask(device, batch, axes, mask.size(), tensors, levels.as_ref(), &mut dispatches)?;
         }
-        let levels = Tensor::read_if("levels", levels.as_ref().map(|buffer| buffer.slice(..)), 1, 4);
+        let levels = Tensor::divided(levels.as_ref().map(|buffer| buffer.slice(..)), 1, 4);
         let threshold = self.options.threshold.value(OP)?;
         let forest = Forest::new(OP, device, mask)?;
-        let tensors = [map, levels, forest.bits(Access::Write), outputs.boxes];
+        let tensors = [map, levels, forest.bits(), outputs.boxes];
         let groups = forest.word_groups();
-        dispatches.extend(self.runs.bind(device, batch, groups, &tensors, None, |part, bases| RunsParams {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
+        dispatches.extend(self.runs.bind(device, batch, groups, &tensors, None, |_| RunsParams {
             width: mask.width,
             height: mask.height,
             tiles_wide: forest.tiles_wide,
             tile_stride: forest.tile_stride,
-            map_base: bases[0],
-            levels_base: bases[1],
-            boxes_base: bases[3],
             threshold,
             ..RunsParams::resampling(axes)
         })?);
@@ -250,11 +285,12 @@ impl AttendedRegion {
 
     /// What one run moves and computes at the least, without the optional outputs except the crops.
     #[must_use]
-    pub fn cost(&self, features: Nchw, images: Nchw, crop: Size) -> Cost {
+    pub fn cost(&self, shape: AttendedRegionShape) -> Cost {
+        let AttendedRegionShape { features, images, crop } = shape;
         let mask = images.plane().elements().unwrap_or(u64::MAX);
         self.attention_map.cost(features)
             + self.normalize.cost(features.plane())
-            + self.crop_resize.cost(images, crop)
+            + self.crop_resize.cost(CropResizeShape { images, crop })
             + Cost { flops: mask.saturating_mul(10), ..Cost::default() }
     }
 }

@@ -1,18 +1,32 @@
 //! Attention maps: one statistic over the channels of each pixel.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
-use crate::plan::{self, Team};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Recording};
+use bytemuck::Zeroable;
+
+use crate::kernel::shader::{Shader, VECTORS, Variant, group, params, shader};
+use crate::kernel::tuning::Team;
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check, rounds, tuning};
+use crate::names::names;
+use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
 
 const OP: &str = "attention_map";
 
 params!(Params { origin: u32, features_base: u32, map_base: u32, channels: u32, pixels: u32 });
 
+pub(crate) const ATTENTION_MAP: Shader = shader!(
+    "attention_map",
+    Params,
+    VECTORS,
+    &[tuning::PIXELS_BY_CHANNELS, group(&["STATISTIC"], &[&[0.0], &[1.0], &[2.0], &[3.0], &[4.0], &[5.0]])],
+    [features: Read, map: Write],
+    ["ordered", "blocked_sum"],
+);
+
 /// What an attention map takes over the channels of a pixel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Statistic {
     /// `max |f|`: AG-CNN, Eq. 3.
+    #[default]
     MaxAbs,
     /// `sum |f| / K`: AG-CNN's L1 variant.
     MeanAbs,
@@ -25,6 +39,17 @@ pub enum Statistic {
     /// `sum f / K`: the second plane of CBAM's spatial gate.
     Mean,
 }
+
+names!(
+    Statistic,
+    "statistic of an attention map",
+    MaxAbs = "max_abs",
+    MeanAbs = "mean_abs",
+    Rms = "rms",
+    L2 = "l2",
+    Max = "max",
+    Mean = "mean"
+);
 
 impl Statistic {
     /// Every statistic.
@@ -50,7 +75,7 @@ impl Statistic {
 pub struct AttentionMap {
     element: Element,
     software: bool,
-    /// By lanes (1, 4), then as [`plan::channel_teams`].
+    /// By lanes (1, 4), then as [`tuning::channel_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -80,24 +105,35 @@ impl AttentionMap {
                 compiler,
                 &Build {
                     op: OP,
-                    shader: &shaders::ATTENTION_MAP,
+                    shader: &ATTENTION_MAP,
                     variant: Variant::new(element, lanes),
                     constants: &constants,
                     workgroup: [pixels, channels, 1],
                     workgroup_bytes: pixels * channels * lanes * 4,
-                    storage: &[Access::Read, Access::Write],
-                    texture: false,
                 },
             )
         };
         let kernels = |lanes| -> Result<_, Error> {
-            plan::channel_teams(compiler.software).iter().map(|team| kernel(lanes, team)).collect()
+            tuning::channel_teams(compiler.software).iter().map(|team| kernel(lanes, team)).collect()
         };
         Ok(Self { element, software: compiler.software, kernels: [kernels(1)?, kernels(4)?] })
     }
 
     pub(crate) const fn element(&self) -> Element {
         self.element
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        check::elements(OP, "features", shape)?;
+        Ok(vec![
+            TensorSpec::input("features", shape, self.element),
+            TensorSpec::output("map", shape.plane(), Element::F32),
+        ])
     }
 
     /// Checks the buffers against the shape and binds them.
@@ -113,7 +149,7 @@ impl AttentionMap {
         shape: Nchw,
         buffers: AttentionMapBuffers<'_>,
     ) -> Result<Recording, Error> {
-        pipeline::check_elements(OP, "features", shape)?;
+        let specs = self.tensors(shape)?;
         if shape.plane().is_empty() {
             return Ok(Recording::default());
         }
@@ -128,24 +164,22 @@ impl AttentionMap {
         // The choice depends on one image alone, so a batch gives the same bits however it is divided.
         let lanes = if shape.size().pixels().is_multiple_of(4) { 4 } else { 1 };
         let pixels = shape.size().pixels() / lanes;
-        let index = plan::channel_team(self.software, pixels, shape.channels);
-        let team = plan::channel_teams(self.software)[index];
-        pipeline::check_rounds(OP, plan::summed(shape.channels.div_ceil(team.sharing).into()))?;
+        let index = tuning::channel_team(self.software, pixels, shape.channels);
+        let team = tuning::channel_teams(self.software)[index];
+        rounds::check(OP, rounds::summed(shape.channels.div_ceil(team.sharing).into()))?;
         let kernel = &self.kernels[usize::from(lanes == 4)][index];
         let unit = u64::from(shape.channels) * pixels;
         let tensors = [
-            Tensor::read("features", buffers.features, unit, self.element.bytes() * lanes),
-            Tensor::write("map", buffers.map, pixels, Element::F32.bytes() * lanes),
+            Tensor::divided(buffers.features, unit, self.element.bytes() * lanes),
+            Tensor::divided(buffers.map, pixels, Element::F32.bytes() * lanes),
         ];
-        pipeline::check(OP, device, shape.batch, &tensors)?;
-        let pixels = pipeline::to_u32(OP, "pixels of an image", pixels)?;
+        check::slices(OP, device, &specs, &[("features", Some(buffers.features)), ("map", Some(buffers.map))])?;
+        let pixels = check::to_u32(OP, "pixels of an image", pixels)?;
         let groups = [pixels.div_ceil(team.across), 1];
-        let dispatches = kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
-            origin: part.origin[0],
-            features_base: bases[0],
-            map_base: bases[1],
+        let dispatches = kernel.bind(device, shape.batch, groups, &tensors, None, |_| Params {
             channels: shape.channels,
             pixels,
+            ..Zeroable::zeroed()
         })?;
         Ok(Recording::new(dispatches))
     }

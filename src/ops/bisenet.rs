@@ -1,10 +1,11 @@
 //! The attention of BiSeNet's two modules.
 
-use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
+use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output, gate_out};
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
-use crate::pipeline::{self, Between, Compiler, Tensor};
-use crate::{Activation, BatchNorm, Cost, DenseShape, Element, Epilogue, Error, Nchw, Recording, Squeeze};
+use crate::kernel::tensor::Between;
+use crate::kernel::{Compiler, check, tensor};
+use crate::{Activation, BatchNorm, Cost, DenseShape, Element, Epilogue, Error, Nchw, Recording, Squeeze, TensorSpec};
 
 const OP: &str = "bisenet";
 
@@ -71,6 +72,23 @@ impl BiSeNetAttention {
         })
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        let Nchw { batch, channels, .. } = shape;
+        check::elements(OP, "features", shape)?;
+        check::to_u32(OP, "weights", u64::from(channels) * u64::from(channels))?;
+        let mut specs = features_and_output(shape, self.element, self.epilogue);
+        specs.push(TensorSpec::input("weight", [channels, channels], self.element));
+        let norm = BatchNorm::specs(BatchNorm::NAMES, channels, self.element);
+        specs.extend(norm.map(|spec| TensorSpec { optional: false, ..spec }));
+        specs.push(gate_out([batch, channels], self.epilogue));
+        Ok(specs)
+    }
+
     /// Checks the buffers against the shape and binds them.
     ///
     /// # Errors
@@ -86,24 +104,26 @@ impl BiSeNetAttention {
     ) -> Result<Recording, Error> {
         let BiSeNetAttentionBuffers { features, weight, norm, identity, gate, output } = buffers;
         let Nchw { batch, channels, .. } = shape;
-        pipeline::check_elements(OP, "features", shape)?;
+        let specs = self.tensors(shape)?;
         self.epilogue.check(OP, identity.is_some(), gate.is_some(), output.is_some())?;
         BatchNorm::check(Some(norm), OP, false)?;
-        let weights = u64::from(channels) * u64::from(channels);
-        pipeline::to_u32(OP, "weights", weights)?;
         if !squeezable(OP, shape)? {
             return Ok(Recording::default());
         }
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
-        tensors.push(Tensor::read_whole("weight", weight, weights, self.element.bytes()));
-        tensors.extend(BatchNorm::tensors(Some(norm), None, channels.into(), self.element.bytes()));
-        tensors.push(Tensor::write_if("gate", gate, channels.into(), 4));
-        pipeline::check(OP, device, batch, &tensors)?;
+        let mut given = vec![
+            ("features", Some(features)),
+            ("identity", identity),
+            ("output", output),
+            ("weight", Some(weight)),
+            ("gate", gate),
+        ];
+        given.extend(BatchNorm::slices(Some(norm), BatchNorm::NAMES));
+        check::slices(OP, device, &specs, &given)?;
 
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;
         let parts = self.pool.parts(&grid)?;
         let pooled = u64::from(batch).saturating_mul(channels.into()).saturating_mul(4);
-        let mean = pipeline::scratch(OP, device, "squeezed mean", pooled.saturating_mul(parts.into()))?;
+        let mean = tensor::scratch(OP, device, "squeezed mean", pooled.saturating_mul(parts.into()))?;
         let gate = Between::new(gate, OP, device, "gate", pooled)?;
         let gate = gate.slice();
         let squeezed = GlobalPoolBuffers { features, mean: Some(mean.slice(..)), max: None };

@@ -1,14 +1,18 @@
 //! CBAM: the spatial gate, and the channel and spatial gates in sequence.
 
-use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
+use bytemuck::Zeroable;
+
+use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output, gate_out};
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
-use crate::pipeline::{self, Access, Between, Build, Compiler, Dispatch, Kernel, MAX_TERMS, Tensor};
-use crate::plan::{self, Team};
-use crate::shaders::{self, Variant, params};
+use crate::kernel::rounds::MAX_TERMS;
+use crate::kernel::shader::{ELEMENTS, NO_OR_YES, Shader, VECTORS, Variant, group, params, shader};
+use crate::kernel::tensor::Between;
+use crate::kernel::tuning::Team;
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tensor, tuning};
 use crate::{
     Activation, BatchNorm, Cost, Element, Epilogue, Error, Nchw, Recording, Squeeze, SqueezeExcite,
-    SqueezeExciteOptions,
+    SqueezeExciteOptions, SqueezeExciteShape, TensorSpec,
 };
 
 const GATE_OP: &str = "spatial_gate";
@@ -42,6 +46,24 @@ params!(ConvParams {
     epsilon: f32,
 });
 
+pub(crate) const SPATIAL_GATE_CONV: Shader = shader!(
+    "spatial_gate_conv",
+    ConvParams,
+    ELEMENTS,
+    &[],
+    [planes: Read, weight: Read, bias: Read, norm_weight: Read, norm_mean: Read, norm_variance: Read, gate: Write],
+    ["activation", "batch_norm"],
+);
+
+pub(crate) const SPATIAL_GATE_SQUEEZE: Shader = shader!(
+    "spatial_gate_squeeze",
+    SqueezeParams,
+    VECTORS,
+    &[tuning::PIXELS_BY_CHANNELS, group(&["PROJECTION"], NO_OR_YES)],
+    [features: Read, gate: Read, weight: Read, bias: Read, planes: Write],
+    ["ordered", "blocked_sum"],
+);
+
 /// CBAM's spatial gate (Woo et al. 2018, arXiv:1807.06521, Eq. 3), with the batch norm of the authors' code or without:
 ///
 /// ```text
@@ -62,6 +84,15 @@ pub struct SpatialGate {
     squeeze: SpatialSqueeze,
     conv: Kernel,
     scale: Scale,
+}
+
+/// Extents of a [`SpatialGate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SpatialGateShape {
+    /// `[n, c, h, w]`.
+    pub features: Nchw,
+    /// Side `k` of the convolution, odd.
+    pub kernel: u32,
 }
 
 /// Tensors of a [`SpatialGate`]; each needs `BufferUsages::STORAGE`.
@@ -93,21 +124,57 @@ struct Convolution<'a> {
     norm: Option<BatchNorm<'a>>,
 }
 
+/// What the tensors of a convolution are called.
+#[derive(Clone, Copy, Debug)]
+struct ConvolutionNames {
+    weight: &'static str,
+    bias: &'static str,
+    norm: [&'static str; 4],
+}
+
+impl ConvolutionNames {
+    const OWN: Self = Self { weight: "weight", bias: "bias", norm: BatchNorm::NAMES };
+    const SPATIAL: Self = Self {
+        weight: "spatial_weight",
+        bias: "spatial_bias",
+        norm: ["spatial_norm.weight", "spatial_norm.bias", "spatial_norm.mean", "spatial_norm.variance"],
+    };
+}
+
 impl<'a> Convolution<'a> {
-    fn check(&self, op: &'static str) -> Result<(), Error> {
-        BatchNorm::check(self.norm, op, self.bias.is_some())?;
-        if self.kernel % 2 == 1 && self.kernel <= MAX_KERNEL {
+    fn check_norm(&self, op: &'static str) -> Result<(), Error> {
+        BatchNorm::check(self.norm, op, self.bias.is_some())
+    }
+
+    fn check_kernel(op: &'static str, kernel: u32) -> Result<(), Error> {
+        if kernel % 2 == 1 && kernel <= MAX_KERNEL {
             return Ok(());
         }
-        let (given, needed) = (self.kernel.to_string(), format!("an odd number up to {MAX_KERNEL}"));
+        let (given, needed) = (kernel.to_string(), format!("an odd number up to {MAX_KERNEL}"));
         Err(Error::InvalidParameter { op, parameter: "kernel", given, needed })
     }
 
+    /// The convolution's tensors, `names` being those of the weight, of the bias and of the norm.
+    fn specs(names: ConvolutionNames, kernel: u32, element: Element) -> Vec<TensorSpec> {
+        let mut specs = vec![
+            TensorSpec::input(names.weight, [1, 2, kernel, kernel], element),
+            TensorSpec::input(names.bias, [1], element).optional(),
+        ];
+        specs.extend(BatchNorm::specs(names.norm, 1, element));
+        specs
+    }
+
+    fn slices(&self, names: ConvolutionNames) -> Vec<(&'static str, Option<wgpu::BufferSlice<'a>>)> {
+        let mut slices = vec![(names.weight, Some(self.weight)), (names.bias, self.bias)];
+        slices.extend(BatchNorm::slices(self.norm, names.norm));
+        slices
+    }
+
     /// In the kernel's order.
-    fn tensors(&self, weight: &'static str, bytes: u64) -> [Tensor<'a>; 5] {
+    fn tensors(&self, bytes: u64) -> [Tensor<'a>; 5] {
         let taps = 2 * u64::from(self.kernel) * u64::from(self.kernel);
         let [norm_weight, bias, mean, variance] = BatchNorm::tensors(self.norm, self.bias, 1, bytes);
-        [Tensor::read_whole(weight, self.weight, taps, bytes), bias, norm_weight, mean, variance]
+        [Tensor::whole(self.weight, taps, bytes), bias, norm_weight, mean, variance]
     }
 }
 
@@ -142,21 +209,11 @@ impl SpatialGate {
     ) -> Result<Self, Error> {
         let build = Build {
             op,
-            shader: &shaders::SPATIAL_GATE_CONV,
+            shader: &SPATIAL_GATE_CONV,
             variant: Variant::new(element, 1),
             constants: &[],
             workgroup: [TILE, TILE, 1],
             workgroup_bytes: 0,
-            storage: &[
-                Access::Read,
-                Access::Read,
-                Access::Read,
-                Access::Read,
-                Access::Read,
-                Access::Read,
-                Access::Write,
-            ],
-            texture: false,
         };
         Ok(Self {
             op,
@@ -166,6 +223,21 @@ impl SpatialGate {
             conv: Kernel::new(compiler, &build)?,
             scale: Scale::new(op, compiler, epilogue, combine, Activation::None, element)?,
         })
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: SpatialGateShape) -> Result<Vec<TensorSpec>, Error> {
+        let SpatialGateShape { features, kernel } = shape;
+        check::elements(self.op, "features", features)?;
+        Convolution::check_kernel(self.op, kernel)?;
+        let mut specs = features_and_output(features, self.element, self.epilogue);
+        specs.extend(Convolution::specs(ConvolutionNames::OWN, kernel, self.element));
+        specs.push(gate_out(features.plane(), self.epilogue));
+        Ok(specs)
     }
 
     /// Checks the buffers against the shape and the side `kernel` of the convolution, and binds them.
@@ -178,23 +250,21 @@ impl SpatialGate {
     pub fn bind(
         &self,
         device: &wgpu::Device,
-        shape: Nchw,
-        kernel: u32,
+        shape: SpatialGateShape,
         buffers: SpatialGateBuffers<'_>,
     ) -> Result<Recording, Error> {
+        let specs = self.tensors(shape)?;
+        let SpatialGateShape { features: shape, kernel } = shape;
         let SpatialGateBuffers { features, weight, bias, norm, identity, gate, output } = buffers;
         let convolution = Convolution { kernel, weight, bias, norm };
-        pipeline::check_elements(self.op, "features", shape)?;
         self.epilogue.check(self.op, identity.is_some(), gate.is_some(), output.is_some())?;
-        convolution.check(self.op)?;
+        convolution.check_norm(self.op)?;
         if !spatially_squeezable(self.op, shape)? {
             return Ok(Recording::default());
         }
-        let pixels = shape.size().pixels();
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
-        tensors.extend(convolution.tensors("weight", self.element.bytes()));
-        tensors.push(Tensor::write_if("gate", gate, pixels, 4));
-        pipeline::check(self.op, device, shape.batch, &tensors)?;
+        let mut given = vec![("features", Some(features)), ("identity", identity), ("output", output), ("gate", gate)];
+        given.extend(convolution.slices(ConvolutionNames::OWN));
+        check::slices(self.op, device, &specs, &given)?;
         let tensors = SpatialTensors { features, channel_gate: None, identity, gate, output };
         Ok(Recording::new(self.dispatches(device, shape, convolution, tensors)?))
     }
@@ -210,7 +280,7 @@ impl SpatialGate {
         let SpatialTensors { features, channel_gate, identity, gate, output } = tensors;
         let grid = PlaneGrid::new(self.op, device, shape, self.element)?;
         let bytes = shape.plane().elements().unwrap_or(u64::MAX).saturating_mul(4);
-        let planes = pipeline::scratch(self.op, device, "planes", bytes.saturating_mul(2))?;
+        let planes = tensor::scratch(self.op, device, "planes", bytes.saturating_mul(2))?;
         let gate = Between::new(gate, self.op, device, "gate", bytes)?;
         let gate = gate.slice();
         let squeezed =
@@ -242,34 +312,32 @@ impl SpatialGate {
     ) -> Result<Vec<Dispatch>, Error> {
         let Nchw { batch, height, width, .. } = shape;
         let pixels = shape.size().pixels();
-        let [weight, bias, norm_weight, mean, variance] = convolution.tensors("weight", self.element.bytes());
+        let [weight, bias, norm_weight, mean, variance] = convolution.tensors(self.element.bytes());
         let tensors = [
-            Tensor::read("planes", planes, 2 * pixels, 4),
+            Tensor::divided(planes, 2 * pixels, 4),
             weight,
             bias,
             norm_weight,
             mean,
             variance,
-            Tensor::write("gate", gate, pixels, 4),
+            Tensor::divided(gate, pixels, 4),
         ];
         let groups = [width.div_ceil(TILE), height.div_ceil(TILE)];
-        self.conv.bind(device, batch, groups, &tensors, None, |part, bases| ConvParams {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            planes_base: bases[0],
-            gate_base: bases[6],
+        self.conv.bind(device, batch, groups, &tensors, None, |_| ConvParams {
             height,
             width,
             kernel: convolution.kernel,
             has_bias: convolution.bias.is_some().into(),
             has_norm: convolution.norm.is_some().into(),
             epsilon: convolution.norm.map_or(0.0, |norm| norm.epsilon),
+            ..Zeroable::zeroed()
         })
     }
 
     /// What one run has to move and to compute, with the batch norm folded into the convolution as a bias.
     #[must_use]
-    pub fn cost(&self, shape: Nchw, kernel: u32) -> Cost {
+    pub fn cost(&self, shape: SpatialGateShape) -> Cost {
+        let SpatialGateShape { features: shape, kernel } = shape;
         let features = shape.elements().unwrap_or(u64::MAX);
         let pixels = shape.plane().elements().unwrap_or(u64::MAX);
         let parameters = u64::from(kernel).saturating_mul(2 * u64::from(kernel)).saturating_add(1);
@@ -326,6 +394,17 @@ pub struct Cbam {
     spatial: SpatialGate,
 }
 
+/// Extents of a [`Cbam`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CbamShape {
+    /// `[n, c, h, w]`.
+    pub features: Nchw,
+    /// Reduced width `r` of the channel gate.
+    pub reduced: u32,
+    /// Side `k` of the spatial gate's convolution, odd.
+    pub kernel: u32,
+}
+
 /// Tensors of a [`Cbam`]; each needs `BufferUsages::STORAGE`.
 #[derive(Clone, Copy, Debug)]
 pub struct CbamBuffers<'a> {
@@ -372,19 +451,30 @@ impl Cbam {
         })
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: CbamShape) -> Result<Vec<TensorSpec>, Error> {
+        let CbamShape { features, reduced, kernel } = shape;
+        check::elements(OP, "features", features)?;
+        Excitation::check(OP, features.channels, reduced)?;
+        Convolution::check_kernel(OP, kernel)?;
+        let mut specs = features_and_output(features, self.element, self.epilogue);
+        specs.extend(Excitation::specs(features.channels, reduced, self.element));
+        specs.extend(Convolution::specs(ConvolutionNames::SPATIAL, kernel, self.element));
+        Ok(specs)
+    }
+
     /// Checks the buffers against the shape, the reduced width and the side `kernel` of the convolution, and binds them.
     ///
     /// # Errors
     ///
     /// As [`SqueezeExcite::bind`] and [`SpatialGate::bind`].
-    pub fn bind(
-        &self,
-        device: &wgpu::Device,
-        shape: Nchw,
-        reduced: u32,
-        kernel: u32,
-        buffers: CbamBuffers<'_>,
-    ) -> Result<Recording, Error> {
+    pub fn bind(&self, device: &wgpu::Device, shape: CbamShape, buffers: CbamBuffers<'_>) -> Result<Recording, Error> {
+        let specs = self.tensors(shape)?;
+        let CbamShape { features: shape, reduced, kernel } = shape;
         let CbamBuffers { features, identity, output, .. } = buffers;
         let excitation = Excitation {
             reduced,
@@ -399,19 +489,17 @@ impl Cbam {
             bias: buffers.spatial_bias,
             norm: buffers.spatial_norm,
         };
-        pipeline::check_elements(OP, "features", shape)?;
         self.epilogue.check(OP, identity.is_some(), true, true)?;
-        excitation.check(OP, shape.channels)?;
-        convolution.check(OP)?;
+        convolution.check_norm(OP)?;
         if !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)? {
             return Ok(Recording::default());
         }
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, Some(output)));
-        tensors.extend(excitation.tensors(shape.channels, self.element));
-        tensors.extend(convolution.tensors("spatial_weight", self.element.bytes()));
-        pipeline::check(OP, device, shape.batch, &tensors)?;
+        let mut given = vec![("features", Some(features)), ("identity", identity), ("output", Some(output))];
+        given.extend(excitation.slices());
+        given.extend(convolution.slices(ConvolutionNames::SPATIAL));
+        check::slices(OP, device, &specs, &given)?;
         let gates = u64::from(shape.batch).saturating_mul(shape.channels.into()).saturating_mul(4);
-        let gate = pipeline::scratch(OP, device, "channel gate", gates)?;
+        let gate = tensor::scratch(OP, device, "channel gate", gates)?;
         let gate = gate.slice(..);
         let surroundings = Surroundings { identity: None, spatial: None, gate: Some(gate), output: None };
         let mut dispatches = self.channel.dispatches(device, shape, features, excitation, surroundings)?;
@@ -422,10 +510,11 @@ impl Cbam {
 
     /// What one run has to move and to compute, without biases of the channel gate.
     #[must_use]
-    pub fn cost(&self, shape: Nchw, reduced: u32, kernel: u32) -> Cost {
+    pub fn cost(&self, shape: CbamShape) -> Cost {
+        let CbamShape { features: shape, reduced, kernel } = shape;
         let features = shape.elements().unwrap_or(u64::MAX);
-        let channel = self.channel.cost(shape, reduced);
-        let mut cost = channel + self.spatial.cost(shape, kernel);
+        let channel = self.channel.cost(SqueezeExciteShape { features: shape, reduced });
+        let mut cost = channel + self.spatial.cost(SpatialGateShape { features: shape, kernel });
         // Both read the features, and each feature is scaled by both gates.
         cost.bytes = cost.bytes.saturating_sub(features.saturating_mul(self.element.bytes()));
         cost.flops = cost.flops.saturating_add(features);
@@ -459,7 +548,7 @@ pub(crate) struct SpatialSqueeze {
     projection: bool,
     element: Element,
     software: bool,
-    /// By lanes (1, 4), then as [`plan::channel_teams`].
+    /// By lanes (1, 4), then as [`tuning::channel_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -489,7 +578,7 @@ impl SpatialSqueeze {
                 compiler,
                 &Build {
                     op,
-                    shader: &shaders::SPATIAL_GATE_SQUEEZE,
+                    shader: &SPATIAL_GATE_SQUEEZE,
                     variant: Variant::new(element, lanes),
                     constants: &[
                         ("PIXELS", f64::from(pixels)),
@@ -498,13 +587,11 @@ impl SpatialSqueeze {
                     ],
                     workgroup: [pixels, channels, 1],
                     workgroup_bytes: pixels * channels * lanes * 8,
-                    storage: &[Access::Read, Access::Read, Access::Read, Access::Read, Access::Write],
-                    texture: false,
                 },
             )
         };
         let kernels = |lanes| -> Result<_, Error> {
-            plan::channel_teams(compiler.software).iter().map(|team| kernel(lanes, team)).collect()
+            tuning::channel_teams(compiler.software).iter().map(|team| kernel(lanes, team)).collect()
         };
         Ok(Self { projection, element, software: compiler.software, kernels: [kernels(1)?, kernels(4)?] })
     }
@@ -519,27 +606,24 @@ impl SpatialSqueeze {
     ) -> Result<Vec<Dispatch>, Error> {
         let SqueezeTensors { features, gate, weight, bias, planes } = tensors;
         let (channels, pixels) = (shape.channels, grid.pixels);
-        let team = plan::channel_team(self.software, pixels.into(), channels);
+        let team = tuning::channel_team(self.software, pixels.into(), channels);
         let bytes = self.element.bytes();
         let outputs = if self.projection { 1 } else { 2 };
         let tensors = [
-            Tensor::read("features", features, u64::from(channels) * u64::from(pixels), bytes * grid.lanes),
-            Tensor::read_if("gate", gate, channels.into(), 4),
-            Tensor::read_whole_if("weight", weight, channels.into(), bytes),
-            Tensor::read_whole_if("bias", bias, 1, bytes),
-            Tensor::write("planes", planes, outputs * u64::from(pixels), 4 * grid.lanes),
+            Tensor::divided(features, u64::from(channels) * u64::from(pixels), bytes * grid.lanes),
+            Tensor::divided(gate, channels.into(), 4),
+            Tensor::whole(weight, channels.into(), bytes),
+            Tensor::whole(bias, 1, bytes),
+            Tensor::divided(planes, outputs * u64::from(pixels), 4 * grid.lanes),
         ];
         let kernel = &self.kernels[grid.lanes_index()][team];
-        let groups = [pixels.div_ceil(plan::channel_teams(self.software)[team].across), 1];
-        kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| SqueezeParams {
-            origin: part.origin[0],
-            features_base: bases[0],
-            gate_base: bases[1],
-            planes_base: bases[4],
+        let groups = [pixels.div_ceil(tuning::channel_teams(self.software)[team].across), 1];
+        kernel.bind(device, shape.batch, groups, &tensors, None, |_| SqueezeParams {
             channels,
             pixels,
             has_gate: gate.is_some().into(),
             has_bias: bias.is_some().into(),
+            ..Zeroable::zeroed()
         })
     }
 }

@@ -1,11 +1,16 @@
 //! Scaling of channels by gates, in the forms that blocks need.
 
-use super::dense::Activation;
+use bytemuck::Zeroable;
+
+use super::activation::Activation;
 use super::global_pool::PlaneGrid;
-use crate::pipeline::{self, Access, Between, Build, Compiler, Dispatch, Kernel, MAX_TERMS, Tensor};
-use crate::plan::{self, Team};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Recording};
+use crate::kernel::rounds::MAX_TERMS;
+use crate::kernel::shader::{Shader, THREE_CODES, VECTORS, Variant, group, params, shader};
+use crate::kernel::tensor::Between;
+use crate::kernel::tuning::Team;
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tensor, tuning};
+use crate::names::names;
+use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
 
 const OP: &str = "channel_scale";
 /// Loads that one workgroup scales.
@@ -40,10 +45,21 @@ params!(Params {
     offset: f32,
 });
 
+pub(crate) const CHANNEL_SCALE: Shader = shader!(
+    "channel_scale",
+    Params,
+    VECTORS,
+    &[tuning::SCALED_BY_PLANES, group(&["FORM"], THREE_CODES), group(&["COMBINE"], &[&[0.0], &[1.0], &[2.0], &[3.0], &[4.0]])],
+    [features: Read, hidden: Read, weight: Read, bias: Read, identity: Read, spatial: Read, gate: Write, output: Write],
+    ["activation", "ordered", "blocked_sum"],
+);
+
 /// What becomes of features `x` and their gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Epilogue {
     /// `x * gate`: Squeeze-and-Excitation, Eq. 4.
+    #[default]
     Scale,
     /// `relu(x * gate + identity)`: the tail of an SE-ResNet block, the Axpy layer of the authors' code and its `ReLU`.
     Residual,
@@ -52,6 +68,8 @@ pub enum Epilogue {
     /// The gate alone.
     GateOnly,
 }
+
+names!(Epilogue, "epilogue", Scale = "scale", Residual = "residual", ScaleAdd = "scale_add", GateOnly = "gate_only");
 
 impl Epilogue {
     /// Every form.
@@ -68,9 +86,9 @@ impl Epilogue {
     /// Refuses tensors that the form has no use for, and the lack of those that it needs.
     pub(crate) fn check(self, op: &'static str, identity: bool, gate: bool, output: bool) -> Result<(), Error> {
         let reason = format!("Epilogue::{self:?}");
-        pipeline::check_presence(op, "identity", identity, self == Self::Residual, &reason)?;
-        pipeline::check_presence(op, "output", output, self != Self::GateOnly, &reason)?;
-        if self == Self::GateOnly { pipeline::check_presence(op, "gate", gate, true, &reason) } else { Ok(()) }
+        check::presence(op, "identity", identity, self == Self::Residual, &reason)?;
+        check::presence(op, "output", output, self != Self::GateOnly, &reason)?;
+        if self == Self::GateOnly { check::presence(op, "gate", gate, true, &reason) } else { Ok(()) }
     }
 
     /// Refuses the form without an output, where the gate alone is none.
@@ -79,7 +97,7 @@ impl Epilogue {
             return Ok(());
         }
         let (given, needed) = ("GateOnly".into(), format!("an epilogue with an output: {reason}"));
-        Err(Error::InvalidParameter { op, parameter: "form", given, needed })
+        Err(Error::InvalidParameter { op, parameter: "epilogue", given, needed })
     }
 
     /// Floating-point operations for each feature.
@@ -142,6 +160,18 @@ impl ChannelScale {
         Ok(Self { epilogue, element, scale })
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        check::elements(OP, "features", shape)?;
+        let mut specs = features_and_output(shape, self.element, self.epilogue);
+        specs.push(TensorSpec::input("gate", [shape.batch, shape.channels], Element::F32));
+        Ok(specs)
+    }
+
     /// Checks the buffers against the shape and binds them.
     ///
     /// # Errors
@@ -156,14 +186,14 @@ impl ChannelScale {
         buffers: ChannelScaleBuffers<'_>,
     ) -> Result<Recording, Error> {
         let ChannelScaleBuffers { features, gate, identity, output } = buffers;
-        pipeline::check_elements(OP, "features", shape)?;
+        let specs = self.tensors(shape)?;
         self.epilogue.check(OP, identity.is_some(), true, true)?;
         if shape.is_empty() {
             return Ok(Recording::default());
         }
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, Some(output)));
-        tensors.push(Tensor::read("gate", gate, shape.channels.into(), 4));
-        pipeline::check(OP, device, shape.batch, &tensors)?;
+        let given =
+            [("features", Some(features)), ("identity", identity), ("output", Some(output)), ("gate", Some(gate))];
+        check::slices(OP, device, &specs, &given)?;
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;
         let tensors = ScaleTensors {
             features,
@@ -192,21 +222,23 @@ impl ChannelScale {
     }
 }
 
-/// The tensors of the size of the features, for [`pipeline::check`]: in place, `output` stands for both.
-pub(crate) fn features_and_output<'a>(
-    shape: Nchw,
-    element: Element,
-    features: wgpu::BufferSlice<'a>,
-    identity: Option<wgpu::BufferSlice<'a>>,
-    output: Option<wgpu::BufferSlice<'a>>,
-) -> [Tensor<'a>; 3] {
-    let image = u64::from(shape.channels) * shape.size().pixels();
-    let in_place = output.is_some_and(|output| pipeline::in_place(features, output));
-    [
-        Tensor::read_if("features", (!in_place).then_some(features), image, element.bytes()),
-        Tensor::read_if("identity", identity, image, element.bytes()),
-        Tensor::write_if("output", output, image, element.bytes()),
-    ]
+/// The tensors of the size of the features that an epilogue has.
+pub(crate) fn features_and_output(shape: Nchw, element: Element, epilogue: Epilogue) -> Vec<TensorSpec> {
+    let mut specs = vec![TensorSpec::input("features", shape, element)];
+    if epilogue == Epilogue::Residual {
+        specs.push(TensorSpec::input("identity", shape, element));
+    }
+    if epilogue != Epilogue::GateOnly {
+        let output = TensorSpec::output("output", shape, element);
+        specs.push(TensorSpec { in_place_of: Some("features"), ..output });
+    }
+    specs
+}
+
+/// The gate as an output, which only [`Epilogue::GateOnly`] needs.
+pub(crate) fn gate_out(shape: impl Into<Vec<u32>>, epilogue: Epilogue) -> TensorSpec {
+    let optional = epilogue != Epilogue::GateOnly;
+    TensorSpec { optional, ..TensorSpec::output("gate", shape, Element::F32) }
 }
 
 /// Which gates apply, and how.
@@ -270,7 +302,7 @@ pub(crate) struct Scale {
     software: bool,
     /// The channel gate's.
     activation: Activation,
-    /// By lanes (1, 4), then as [`plan::scale_teams`].
+    /// By lanes (1, 4), then as [`tuning::scale_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -298,7 +330,7 @@ impl Scale {
                 compiler,
                 &Build {
                     op,
-                    shader: &shaders::CHANNEL_SCALE,
+                    shader: &CHANNEL_SCALE,
                     variant: Variant::new(element, lanes),
                     constants: &[
                         ("PIXELS", f64::from(pixels)),
@@ -308,22 +340,11 @@ impl Scale {
                     ],
                     workgroup: [pixels * planes, 1, 1],
                     workgroup_bytes: pixels * planes * 4,
-                    storage: &[
-                        Access::Read,
-                        Access::Read,
-                        Access::Read,
-                        Access::Read,
-                        Access::Read,
-                        Access::Read,
-                        Access::Write,
-                        Access::Write,
-                    ],
-                    texture: false,
                 },
             )
         };
         let kernels = |lanes| -> Result<_, Error> {
-            plan::scale_teams(software).iter().map(|team| kernel(lanes, team)).collect()
+            tuning::scale_teams(software).iter().map(|team| kernel(lanes, team)).collect()
         };
         Ok(Self { op, element, software, activation, kernels: [kernels(1)?, kernels(4)?] })
     }
@@ -338,7 +359,7 @@ impl Scale {
     ) -> Result<Vec<Dispatch>, Error> {
         let ScaleTensors { features, gate, identity, spatial, gate_out, output } = tensors;
         let channels = shape.channels;
-        if output.is_some() && plan::gate_apart(self.software, gate.terms().into()) {
+        if output.is_some() && tuning::gate_apart(self.software, gate.terms().into()) {
             let bytes = u64::from(shape.batch) * u64::from(channels) * 4;
             let apart = Between::new(gate_out, self.op, device, "gate", bytes)?;
             let apart = apart.slice();
@@ -350,14 +371,14 @@ impl Scale {
         }
         let bytes = self.element.bytes();
         let load = bytes * grid.lanes;
-        let in_place = output.is_some_and(|output| pipeline::in_place(features, output));
+        let in_place = output.is_some_and(|output| tensor::in_place(features, output));
         // What the gate's sum runs over: see the kernel.
         let (hidden, width, weight, weights, terms, dispatches, reach) = match gate {
             GateFrom::Nowhere => (None, channels, None, 1, 0, [0, 0], 0),
             GateFrom::Given(gate) => (Some(gate), channels, None, 1, 0, [0, 0], 0),
             GateFrom::Dense { hidden, width, weight, .. } => {
                 let weights = u64::from(channels) * u64::from(width);
-                pipeline::to_u32(self.op, "weights", weights)?;
+                check::to_u32(self.op, "weights", weights)?;
                 (Some(hidden), width, Some(weight), weights, width, [width, 0], 0)
             }
             GateFrom::Taps { hidden, weight, taps } => {
@@ -370,8 +391,8 @@ impl Scale {
         };
         // With the gate alone there is nothing to scale, but each plane still has its workgroup.
         let pixels = if output.is_some() { grid.pixels } else { 0 };
-        let index = plan::scale_team(self.software, pixels.into(), terms.into());
-        let team = plan::scale_teams(self.software)[index];
+        let index = tuning::scale_team(self.software, pixels.into(), terms.into());
+        let team = tuning::scale_teams(self.software)[index];
         let given = MAX_TERMS * u64::from(if team.sharing < 16 { 1 } else { team.sharing }) / 2;
         if u64::from(terms) > given {
             return Err(Error::LimitExceeded { op: self.op, limit: "inputs of a gate", needed: terms.into(), given });
@@ -379,39 +400,31 @@ impl Scale {
         let chunk = CHUNK.min(pixels);
         let chunks = if pixels == 0 { 1 } else { pixels.div_ceil(chunk) };
         // What belongs to an image is divided with the images, and whole where the units are planes.
-        let of_image = |name, slice, elements: u64, element_bytes| {
+        let of_image = |slice, elements: u64, element_bytes| {
             if grid.by_image {
-                Tensor::read_if(name, slice, elements, element_bytes)
+                Tensor::divided(slice, elements, element_bytes)
             } else {
-                Tensor::read_whole_if(name, slice, elements * u64::from(shape.batch), element_bytes)
+                Tensor::whole(slice, elements * u64::from(shape.batch), element_bytes)
             }
         };
         let unit = grid.unit();
         let tensors = [
-            Tensor::read_if("features", (output.is_some() && !in_place).then_some(features), unit, load),
-            of_image("gate", hidden, width.into(), 4),
-            Tensor::read_whole_if("weight", weight, weights, bytes),
-            Tensor::read_whole_if("bias", bias, channels.into(), bytes),
-            Tensor::read_if("identity", identity, unit, load),
-            of_image("spatial gate", spatial, grid.pixels.into(), 4 * grid.lanes),
-            Tensor::write_if("gate", gate_out, grid.planes.into(), 4),
-            Tensor::write_if("output", output, unit, load),
+            Tensor::divided((output.is_some() && !in_place).then_some(features), unit, load),
+            of_image(hidden, width.into(), 4),
+            Tensor::whole(weight, weights, bytes),
+            Tensor::whole(bias, channels.into(), bytes),
+            Tensor::divided(identity, unit, load),
+            of_image(spatial, grid.pixels.into(), 4 * grid.lanes),
+            Tensor::divided(gate_out, grid.planes.into(), 4),
+            Tensor::divided(output, unit, load),
         ];
         let kernel = &self.kernels[grid.lanes_index()][index];
         let groups = [grid.planes.div_ceil(team.across), chunks];
-        kernel.bind(device, grid.units, groups, &tensors, None, |part, bases| {
+        kernel.bind(device, grid.units, groups, &tensors, None, |part| {
             Params {
-                origin_x: part.origin[0],
-                origin_y: part.origin[1],
                 // Below the number of planes, which `PlaneGrid` and the limits of bindings hold within 32 bits.
                 first_plane: part.units.start.wrapping_mul(grid.planes),
                 first_image: if grid.by_image { part.units.start } else { 0 },
-                features_base: bases[0],
-                hidden_base: bases[1],
-                identity_base: bases[4],
-                spatial_base: bases[5],
-                gate_base: bases[6],
-                output_base: bases[7],
                 planes: grid.planes,
                 channels,
                 pixels,
@@ -428,6 +441,7 @@ impl Scale {
                 activation: self.activation.code(),
                 slope: self.activation.slope(),
                 offset: self.activation.offset(),
+                ..Zeroable::zeroed()
             }
         })
     }

@@ -1,9 +1,12 @@
 //! Crop to a box that is on the GPU, and resize.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
-use crate::resample::Sampling;
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Recording, Size};
+use bytemuck::Zeroable;
+
+use crate::kernel::resample::Sampling;
+use crate::kernel::shader::{ELEMENTS, NO_OR_YES, Shader, Variant, group, params, shader};
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check, resample};
+use crate::names::names;
+use crate::{Cost, DType, Element, Error, Nchw, Recording, Size, TensorSpec};
 
 const OP: &str = "crop_resize";
 
@@ -20,8 +23,18 @@ params!(Params {
     width: u32,
 });
 
+pub(crate) const CROP_RESIZE: Shader = shader!(
+    "crop_resize",
+    Params,
+    ELEMENTS,
+    &[group(&["END"], NO_OR_YES), group(&["ALIGN_CORNERS"], NO_OR_YES)],
+    [images: Read, boxes: Read, crops: Write],
+    ["bilinear"],
+);
+
 /// Whether a crop holds the last row and column of its box. Boxes themselves are always inclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CropEnd {
     /// Rows `ymin..=ymax`, columns `xmin..=xmax`.
     #[default]
@@ -29,6 +42,8 @@ pub enum CropEnd {
     /// Rows `ymin..ymax`, columns `xmin..xmax`, as slices of a box are often written; a box of one pixel keeps that pixel.
     Exclusive,
 }
+
+names!(CropEnd, "end of a crop", Inclusive = "inclusive", Exclusive = "exclusive");
 
 /// Crops `images [n, c, h, w]` to `boxes [n, 4]` and resamples to `crops [n, c, oh, ow]`, bilinear (AG-CNN, Guan et al. 2018,
 /// arXiv:1801.09927, Sec. III-B).
@@ -40,6 +55,15 @@ pub enum CropEnd {
 pub struct CropResize {
     element: Element,
     kernel: Kernel,
+}
+
+/// Extents of a [`CropResize`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CropResizeShape {
+    /// `[n, c, h, w]`.
+    pub images: Nchw,
+    /// `[oh, ow]`.
+    pub crop: Size,
 }
 
 /// Tensors of a [`CropResize`]; each needs `BufferUsages::STORAGE`.
@@ -74,13 +98,11 @@ impl CropResize {
             compiler,
             &Build {
                 op: OP,
-                shader: &shaders::CROP_RESIZE,
+                shader: &CROP_RESIZE,
                 variant: Variant::new(element, 1),
                 constants: &constants,
-                workgroup: pipeline::TILE,
+                workgroup: resample::TILE,
                 workgroup_bytes: 0,
-                storage: &[Access::Read, Access::Read, Access::Write],
-                texture: false,
             },
         )?;
         Ok(Self { element, kernel })
@@ -88,6 +110,23 @@ impl CropResize {
 
     pub(crate) const fn element(&self) -> Element {
         self.element
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: CropResizeShape) -> Result<Vec<TensorSpec>, Error> {
+        let CropResizeShape { images, crop: Size { height, width } } = shape;
+        let crops = Nchw { height, width, ..images };
+        check::elements(OP, "images", images)?;
+        check::elements(OP, "crops", crops)?;
+        Ok(vec![
+            TensorSpec::input("images", images, self.element),
+            TensorSpec::input("boxes", [images.batch, 4], DType::I32),
+            TensorSpec::output("crops", crops, self.element),
+        ])
     }
 
     /// Checks the buffers against the shapes and binds them. `shape` is the images', `size` the crops' `[oh, ow]`.
@@ -100,53 +139,50 @@ impl CropResize {
     pub fn bind(
         &self,
         device: &wgpu::Device,
-        shape: Nchw,
-        size: Size,
+        shape: CropResizeShape,
         buffers: CropResizeBuffers<'_>,
     ) -> Result<Recording, Error> {
-        let output = Nchw { height: size.height, width: size.width, ..shape };
-        pipeline::check_elements(OP, "images", shape)?;
-        pipeline::check_elements(OP, "crops", output)?;
-        let planes = pipeline::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
+        let specs = self.tensors(shape)?;
+        let CropResizeShape { images: shape, crop: size } = shape;
+        let planes = check::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
         let bytes = self.element.bytes();
         let tensors = [
-            Tensor::read("images", buffers.images, shape.size().pixels(), bytes),
-            Tensor::read_whole("boxes", buffers.boxes, u64::from(shape.batch) * 4, 4),
-            Tensor::write("crops", buffers.crops, size.pixels(), bytes),
+            Tensor::divided(buffers.images, shape.size().pixels(), bytes),
+            Tensor::whole(buffers.boxes, u64::from(shape.batch) * 4, 4),
+            Tensor::divided(buffers.crops, size.pixels(), bytes),
         ];
-        pipeline::check(OP, device, planes, &tensors)?;
-        if output.is_empty() {
+        let CropResizeBuffers { images, boxes, crops } = buffers;
+        let given = [("images", Some(images)), ("boxes", Some(boxes)), ("crops", Some(crops))];
+        check::slices(OP, device, &specs, &given)?;
+        if planes == 0 || size.is_empty() {
             return Ok(Recording::default());
         }
-        pipeline::check_source(OP, "images", shape.size())?;
+        check::source(OP, "images", shape.size())?;
         // Boxes are known to the GPU alone, so the ratio is not in lowest terms there.
         for (input, output) in [(shape.height, size.height), (shape.width, size.width)] {
             let largest = 2 * u64::from(output) * u64::from(input);
-            pipeline::to_u32(OP, "2 * input * output of an axis", largest)?;
+            check::to_u32(OP, "2 * input * output of an axis", largest)?;
             // `quotient` in the shader takes denominators below 2^30.
-            pipeline::to_u32(OP, "8 * output of an axis", 8 * u64::from(output))?;
-            pipeline::to_u32(OP, "2 * input of an axis", 2 * u64::from(input))?;
+            check::to_u32(OP, "8 * output of an axis", 8 * u64::from(output))?;
+            check::to_u32(OP, "2 * input of an axis", 2 * u64::from(input))?;
         }
-        let dispatches =
-            self.kernel.bind(device, planes, pipeline::tiles(size), &tensors, None, |part, bases| Params {
-                origin_x: part.origin[0],
-                origin_y: part.origin[1],
-                images_base: bases[0],
-                crops_base: bases[2],
-                first_plane: part.units.start,
-                channels: shape.channels,
-                input_height: shape.height,
-                input_width: shape.width,
-                height: size.height,
-                width: size.width,
-            })?;
+        let dispatches = self.kernel.bind(device, planes, resample::tiles(size), &tensors, None, |part| Params {
+            first_plane: part.units.start,
+            channels: shape.channels,
+            input_height: shape.height,
+            input_width: shape.width,
+            height: size.height,
+            width: size.width,
+            ..Zeroable::zeroed()
+        })?;
         Ok(Recording::new(dispatches))
     }
 
     /// What one run moves and computes when every box is the whole image: the images read once, the crops written once, nine
     /// operations for each output.
     #[must_use]
-    pub fn cost(&self, shape: Nchw, size: Size) -> Cost {
+    pub fn cost(&self, shape: CropResizeShape) -> Cost {
+        let CropResizeShape { images: shape, crop: size } = shape;
         let input = shape.elements().unwrap_or(u64::MAX);
         let output = Nchw { height: size.height, width: size.width, ..shape }.elements().unwrap_or(u64::MAX);
         Cost {

@@ -1,9 +1,12 @@
 //! Fully connected layers on pooled vectors.
 
-use crate::pipeline::{self, Access, Build, Compiler, Dispatch, Kernel, MAX_ROUNDS, Tensor};
-use crate::plan::{self, Team};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Recording};
+use bytemuck::Zeroable;
+
+use crate::kernel::rounds::MAX_ROUNDS;
+use crate::kernel::shader::{Shader, VECTORS, Variant, params, shader};
+use crate::kernel::tuning::Team;
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tuning};
+use crate::{Activation, BatchNorm, Cost, Element, Error, Recording, TensorSpec};
 
 const OP: &str = "dense";
 
@@ -26,154 +29,14 @@ params!(Params {
     offset: f32,
 });
 
-/// What a layer does to each of its sums `t`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Activation {
-    /// `t`.
-    None,
-    /// `max(t, 0)`.
-    Relu,
-    /// `clamp(t, 0, 6)` (`MobileNet`, Howard et al. 2017).
-    Relu6,
-    /// `t`, or `slope * t` below 0.
-    LeakyRelu {
-        /// Below 0; finite.
-        slope: f32,
-    },
-    /// `t * sigmoid(t)`, also called swish.
-    Silu,
-    /// `t * clamp(t / 6 + 1/2, 0, 1)` (`MobileNetV3`, Howard et al. 2019, arXiv:1905.02244, Sec. 5.2).
-    HardSwish,
-    /// `1 / (1 + exp(-t))`.
-    Sigmoid,
-    /// `clamp(slope * t + offset, 0, 1)`; see [`HARD_SIGMOID`](Self::HARD_SIGMOID) and
-    /// [`HARD_SIGMOID_ONNX`](Self::HARD_SIGMOID_ONNX).
-    HardSigmoid {
-        /// Factor of `t`; finite.
-        slope: f32,
-        /// The value at 0; finite.
-        offset: f32,
-    },
-    /// The hyperbolic tangent.
-    Tanh,
-    /// `t / 2 * (1 + erf(t / sqrt 2))` (Hendrycks and Gimpel 2016, arXiv:1606.08415, Sec. 2).
-    Gelu,
-    /// `t / 2 * (1 + tanh(sqrt(2 / pi) * (t + 0.044715 t^3)))`: GELU's approximation (arXiv:1606.08415, Sec. 2).
-    GeluTanh,
-}
-
-impl Activation {
-    /// `clamp(t / 6 + 1/2, 0, 1)`: that of `PyTorch` and of `MobileNetV3`.
-    pub const HARD_SIGMOID: Self = Self::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 };
-    /// `clamp(0.2 t + 1/2, 0, 1)`: ONNX's default, that of Keras before version 3, and of `PaddlePaddle`'s networks.
-    pub const HARD_SIGMOID_ONNX: Self = Self::HardSigmoid { slope: 0.2, offset: 0.5 };
-
-    /// Every activation; [`LeakyRelu`](Self::LeakyRelu) with slope 0.01, and both usual hard sigmoids.
-    pub const ALL: [Self; 12] = [
-        Self::None,
-        Self::Relu,
-        Self::Relu6,
-        Self::LeakyRelu { slope: 0.01 },
-        Self::Silu,
-        Self::HardSwish,
-        Self::Sigmoid,
-        Self::HARD_SIGMOID,
-        Self::HARD_SIGMOID_ONNX,
-        Self::Tanh,
-        Self::Gelu,
-        Self::GeluTanh,
-    ];
-
-    /// The number that `shared/activation.wgsl` knows it by.
-    pub(crate) const fn code(self) -> u32 {
-        match self {
-            Self::None => 0,
-            Self::Relu => 1,
-            Self::Silu => 2,
-            Self::Sigmoid => 3,
-            Self::HardSigmoid { .. } => 4,
-            Self::Tanh => 5,
-            Self::Relu6 => 6,
-            Self::LeakyRelu { .. } => 7,
-            Self::HardSwish => 8,
-            Self::Gelu => 9,
-            Self::GeluTanh => 10,
-        }
-    }
-
-    /// 0 for those that have none.
-    pub(crate) const fn slope(self) -> f32 {
-        match self {
-            Self::LeakyRelu { slope } | Self::HardSigmoid { slope, .. } => slope,
-            _ => 0.0,
-        }
-    }
-
-    /// 0 for those that have none.
-    pub(crate) const fn offset(self) -> f32 {
-        match self {
-            Self::HardSigmoid { offset, .. } => offset,
-            _ => 0.0,
-        }
-    }
-
-    /// Refuses a slope or an offset that is not finite.
-    pub(crate) fn check(self, op: &'static str, parameter: &'static str) -> Result<(), Error> {
-        pipeline::check_finite(op, parameter, self.slope())?;
-        pipeline::check_finite(op, parameter, self.offset())?;
-        Ok(())
-    }
-}
-
-/// Batch norm in its evaluation form, `(t - mean) / sqrt(variance + epsilon) * weight + bias` for each output. It takes the
-/// place of a bias: one of the layer's own would be part of `mean`.
-#[derive(Clone, Copy, Debug)]
-pub struct BatchNorm<'a> {
-    /// In: `[out]`, the operator's element type.
-    pub weight: wgpu::BufferSlice<'a>,
-    /// In: `[out]`, the operator's element type.
-    pub bias: wgpu::BufferSlice<'a>,
-    /// In: `[out]`, the operator's element type: the running mean.
-    pub mean: wgpu::BufferSlice<'a>,
-    /// In: `[out]`, the operator's element type: the running variance.
-    pub variance: wgpu::BufferSlice<'a>,
-    /// Added to the variance; 0 or more.
-    pub epsilon: f32,
-}
-
-impl<'a> BatchNorm<'a> {
-    /// The four tensors of a norm that may be absent, in the order weight, bias, mean, variance; `bias` is the layer's own
-    /// where there is no norm.
-    pub(crate) fn tensors(
-        norm: Option<Self>,
-        bias: Option<wgpu::BufferSlice<'a>>,
-        outputs: u64,
-        bytes: u64,
-    ) -> [Tensor<'a>; 4] {
-        [
-            Tensor::read_whole_if("norm.weight", norm.map(|norm| norm.weight), outputs, bytes),
-            match norm {
-                Some(norm) => Tensor::read_whole("norm.bias", norm.bias, outputs, bytes),
-                None => Tensor::read_whole_if("bias", bias, outputs, bytes),
-            },
-            Tensor::read_whole_if("norm.mean", norm.map(|norm| norm.mean), outputs, bytes),
-            Tensor::read_whole_if("norm.variance", norm.map(|norm| norm.variance), outputs, bytes),
-        ]
-    }
-
-    /// Refuses an epsilon that is no number to add, and a bias beside the norm's.
-    pub(crate) fn check(norm: Option<Self>, op: &'static str, bias: bool) -> Result<(), Error> {
-        let Some(norm) = norm else { return Ok(()) };
-        pipeline::check_presence(op, "bias", bias, false, "the batch norm has its own")?;
-        let epsilon = pipeline::check_finite(op, "norm.epsilon", norm.epsilon)?;
-        if epsilon < 0.0 {
-            let (given, needed) = (epsilon.to_string(), "0 or more".into());
-            return Err(Error::InvalidParameter { op, parameter: "norm.epsilon", given, needed });
-        }
-        Ok(())
-    }
-}
+pub(crate) const DENSE: Shader = shader!(
+    "dense",
+    Params,
+    VECTORS,
+    &[tuning::INPUTS_BY_ROWS],
+    [input: Read, second: Read, weight: Read, bias: Read, norm_weight: Read, norm_mean: Read, norm_variance: Read, output: Write],
+    ["activation", "batch_norm", "ordered", "blocked_sum"],
+);
 
 /// Fully connected layer `input [n, in] -> output [n, out]`: `activation(weight input + bias)`, or batch norm in the place of
 /// the bias (Squeeze-and-Excitation, Hu et al. 2018, arXiv:1709.01507, Eq. 3). A 1x1 convolution of pooled vectors is the same.
@@ -231,6 +94,35 @@ impl Dense {
         Ok(Self { element, layer: Layer::new(OP, compiler, activation, element)? })
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: DenseShape) -> Result<Vec<TensorSpec>, Error> {
+        let DenseShape { batch, inputs, second_inputs, outputs } = shape;
+        if inputs == 0 {
+            return Err(Error::InvalidShape {
+                op: OP,
+                binding: "input",
+                given: format!("[{batch}, {inputs}]"),
+                needed: "at least one number in each vector".into(),
+            });
+        }
+        let width = u64::from(inputs) + u64::from(second_inputs);
+        check::to_u32(OP, "weights", u64::from(outputs).saturating_mul(width))?;
+        let width = check::to_u32(OP, "inputs", width)?;
+        let mut specs = vec![TensorSpec::input("input", [batch, inputs], Element::F32)];
+        if second_inputs > 0 {
+            specs.push(TensorSpec::input("second", [batch, second_inputs], Element::F32));
+        }
+        specs.push(TensorSpec::input("weight", [outputs, width], self.element));
+        specs.push(TensorSpec::input("bias", [outputs], self.element).optional());
+        specs.extend(BatchNorm::specs(BatchNorm::NAMES, outputs, self.element));
+        specs.push(TensorSpec::output("output", [batch, outputs], Element::F32));
+        Ok(specs)
+    }
+
     /// Checks the buffers against the shape and binds them.
     ///
     /// # Errors
@@ -247,35 +139,21 @@ impl Dense {
         let DenseShape { batch, inputs, second_inputs, outputs } = shape;
         let DenseBuffers { input, second, weight, bias, norm, output } = buffers;
         let reason = format!("second_inputs is {second_inputs}");
-        pipeline::check_presence(OP, "second", second.is_some(), second_inputs > 0, &reason)?;
+        check::presence(OP, "second", second.is_some(), second_inputs > 0, &reason)?;
         BatchNorm::check(norm, OP, bias.is_some())?;
-        if inputs == 0 {
-            return Err(Error::InvalidShape {
-                op: OP,
-                binding: "input",
-                given: format!("[{batch}, {inputs}]"),
-                needed: "at least one number in each vector".into(),
-            });
-        }
+        let specs = self.tensors(shape)?;
         if batch == 0 || outputs == 0 {
             return Ok(Recording::default());
         }
-        let bytes = self.element.bytes();
-        let width = u64::from(inputs) + u64::from(second_inputs);
-        pipeline::to_u32(OP, "weights", u64::from(outputs).saturating_mul(width))?;
-        let [norm_weight, bias_or_norm, norm_mean, norm_variance] =
-            BatchNorm::tensors(norm, bias, outputs.into(), bytes);
-        let tensors = [
-            Tensor::read("input", input, inputs.into(), 4),
-            Tensor::read_if("second", second, second_inputs.into(), 4),
-            Tensor::read_whole("weight", weight, u64::from(outputs) * width, bytes),
-            bias_or_norm,
-            norm_weight,
-            norm_mean,
-            norm_variance,
-            Tensor::write("output", output, outputs.into(), 4),
+        let mut given = vec![
+            ("input", Some(input)),
+            ("second", second),
+            ("weight", Some(weight)),
+            ("bias", bias),
+            ("output", Some(output)),
         ];
-        pipeline::check(OP, device, batch, &tensors)?;
+        given.extend(BatchNorm::slices(norm, BatchNorm::NAMES));
+        check::slices(OP, device, &specs, &given)?;
         let (join, second_inputs) = match second {
             Some(second) => (Join::SideBySide(second), second_inputs),
             None => (Join::One, 0),
@@ -345,7 +223,7 @@ pub(crate) struct Layer {
     element: Element,
     software: bool,
     activation: Activation,
-    /// By lanes (1, 4), then as [`plan::layer_teams`].
+    /// By lanes (1, 4), then as [`tuning::layer_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -364,27 +242,16 @@ impl Layer {
                 compiler,
                 &Build {
                     op,
-                    shader: &shaders::DENSE,
+                    shader: &DENSE,
                     variant: Variant::new(element, lanes),
                     constants: &[("INPUTS", f64::from(inputs)), ("ROWS", f64::from(rows))],
                     workgroup: [inputs * rows, 1, 1],
                     workgroup_bytes: inputs * rows * 8,
-                    storage: &[
-                        Access::Read,
-                        Access::Read,
-                        Access::Read,
-                        Access::Read,
-                        Access::Read,
-                        Access::Read,
-                        Access::Read,
-                        Access::Write,
-                    ],
-                    texture: false,
                 },
             )
         };
         let kernels = |lanes| -> Result<_, Error> {
-            plan::layer_teams(software).iter().map(|team| kernel(lanes, team)).collect()
+            tuning::layer_teams(software).iter().map(|team| kernel(lanes, team)).collect()
         };
         Ok(Self { op, element, software, activation, kernels: [kernels(1)?, kernels(4)?] })
     }
@@ -407,10 +274,10 @@ impl Layer {
         let lanes = if inputs % 4 == 0 && second_inputs % 4 == 0 && parts == 1 { 4 } else { 1 };
         let rounds = |sharing: u32| {
             let [first, second] = [inputs, second_inputs].map(|inputs| u64::from((inputs / lanes).div_ceil(sharing)));
-            plan::layer_rounds(first + second, parts.into())
+            tuning::layer_rounds(first + second, parts.into())
         };
-        let index = plan::layer_team(self.software, rounds(1));
-        let (kernel, team) = (&self.kernels[usize::from(lanes == 4)][index], plan::layer_teams(self.software)[index]);
+        let index = tuning::layer_team(self.software, rounds(1));
+        let (kernel, team) = (&self.kernels[usize::from(lanes == 4)][index], tuning::layer_teams(self.software)[index]);
         let rounds = rounds(team.sharing);
         if rounds > MAX_ROUNDS {
             let needed = u64::from(inputs) + u64::from(second_inputs);
@@ -423,20 +290,16 @@ impl Layer {
             BatchNorm::tensors(norm, bias, outputs.into(), bytes);
         let weights = u64::from(width) / load * u64::from(outputs);
         let tensors = [
-            Tensor::read("input", input, u64::from(inputs) * u64::from(parts) / load, 4 * load),
-            Tensor::read_if("second", second, u64::from(second_inputs) * u64::from(parts) / load, 4 * load),
-            Tensor::read_whole("weight", weight, weights, bytes * load),
+            Tensor::divided(input, u64::from(inputs) * u64::from(parts) / load, 4 * load),
+            Tensor::divided(second, u64::from(second_inputs) * u64::from(parts) / load, 4 * load),
+            Tensor::whole(weight, weights, bytes * load),
             bias_or_norm,
             norm_weight,
             norm_mean,
             norm_variance,
-            Tensor::write("output", output, outputs.into(), 4),
+            Tensor::divided(output, outputs.into(), 4),
         ];
-        kernel.bind(device, batch, [outputs.div_ceil(team.across), 1], &tensors, None, |part, bases| Params {
-            origin: part.origin[0],
-            input_base: bases[0],
-            second_base: bases[1],
-            output_base: bases[7],
+        kernel.bind(device, batch, [outputs.div_ceil(team.across), 1], &tensors, None, |_| Params {
             inputs: inputs / lanes,
             second_inputs: second_inputs / lanes,
             outputs,
@@ -449,6 +312,7 @@ impl Layer {
             activation: self.activation.code(),
             slope: self.activation.slope(),
             offset: self.activation.offset(),
+            ..Zeroable::zeroed()
         })
     }
 }

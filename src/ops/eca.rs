@@ -1,9 +1,9 @@
 //! Efficient Channel Attention.
 
-use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
+use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output, gate_out};
 use super::global_pool::{Finish, GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
-use crate::pipeline::{self, Compiler, Tensor};
-use crate::{Activation, Cost, Element, Epilogue, Error, Nchw, Recording, Squeeze};
+use crate::kernel::{Compiler, check, tensor};
+use crate::{Activation, Cost, Element, Epilogue, Error, Nchw, Recording, Squeeze, TensorSpec};
 
 const OP: &str = "eca";
 
@@ -27,6 +27,15 @@ pub struct Eca {
     pool: Pool,
     finish: Finish,
     scale: Scale,
+}
+
+/// Extents of an [`Eca`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EcaShape {
+    /// `[n, c, h, w]`.
+    pub features: Nchw,
+    /// Taps of the convolution along the channels, an odd number.
+    pub taps: u32,
 }
 
 /// Tensors of an [`Eca`]; each needs `BufferUsages::STORAGE`.
@@ -71,6 +80,24 @@ impl Eca {
         taps | 1
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: EcaShape) -> Result<Vec<TensorSpec>, Error> {
+        let EcaShape { features, taps } = shape;
+        check::elements(OP, "features", features)?;
+        if taps.is_multiple_of(2) {
+            let (given, needed) = (taps.to_string(), "an odd number".into());
+            return Err(Error::InvalidParameter { op: OP, parameter: "taps", given, needed });
+        }
+        let mut specs = features_and_output(features, self.element, self.epilogue);
+        specs.push(TensorSpec::input("weight", [taps], self.element));
+        specs.push(gate_out([features.batch, features.channels], self.epilogue));
+        Ok(specs)
+    }
+
     /// Checks the buffers against the shape and the number of taps, and binds them.
     ///
     /// # Errors
@@ -78,31 +105,26 @@ impl Eca {
     /// [`Error::InvalidParameter`] for an even number of taps, or where `identity`, `gate` or `output` is missing or of no use
     /// to the operator's [`Epilogue`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane
     /// exceeds a binding of the device, and what every operator refuses of its buffers.
-    pub fn bind(
-        &self,
-        device: &wgpu::Device,
-        shape: Nchw,
-        taps: u32,
-        buffers: EcaBuffers<'_>,
-    ) -> Result<Recording, Error> {
+    pub fn bind(&self, device: &wgpu::Device, shape: EcaShape, buffers: EcaBuffers<'_>) -> Result<Recording, Error> {
         let EcaBuffers { features, weight, identity, gate, output } = buffers;
-        pipeline::check_elements(OP, "features", shape)?;
+        let specs = self.tensors(shape)?;
+        let EcaShape { features: shape, taps } = shape;
         self.epilogue.check(OP, identity.is_some(), gate.is_some(), output.is_some())?;
-        if taps.is_multiple_of(2) {
-            let (given, needed) = (taps.to_string(), "an odd number".into());
-            return Err(Error::InvalidParameter { op: OP, parameter: "taps", given, needed });
-        }
         if !squeezable(OP, shape)? {
             return Ok(Recording::default());
         }
         let pooled = u64::from(shape.channels);
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
-        tensors.push(Tensor::read_whole("weight", weight, taps.into(), self.element.bytes()));
-        tensors.push(Tensor::write_if("gate", gate, pooled, 4));
-        pipeline::check(OP, device, shape.batch, &tensors)?;
+        let given = [
+            ("features", Some(features)),
+            ("identity", identity),
+            ("output", output),
+            ("weight", Some(weight)),
+            ("gate", gate),
+        ];
+        check::slices(OP, device, &specs, &given)?;
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;
         let bytes = u64::from(shape.batch).saturating_mul(pooled).saturating_mul(4);
-        let mean = pipeline::scratch(OP, device, "squeezed mean", bytes)?;
+        let mean = tensor::scratch(OP, device, "squeezed mean", bytes)?;
         let squeezed = GlobalPoolBuffers { features, mean: Some(mean.slice(..)), max: None };
         let mut dispatches = self.pool.finished(device, shape, &grid, &self.finish, squeezed)?;
         let from = GateFrom::Taps { hidden: mean.slice(..), weight, taps };
@@ -113,7 +135,8 @@ impl Eca {
 
     /// What one run has to move and to compute.
     #[must_use]
-    pub fn cost(&self, shape: Nchw, taps: u32) -> Cost {
+    pub fn cost(&self, shape: EcaShape) -> Cost {
+        let EcaShape { features: shape, taps } = shape;
         let features = shape.elements().unwrap_or(u64::MAX);
         let gates = u64::from(shape.batch) * u64::from(shape.channels);
         Cost {

@@ -1,9 +1,13 @@
 //! Global pooling: one number for each plane.
 
-use crate::pipeline::{self, Access, Build, Compiler, Dispatch, Kernel, MAX_TERMS, Tensor};
-use crate::plan::{self, Team};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Recording};
+use bytemuck::Zeroable;
+
+use crate::kernel::rounds::MAX_TERMS;
+use crate::kernel::shader::{Shader, THREE_CODES, VECTORS, Variant, group, params, shader};
+use crate::kernel::tuning::Team;
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tensor, tuning};
+use crate::names::names;
+use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
 
 const OP: &str = "global_pool";
 /// Loads that one workgroup reduces: a longer plane is divided into parts.
@@ -24,16 +28,29 @@ params!(Params {
     divisor: f32,
 });
 
+pub(crate) const GLOBAL_POOL: Shader = shader!(
+    "global_pool",
+    Params,
+    VECTORS,
+    &[tuning::PIXELS_BY_PLANES, group(&["STATISTIC"], THREE_CODES)],
+    [features: Read, mean: Write, maximum: Write],
+    ["ordered", "blocked_sum"],
+);
+
 /// What is taken over the pixels of each plane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Squeeze {
     /// The mean: Squeeze-and-Excitation, Eq. 2.
+    #[default]
     Mean,
     /// The maximum. NaN propagates.
     Max,
     /// Both, in one read: CBAM's channel gate.
     MeanAndMax,
 }
+
+names!(Squeeze, "squeeze", Mean = "mean", Max = "max", MeanAndMax = "mean_and_max");
 
 impl Squeeze {
     /// Every choice.
@@ -96,6 +113,20 @@ impl GlobalPool {
         Ok(Self { squeeze, element, pool, finish: Finish::new(OP, compiler, squeeze)? })
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        check::elements(OP, "features", shape)?;
+        let pooled = |name| TensorSpec::output(name, [shape.batch, shape.channels], Element::F32);
+        let mut specs = vec![TensorSpec::input("features", shape, self.element)];
+        specs.extend(self.squeeze.mean().then(|| pooled("mean")));
+        specs.extend(self.squeeze.maximum().then(|| pooled("max")));
+        Ok(specs)
+    }
+
     /// Checks the buffers against the shape and binds them.
     ///
     /// # Errors
@@ -106,19 +137,13 @@ impl GlobalPool {
     pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: GlobalPoolBuffers<'_>) -> Result<Recording, Error> {
         let GlobalPoolBuffers { features, mean, max } = buffers;
         let reason = format!("Squeeze::{:?}", self.squeeze);
-        pipeline::check_elements(OP, "features", shape)?;
-        pipeline::check_presence(OP, "mean", mean.is_some(), self.squeeze.mean(), &reason)?;
-        pipeline::check_presence(OP, "max", max.is_some(), self.squeeze.maximum(), &reason)?;
+        let specs = self.tensors(shape)?;
+        check::presence(OP, "mean", mean.is_some(), self.squeeze.mean(), &reason)?;
+        check::presence(OP, "max", max.is_some(), self.squeeze.maximum(), &reason)?;
         if !squeezable(OP, shape)? {
             return Ok(Recording::default());
         }
-        let pooled = u64::from(shape.channels);
-        let tensors = [
-            Tensor::read("features", features, pooled * shape.size().pixels(), self.element.bytes()),
-            Tensor::write_if("mean", mean, pooled, 4),
-            Tensor::write_if("max", max, pooled, 4),
-        ];
-        pipeline::check(OP, device, shape.batch, &tensors)?;
+        check::slices(OP, device, &specs, &[("features", Some(features)), ("mean", mean), ("max", max)])?;
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;
         Ok(Recording::new(self.pool.finished(device, shape, &grid, &self.finish, buffers)?))
     }
@@ -175,7 +200,7 @@ impl PlaneGrid {
     pub(crate) fn new(op: &'static str, device: &wgpu::Device, shape: Nchw, element: Element) -> Result<Self, Error> {
         let plane = shape.size().pixels();
         let lanes = if plane.is_multiple_of(4) { 4 } else { 1 };
-        let pixels = pipeline::to_u32(op, "pixels of a plane", plane / lanes)?;
+        let pixels = check::to_u32(op, "pixels of a plane", plane / lanes)?;
         let limits = device.limits();
         let slack = u64::from(limits.min_storage_buffer_offset_alignment);
         let room = limits.max_storage_buffer_binding_size.min(u64::from(u32::MAX)).saturating_sub(slack);
@@ -184,7 +209,7 @@ impl PlaneGrid {
         let planes = u64::from(shape.batch) * u64::from(shape.channels);
         let (units, planes) = match by_image {
             true => (shape.batch, shape.channels),
-            false => (pipeline::to_u32(op, "planes", planes)?, 1),
+            false => (check::to_u32(op, "planes", planes)?, 1),
         };
         Ok(Self { lanes, pixels, by_image, units, planes })
     }
@@ -219,7 +244,7 @@ pub(crate) struct Pool {
     op: &'static str,
     element: Element,
     software: bool,
-    /// By lanes (1, 4), then as [`plan::plane_teams`].
+    /// By lanes (1, 4), then as [`tuning::plane_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -232,7 +257,7 @@ pub(crate) struct Finish {
 
 impl Finish {
     pub(crate) fn new(op: &'static str, compiler: Compiler<'_>, squeeze: Squeeze) -> Result<Self, Error> {
-        let team = plan::plane_teams(compiler.software)[plan::plane_team(compiler.software, MAX_PARTS)];
+        let team = tuning::plane_teams(compiler.software)[tuning::plane_team(compiler.software, MAX_PARTS)];
         let kernel =
             |wanted: bool, squeeze| wanted.then(|| kernel(op, compiler, squeeze, Variant::F32, team)).transpose();
         Ok(Self { team, kernels: [kernel(squeeze.mean(), Squeeze::Mean)?, kernel(squeeze.maximum(), Squeeze::Max)?] })
@@ -251,13 +276,11 @@ fn kernel(
         compiler,
         &Build {
             op,
-            shader: &shaders::GLOBAL_POOL,
+            shader: &GLOBAL_POOL,
             variant,
             constants: &[("PIXELS", f64::from(pixels)), ("PLANES", f64::from(planes)), ("STATISTIC", squeeze.code())],
             workgroup: [pixels * planes, 1, 1],
             workgroup_bytes: pixels * planes * 8,
-            storage: &[Access::Read, Access::Write, Access::Write],
-            texture: false,
         },
     )
 }
@@ -272,14 +295,14 @@ impl Pool {
         let software = compiler.software;
         let kernels = |lanes| -> Result<_, Error> {
             let variant = Variant::new(element, lanes);
-            plan::plane_teams(software).iter().map(|&team| kernel(op, compiler, squeeze, variant, team)).collect()
+            tuning::plane_teams(software).iter().map(|&team| kernel(op, compiler, squeeze, variant, team)).collect()
         };
         Ok(Self { op, element, software, kernels: [kernels(1)?, kernels(4)?] })
     }
 
     fn team(&self, grid: &PlaneGrid) -> (usize, Team) {
-        let index = plan::plane_team(self.software, grid.pixels.into());
-        (index, plan::plane_teams(self.software)[index])
+        let index = tuning::plane_team(self.software, grid.pixels.into());
+        (index, tuning::plane_teams(self.software)[index])
     }
 
     /// Parts that each plane is pooled in.
@@ -315,7 +338,7 @@ impl Pool {
         }
         let pooled = u64::from(shape.batch) * u64::from(shape.channels) * u64::from(parts);
         let partial = |output: Option<_>, label| {
-            output.map(|_| pipeline::scratch(self.op, device, label, pooled.saturating_mul(4))).transpose()
+            output.map(|_| tensor::scratch(self.op, device, label, pooled.saturating_mul(4))).transpose()
         };
         let mean = partial(buffers.mean, "mean of parts")?;
         let maximum = partial(buffers.max, "maximum of parts")?;
@@ -351,20 +374,16 @@ fn pass(
     let groups = [grid.planes.div_ceil(team.across), parts];
     let pooled = u64::from(grid.planes) * u64::from(parts);
     let tensors = [
-        Tensor::read("features", buffers.features, grid.unit(), element_bytes * grid.lanes),
-        Tensor::write_if("mean", buffers.mean, pooled, 4),
-        Tensor::write_if("maximum", buffers.max, pooled, 4),
+        Tensor::divided(buffers.features, grid.unit(), element_bytes * grid.lanes),
+        Tensor::divided(buffers.mean, pooled, 4),
+        Tensor::divided(buffers.max, pooled, 4),
     ];
-    kernel.bind(device, grid.units, groups, &tensors, None, |part, bases| Params {
-        origin_x: part.origin[0],
-        origin_y: part.origin[1],
-        features_base: bases[0],
-        mean_base: bases[1],
-        maximum_base: bases[2],
+    kernel.bind(device, grid.units, groups, &tensors, None, |_| Params {
         planes: grid.planes,
         pixels: grid.pixels,
         chunk,
         parts,
         divisor,
+        ..Zeroable::zeroed()
     })
 }

@@ -1,10 +1,10 @@
 //! Heat overlays: a map in colour over a picture.
 
 use crate::color_map::ColorMap;
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
-use crate::resample::{Axis, Sampling};
-use crate::shaders::{self, Shader, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Nhw, Recording};
+use crate::kernel::resample::{Axis, Sampling};
+use crate::kernel::shader::{ELEMENTS, Shader, Variant, params, shader};
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check, resample, tensor};
+use crate::{Cost, DType, Element, Error, Nchw, Nhw, Recording, Role, TensorSpec};
 
 const OP: &str = "heat_overlay";
 
@@ -31,6 +31,24 @@ params!(axes TextureParams {
     width: u32,
 });
 
+pub(crate) const HEAT_OVERLAY: Shader = shader!(
+    "heat_overlay",
+    Params,
+    ELEMENTS,
+    &[],
+    [map: Read, pictures: Read, colors: Read, overlay: Write],
+    ["heat", "sampled_map", "bilinear"],
+);
+
+pub(crate) const HEAT_OVERLAY_TEXTURE: Shader = shader!(
+    "heat_overlay_texture",
+    TextureParams,
+    ELEMENTS,
+    &[],
+    [map: Read, pictures: Read, colors: Read, overlay: Texture],
+    ["heat", "sampled_map", "bilinear"],
+);
+
 /// Blends a map, in colour, over pictures: `map [n, mh, mw]`, `pictures [n, 3, h, w]` -> RGBA8 `[n, h, w]`.
 ///
 /// Each pixel is `(1 - opacity) * picture + opacity * color(map)`, the map resampled to the picture's size and cut to 0..1 (NaN
@@ -45,6 +63,15 @@ pub struct HeatOverlay {
     colors: wgpu::Buffer,
     to_buffer: Kernel,
     to_texture: Kernel,
+}
+
+/// Extents of a [`HeatOverlay`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HeatOverlayShape {
+    /// `[n, mh, mw]`.
+    pub map: Nhw,
+    /// `[n, 3, h, w]`.
+    pub pictures: Nchw,
 }
 
 /// Tensors of a [`HeatOverlay`] into a buffer; each needs `BufferUsages::STORAGE`.
@@ -83,7 +110,7 @@ impl HeatOverlay {
         element: Element,
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
-        let kernel = |shader: &'static Shader, storage: &[Access], texture| {
+        let kernel = |shader: &'static Shader| {
             Kernel::new(
                 compiler,
                 &Build {
@@ -91,21 +118,18 @@ impl HeatOverlay {
                     shader,
                     variant: Variant::new(element, 1),
                     constants: &[],
-                    workgroup: pipeline::TILE,
+                    workgroup: resample::TILE,
                     workgroup_bytes: 0,
-                    storage,
-                    texture,
                 },
             )
         };
-        let [read, write] = [Access::Read, Access::Write];
         let colors = color_map.table().map(|[red, green, blue]| [red, green, blue, u8::MAX]);
         Ok(Self {
             element,
             sampling,
-            to_buffer: kernel(&shaders::HEAT_OVERLAY, &[read, read, read, write], false)?,
-            to_texture: kernel(&shaders::HEAT_OVERLAY_TEXTURE, &[read, read, read], true)?,
-            colors: pipeline::filled(
+            to_buffer: kernel(&HEAT_OVERLAY)?,
+            to_texture: kernel(&HEAT_OVERLAY_TEXTURE)?,
+            colors: tensor::filled(
                 OP,
                 compiler.device,
                 "colors",
@@ -113,6 +137,30 @@ impl HeatOverlay {
                 wgpu::BufferUsages::STORAGE,
             )?,
         })
+    }
+
+    /// The tensors of one [`Self::bind`], in the order in which they are checked; [`Self::bind_texture`] has a texture for the last.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: HeatOverlayShape) -> Result<Vec<TensorSpec>, Error> {
+        let HeatOverlayShape { map, pictures } = shape;
+        check::plane(OP, "map", map)?;
+        check::elements(OP, "pictures", pictures)?;
+        if pictures.channels != 3 || pictures.batch != map.batch {
+            return Err(Error::InvalidShape {
+                op: OP,
+                binding: "pictures",
+                given: pictures.to_string(),
+                needed: format!("[{}, 3, h, w]", map.batch),
+            });
+        }
+        Ok(vec![
+            TensorSpec::input("map", map, Element::F32),
+            TensorSpec::input("pictures", pictures, self.element),
+            TensorSpec::output("overlay", pictures.plane(), DType::U32),
+        ])
     }
 
     /// Checks the buffers against the shapes and binds them. `map` is the map's shape, `pictures` the pictures'; `opacity` is 0
@@ -126,26 +174,24 @@ impl HeatOverlay {
     pub fn bind(
         &self,
         device: &wgpu::Device,
-        map: Nhw,
-        pictures: Nchw,
+        shape: HeatOverlayShape,
         opacity: f32,
         buffers: HeatOverlayBuffers<'_>,
     ) -> Result<Recording, Error> {
+        let HeatOverlayShape { map, pictures } = shape;
         let size = pictures.size();
-        let [map_in, pictures_in, colors] = self.inputs(map, pictures, opacity, buffers.map, buffers.pictures)?;
-        let tensors = [map_in, pictures_in, colors, Tensor::write("overlay", buffers.overlay, size.pixels(), 4)];
-        pipeline::check(OP, device, pictures.batch, &tensors)?;
+        let specs = self.tensors(shape)?;
+        let [map_in, pictures_in, colors] = self.inputs(shape, opacity, buffers.map, buffers.pictures)?;
+        let tensors = [map_in, pictures_in, colors, Tensor::divided(buffers.overlay, size.pixels(), 4)];
+        let HeatOverlayBuffers { map: maps, pictures: images, overlay } = buffers;
+        let given = [("map", Some(maps)), ("pictures", Some(images)), ("overlay", Some(overlay))];
+        check::slices(OP, device, &specs, &given)?;
         if pictures.is_empty() {
             return Ok(Recording::default());
         }
         let axes = self.axes(map, pictures)?;
-        let groups = pipeline::tiles(size);
-        let dispatches = self.to_buffer.bind(device, pictures.batch, groups, &tensors, None, |part, bases| Params {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            map_base: bases[0],
-            pictures_base: bases[1],
-            overlay_base: bases[3],
+        let groups = resample::tiles(size);
+        let dispatches = self.to_buffer.bind(device, pictures.batch, groups, &tensors, None, |_| Params {
             opacity,
             picture_share: 1.0 - opacity,
             height: size.height,
@@ -164,14 +210,16 @@ impl HeatOverlay {
     pub fn bind_texture(
         &self,
         device: &wgpu::Device,
-        map: Nhw,
-        pictures: Nchw,
+        shape: HeatOverlayShape,
         opacity: f32,
         buffers: HeatOverlayTexture<'_>,
     ) -> Result<Recording, Error> {
+        let HeatOverlayShape { map, pictures } = shape;
         let size = pictures.size();
-        let tensors = self.inputs(map, pictures, opacity, buffers.map, buffers.pictures)?;
-        pipeline::check(OP, device, pictures.batch, &tensors)?;
+        let mut specs = self.tensors(shape)?;
+        specs.retain(|spec| spec.role == Role::Input);
+        let tensors = self.inputs(shape, opacity, buffers.map, buffers.pictures)?;
+        check::slices(OP, device, &specs, &[("map", Some(buffers.map)), ("pictures", Some(buffers.pictures))])?;
         if pictures.is_empty() {
             return Ok(Recording::default());
         }
@@ -210,17 +258,13 @@ impl HeatOverlay {
             });
         }
         let view = texture.create_view(&wgpu::TextureViewDescriptor {
-            label: Some(&pipeline::label(OP, "overlay")),
+            label: Some(&tensor::label(OP, "overlay")),
             dimension: Some(wgpu::TextureViewDimension::D2Array),
             mip_level_count: Some(1),
             ..Default::default()
         });
-        let groups = pipeline::tiles(size);
-        let bind = |part: &crate::plan::Part, bases: &[u32]| TextureParams {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            map_base: bases[0],
-            pictures_base: bases[1],
+        let groups = resample::tiles(size);
+        let bind = |part: &crate::kernel::divide::Part| TextureParams {
             first_layer: part.units.start,
             opacity,
             picture_share: 1.0 - opacity,
@@ -234,14 +278,12 @@ impl HeatOverlay {
 
     fn inputs<'a>(
         &'a self,
-        map: Nhw,
-        pictures: Nchw,
+        shape: HeatOverlayShape,
         opacity: f32,
         map_slice: wgpu::BufferSlice<'a>,
         pictures_slice: wgpu::BufferSlice<'a>,
     ) -> Result<[Tensor<'a>; 3], Error> {
-        pipeline::check_plane(OP, "map", map)?;
-        pipeline::check_elements(OP, "pictures", pictures)?;
+        let HeatOverlayShape { map, pictures } = shape;
         if !(0.0..=1.0).contains(&opacity) {
             return Err(Error::InvalidParameter {
                 op: OP,
@@ -250,29 +292,22 @@ impl HeatOverlay {
                 needed: "0 to 1".into(),
             });
         }
-        if pictures.channels != 3 || pictures.batch != map.batch {
-            return Err(Error::InvalidShape {
-                op: OP,
-                binding: "pictures",
-                given: pictures.to_string(),
-                needed: format!("[{}, 3, h, w]", map.batch),
-            });
-        }
         Ok([
-            Tensor::read("map", map_slice, map.size().pixels(), 4),
-            Tensor::read("pictures", pictures_slice, 3 * pictures.size().pixels(), self.element.bytes()),
-            Tensor::read_whole("colors", self.colors.slice(..), 256, 4),
+            Tensor::divided(map_slice, map.size().pixels(), 4),
+            Tensor::divided(pictures_slice, 3 * pictures.size().pixels(), self.element.bytes()),
+            Tensor::whole(self.colors.slice(..), 256, 4),
         ])
     }
 
     fn axes(&self, map: Nhw, pictures: Nchw) -> Result<[Axis; 2], Error> {
-        pipeline::check_source(OP, "map", map.size())?;
+        check::source(OP, "map", map.size())?;
         Axis::both(OP, map.size(), pictures.size(), self.sampling)
     }
 
     /// What one run moves and computes: map and pictures read once, four bytes written for each pixel.
     #[must_use]
-    pub fn cost(&self, map: Nhw, pictures: Nchw) -> Cost {
+    pub fn cost(&self, shape: HeatOverlayShape) -> Cost {
+        let HeatOverlayShape { map, pictures } = shape;
         let pixels = pictures.plane().elements().unwrap_or(u64::MAX);
         let read = pixels.saturating_mul(3 * self.element.bytes());
         let map = map.elements().unwrap_or(u64::MAX).saturating_mul(4);

@@ -1,8 +1,11 @@
 //! The largest connected component of masks.
 
-use crate::pipeline::{self, Access, Build, Compiler, Dispatch, Kernel, Tensor};
-use crate::shaders::{self, Shader, Variant, params};
-use crate::{Cost, Error, Nhw, Recording};
+use bytemuck::Zeroable;
+
+use crate::kernel::shader::{PLAIN, Shader, Variant, group, params, shader};
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, rounds, tensor};
+use crate::names::names;
+use crate::{Cost, DType, Error, Nhw, Recording, TensorSpec};
 
 const OP: &str = "largest_component";
 /// A tile, which one invocation labels in registers.
@@ -28,25 +31,119 @@ params!(RunsParams {
     mask_base: u32,
     boxes_base: u32,
 });
-params!(tiles TileParams {
-});
-params!(tiles PickParams {
-    parts: u32,
-});
-params!(tiles SelectParams {
-    boxes_base: u32,
-    parts: u32,
-});
-params!(tiles ExpandParams {
-    component_base: u32,
-});
-params!(tiles LabelsParams {
-    labels_base: u32,
-    sizes_base: u32,
-});
+/// As [`params`], for kernels that go over the tiles of a mask: the mask's extents first, and a constructor that fills these in.
+macro_rules! tile_params {
+    ($name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
+        params!($name {
+            origin_x: u32,
+            origin_y: u32,
+            width: u32,
+            height: u32,
+            tiles_wide: u32,
+            tiles_high: u32,
+            tile_stride: u32,
+            node_stride: u32,
+            $($field: $ty,)*
+        });
+
+        impl $name {
+            /// Everything else is zero.
+            fn new(forest: &Forest) -> Self {
+                Self {
+                    width: forest.shape.width,
+                    height: forest.shape.height,
+                    tiles_wide: forest.tiles_wide,
+                    tiles_high: forest.tiles_high,
+                    tile_stride: forest.tile_stride,
+                    node_stride: forest.node_stride,
+                    ..bytemuck::Zeroable::zeroed()
+                }
+            }
+        }
+    };
+}
+
+tile_params!(TileParams {});
+tile_params!(PickParams { parts: u32 });
+tile_params!(SelectParams { boxes_base: u32, parts: u32 });
+tile_params!(ExpandParams { component_base: u32 });
+tile_params!(LabelsParams { labels_base: u32, sizes_base: u32 });
+
+pub(crate) const LARGEST_COMPONENT_COUNT: Shader = shader!(
+    "largest_component_count",
+    TileParams,
+    PLAIN,
+    &[],
+    [roots: Read, parent: Write, sizes: Write],
+    ["component_tile", "component_union"],
+);
+
+pub(crate) const LARGEST_COMPONENT_EXPAND: Shader = shader!(
+    "largest_component_expand",
+    ExpandParams,
+    PLAIN,
+    &[],
+    [bits: Read, component: Write],
+    [],
+);
+
+pub(crate) const LARGEST_COMPONENT_LABELS: Shader = shader!(
+    "largest_component_labels",
+    LabelsParams,
+    PLAIN,
+    &[group(&["CONNECTIVITY"], &[&[4.0], &[8.0]])],
+    [bits: Read, roots: Read, parent: Read, pixels: Read, labels: Write, sizes: Write],
+    ["component_tile", "component_flood"],
+);
+
+pub(crate) const LARGEST_COMPONENT_MERGE: Shader = shader!(
+    "largest_component_merge",
+    TileParams,
+    PLAIN,
+    &[group(&["CONNECTIVITY"], &[&[4.0], &[8.0]])],
+    [bits: Read, parent: Write],
+    ["component_tile", "component_union"],
+);
+
+pub(crate) const LARGEST_COMPONENT_PICK: Shader = shader!(
+    "largest_component_pick",
+    PickParams,
+    PLAIN,
+    &[group(&["WORKGROUP_SIZE"], &[&[256.0]])],
+    [roots: Read, sizes: Read, best: Read, parts: Write],
+    ["component_tile"],
+);
+
+pub(crate) const LARGEST_COMPONENT_RUNS: Shader = shader!(
+    "largest_component_runs",
+    RunsParams,
+    PLAIN,
+    &[],
+    [mask: Read, bits: Write, boxes: Write],
+    ["component_runs"],
+);
+
+pub(crate) const LARGEST_COMPONENT_SELECT: Shader = shader!(
+    "largest_component_select",
+    SelectParams,
+    PLAIN,
+    &[group(&["CONNECTIVITY"], &[&[4.0], &[8.0]])],
+    [parts: Read, best: Read, roots: Read, parent: Read, bits: Write, boxes: Write],
+    ["component_tile", "component_flood"],
+);
+
+pub(crate) const LARGEST_COMPONENT_TILES: Shader = shader!(
+    "largest_component_tiles",
+    TileParams,
+    PLAIN,
+    &[group(&["CONNECTIVITY"], &[&[4.0], &[8.0]])],
+    [bits: Read, parent: Write, sizes: Write, roots: Write, best: Write],
+    ["component_tile", "component_flood"],
+);
 
 /// Which pixels are neighbours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Connectivity {
     /// Across edges.
     Four,
@@ -54,6 +151,8 @@ pub enum Connectivity {
     #[default]
     Eight,
 }
+
+names!(Connectivity, "connectivity", Four = "4", Eight = "8");
 
 /// The largest connected component of every `mask [n, h, w]`, its box and, if asked for, all labels and sizes (AG-CNN, Guan et
 /// al. 2018, arXiv:1801.09927, Sec. III-B).
@@ -105,11 +204,26 @@ impl LargestComponent {
     /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, connectivity: Connectivity) -> Result<Self, Error> {
         let compiler = compiler.into();
-        let [read, write] = [Access::Read, Access::Write];
         Ok(Self {
-            runs: tile_kernel(OP, compiler, &shaders::LARGEST_COMPONENT_RUNS, &[], &[read, write, write])?,
+            runs: tile_kernel(OP, compiler, &LARGEST_COMPONENT_RUNS, &[])?,
             components: Components::new(OP, compiler, connectivity)?,
         })
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nhw) -> Result<Vec<TensorSpec>, Error> {
+        check::plane(OP, "mask", shape)?;
+        let boxes = [shape.batch, 4];
+        let mut specs =
+            vec![TensorSpec::input("mask", shape, DType::U32), TensorSpec::output("boxes", boxes, DType::I32)];
+        specs.extend(
+            ["component", "all.labels", "all.sizes"].map(|name| TensorSpec::output(name, shape, DType::U32).optional()),
+        );
+        Ok(specs)
     }
 
     /// Checks the buffers against the shape and binds them.
@@ -124,26 +238,31 @@ impl LargestComponent {
         shape: Nhw,
         buffers: LargestComponentBuffers<'_>,
     ) -> Result<Recording, Error> {
-        pipeline::check_plane(OP, "mask", shape)?;
+        let specs = self.tensors(shape)?;
+        let LargestComponentBuffers { mask, boxes, component, all } = buffers;
+        let given = [
+            ("mask", Some(mask)),
+            ("boxes", Some(boxes)),
+            ("component", component),
+            ("all.labels", all.map(|all| all.labels)),
+            ("all.sizes", all.map(|all| all.sizes)),
+        ];
+        check::slices(OP, device, &specs, &given)?;
         let pixels = shape.size().pixels();
-        let mask = Tensor::read("mask", buffers.mask, pixels, 4);
-        let outputs = Outputs::new(pixels, buffers.boxes, buffers.component, buffers.all);
-        pipeline::check(OP, device, shape.batch, &outputs.with(&[mask]))?;
+        let mask = Tensor::divided(mask, pixels, 4);
+        let outputs = Outputs::new(pixels, boxes, component, all);
         if shape.batch == 0 {
             return Ok(Recording::default());
         }
         let forest = Forest::new(OP, device, shape)?;
-        let tensors = [mask, forest.bits(Access::Write), outputs.boxes];
+        let tensors = [mask, forest.bits(), outputs.boxes];
         let mut dispatches =
-            self.runs.bind(device, shape.batch, forest.word_groups(), &tensors, None, |part, bases| RunsParams {
-                origin_x: part.origin[0],
-                origin_y: part.origin[1],
+            self.runs.bind(device, shape.batch, forest.word_groups(), &tensors, None, |_| RunsParams {
                 width: shape.width,
                 height: shape.height,
                 tiles_wide: forest.tiles_wide,
                 tile_stride: forest.tile_stride,
-                mask_base: bases[0],
-                boxes_base: bases[2],
+                ..Zeroable::zeroed()
             })?;
         self.components.bind(device, &forest, outputs, &mut dispatches)?;
         Ok(Recording::new(dispatches))
@@ -170,11 +289,9 @@ pub(crate) fn tile_kernel(
     compiler: Compiler<'_>,
     shader: &'static Shader,
     constants: &[(&'static str, f64)],
-    storage: &[Access],
 ) -> Result<Kernel, Error> {
     let workgroup = [GROUP, GROUP, 1];
-    let build =
-        Build { op, shader, variant: Variant::F32, constants, workgroup, workgroup_bytes: 0, storage, texture: false };
+    let build = Build { op, shader, variant: Variant::F32, constants, workgroup, workgroup_bytes: 0 };
     Kernel::new(compiler, &build)
 }
 
@@ -198,20 +315,18 @@ pub(crate) struct Forest {
 
 impl Forest {
     pub(crate) fn new(op: &'static str, device: &wgpu::Device, shape: Nhw) -> Result<Self, Error> {
-        pipeline::check_source(op, "mask", shape.size())?;
+        check::source(op, "mask", shape.size())?;
         let (tiles_wide, tiles_high) = (shape.width.div_ceil(TILE_WIDTH), shape.height.div_ceil(TILE_HEIGHT));
         let [tile_stride, node_stride] = Self::strides(shape);
-        let (tile_stride, node_stride) = (
-            pipeline::to_u32(op, "tiles of an image", tile_stride)?,
-            pipeline::to_u32(op, "runs of an image", node_stride)?,
-        );
+        let (tile_stride, node_stride) =
+            (check::to_u32(op, "tiles of an image", tile_stride)?, check::to_u32(op, "runs of an image", node_stride)?);
         let tiles = tiles_wide * tiles_high;
         let parts = tiles.div_ceil(PICK_GROUP).clamp(1, MAX_PARTS);
-        pipeline::check_rounds(op, pipeline::nested(tiles.div_ceil(parts * PICK_GROUP), MAX_OPEN))?;
+        rounds::check(op, rounds::nested(tiles.div_ceil(parts * PICK_GROUP), MAX_OPEN))?;
         let [bits, roots, best, parent, sizes, picked] = Self::image_bytes(shape);
         let scratch = |label, bytes: u64| {
             let bytes = bytes.saturating_mul(u64::from(shape.batch));
-            pipeline::scratch(op, device, label, bytes)
+            tensor::scratch(op, device, label, bytes)
         };
         Ok(Self {
             op,
@@ -252,23 +367,14 @@ impl Forest {
         [self.tiles_wide.div_ceil(GROUP), self.tiles_high.div_ceil(GROUP)]
     }
 
-    fn tensor<'a>(
-        &self,
-        name: &'static str,
-        buffer: &'a wgpu::Buffer,
-        element_bytes: u64,
-        access: Access,
-    ) -> Tensor<'a> {
+    fn tensor<'a>(&self, buffer: &'a wgpu::Buffer, element_bytes: u64) -> Tensor<'a> {
         // Allocated with whole shares, so the division has no remainder.
         let unit = buffer.size() / u64::from(self.shape.batch) / element_bytes;
-        match access {
-            Access::Read => Tensor::read(name, buffer.slice(..), unit, element_bytes),
-            Access::Write => Tensor::write(name, buffer.slice(..), unit, element_bytes),
-        }
+        Tensor::divided(buffer.slice(..), unit, element_bytes)
     }
 
-    pub(crate) fn bits(&self, access: Access) -> Tensor<'_> {
-        self.tensor("bits", &self.bits, 4, access)
+    pub(crate) fn bits(&self) -> Tensor<'_> {
+        self.tensor(&self.bits, 4)
     }
 }
 
@@ -287,21 +393,12 @@ impl<'a> Outputs<'a> {
         component: Option<wgpu::BufferSlice<'a>>,
         all: Option<LabelBuffers<'a>>,
     ) -> Self {
-        let plane = |name, slice| Tensor::write(name, slice, pixels, 4);
+        let plane = |slice| Tensor::divided(slice, pixels, 4);
         Self {
-            boxes: Tensor::write("boxes", boxes, 4, 4),
-            component: component.map(|slice| plane("component", slice)),
-            all: all.map(|all| [plane("labels", all.labels), plane("sizes", all.sizes)]),
+            boxes: Tensor::divided(boxes, 4, 4),
+            component: component.map(|slice| plane(slice)),
+            all: all.map(|all| [plane(all.labels), plane(all.sizes)]),
         }
-    }
-
-    /// Everything that a dispatch binds of the caller's, to be checked together.
-    pub(crate) fn with(&self, others: &[Tensor<'a>]) -> Vec<Tensor<'a>> {
-        let mut tensors = others.to_vec();
-        tensors.push(self.boxes);
-        tensors.extend(self.component);
-        tensors.extend(self.all.into_iter().flatten());
-        tensors
     }
 }
 
@@ -323,31 +420,26 @@ impl Components {
             Connectivity::Four => 4.0,
             Connectivity::Eight => 8.0,
         };
-        let [read, write] = [Access::Read, Access::Write];
         let connected = [("CONNECTIVITY", neighbours)];
-        let kernel = |shader, constants: &[(&'static str, f64)], storage: &[Access]| {
-            tile_kernel(op, compiler, shader, constants, storage)
-        };
+        let kernel = |shader, constants: &[(&'static str, f64)]| tile_kernel(op, compiler, shader, constants);
         Ok(Self {
-            tiles: kernel(&shaders::LARGEST_COMPONENT_TILES, &connected, &[read, write, write, write, write])?,
-            merge: kernel(&shaders::LARGEST_COMPONENT_MERGE, &connected, &[read, write])?,
-            count: kernel(&shaders::LARGEST_COMPONENT_COUNT, &[], &[read, write, write])?,
+            tiles: kernel(&LARGEST_COMPONENT_TILES, &connected)?,
+            merge: kernel(&LARGEST_COMPONENT_MERGE, &connected)?,
+            count: kernel(&LARGEST_COMPONENT_COUNT, &[])?,
             pick: Kernel::new(
                 compiler,
                 &Build {
                     op,
-                    shader: &shaders::LARGEST_COMPONENT_PICK,
+                    shader: &LARGEST_COMPONENT_PICK,
                     variant: Variant::F32,
                     constants: &[("WORKGROUP_SIZE", f64::from(PICK_GROUP))],
                     workgroup: [PICK_GROUP, 1, 1],
                     workgroup_bytes: PICK_GROUP * 8,
-                    storage: &[read, read, read, write],
-                    texture: false,
                 },
             )?,
-            labels: kernel(&shaders::LARGEST_COMPONENT_LABELS, &connected, &[read, read, read, read, write, write])?,
-            select: kernel(&shaders::LARGEST_COMPONENT_SELECT, &connected, &[read, read, read, read, write, write])?,
-            expand: kernel(&shaders::LARGEST_COMPONENT_EXPAND, &[], &[read, write])?,
+            labels: kernel(&LARGEST_COMPONENT_LABELS, &connected)?,
+            select: kernel(&LARGEST_COMPONENT_SELECT, &connected)?,
+            expand: kernel(&LARGEST_COMPONENT_EXPAND, &[])?,
         })
     }
 
@@ -359,49 +451,44 @@ impl Components {
         outputs: Outputs<'_>,
         dispatches: &mut Vec<Dispatch>,
     ) -> Result<(), Error> {
-        let [read, write] = [Access::Read, Access::Write];
         let batch = forest.shape.batch;
         let parts = forest.parts;
         debug_assert!(batch > 0, "{}: an empty batch has no forest", forest.op);
         // As the kernels load them: tiles as two vectors of four words, what was found as pairs.
-        let bits = |access| forest.tensor("bits", &forest.bits, 16, access);
-        let roots = |access| forest.tensor("roots", &forest.roots, 16, access);
-        let best = |access| forest.tensor("best", &forest.best, 8, access);
-        let parent = |access| forest.tensor("parent", &forest.parent, 4, access);
-        let sizes = |access| forest.tensor("sizes", &forest.sizes, 4, access);
-        let picked = |access| forest.tensor("parts", &forest.picked, 8, access);
+        let bits = forest.tensor(&forest.bits, 16);
+        let roots = forest.tensor(&forest.roots, 16);
+        let best = forest.tensor(&forest.best, 8);
+        let parent = forest.tensor(&forest.parent, 4);
+        let sizes = forest.tensor(&forest.sizes, 4);
+        let picked = forest.tensor(&forest.picked, 8);
         let by_tile = forest.tile_groups();
-        let tile_params = |part: &crate::plan::Part, _: &[u32]| TileParams::part(forest, part);
-        let tensors = [bits(read), parent(write), sizes(write), roots(write), best(write)];
+        let tile_params = |_: &_| TileParams::new(forest);
+        let tensors = [bits, parent, sizes, roots, best];
         dispatches.extend(self.tiles.bind(device, batch, by_tile, &tensors, None, tile_params)?);
-        dispatches.extend(self.merge.bind(device, batch, by_tile, &[bits(read), parent(write)], None, tile_params)?);
-        let tensors = [roots(read), parent(write), sizes(write)];
+        dispatches.extend(self.merge.bind(device, batch, by_tile, &[bits, parent], None, tile_params)?);
+        let tensors = [roots, parent, sizes];
         dispatches.extend(self.count.bind(device, batch, by_tile, &tensors, None, tile_params)?);
-        let tensors = [roots(read), sizes(read), best(read), picked(write)];
-        dispatches.extend(self.pick.bind(device, batch, [parts, 1], &tensors, None, |part, _| PickParams {
-            parts,
-            ..PickParams::part(forest, part)
-        })?);
+        let tensors = [roots, sizes, best, picked];
+        dispatches.extend(
+            self.pick
+                .bind(device, batch, [parts, 1], &tensors, None, |_| PickParams { parts, ..PickParams::new(forest) })?,
+        );
         // Before the selection, which clears every other component's bits.
         if let Some([labels, label_sizes]) = outputs.all {
-            let tensors = [bits(read), roots(read), parent(read), sizes(read), labels, label_sizes];
-            dispatches.extend(self.labels.bind(device, batch, by_tile, &tensors, None, |part, bases| {
-                LabelsParams { labels_base: bases[4], sizes_base: bases[5], ..LabelsParams::part(forest, part) }
-            })?);
+            let tensors = [bits, roots, parent, sizes, labels, label_sizes];
+            dispatches.extend(self.labels.bind(device, batch, by_tile, &tensors, None, |_| LabelsParams::new(forest))?);
         }
-        let tensors = [picked(read), best(read), roots(read), parent(read), bits(write), outputs.boxes];
-        dispatches.extend(self.select.bind(device, batch, by_tile, &tensors, None, |part, bases| SelectParams {
-            boxes_base: bases[5],
-            parts,
-            ..SelectParams::part(forest, part)
-        })?);
+        let tensors = [picked, best, roots, parent, bits, outputs.boxes];
+        dispatches.extend(
+            self.select.bind(device, batch, by_tile, &tensors, None, |_| SelectParams {
+                parts,
+                ..SelectParams::new(forest)
+            })?,
+        );
         if let Some(component) = outputs.component {
-            let tensors = [forest.bits(read), component];
+            let tensors = [forest.bits(), component];
             let groups = forest.word_groups();
-            dispatches.extend(self.expand.bind(device, batch, groups, &tensors, None, |part, bases| ExpandParams {
-                component_base: bases[1],
-                ..ExpandParams::part(forest, part)
-            })?);
+            dispatches.extend(self.expand.bind(device, batch, groups, &tensors, None, |_| ExpandParams::new(forest))?);
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! Operators: one file each, `new` -> `bind` -> `record`.
 
+pub(crate) mod activation;
 pub(crate) mod attended_region;
 pub(crate) mod attention_map;
+pub(crate) mod batch_norm;
 pub(crate) mod bisenet;
 pub(crate) mod bounding_box;
 pub(crate) mod cbam;

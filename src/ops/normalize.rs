@@ -1,9 +1,11 @@
 //! Normalisation of maps, each image on its own.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
-use crate::plan;
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Error, Nhw, Recording};
+use bytemuck::Zeroable;
+
+use crate::kernel::shader::{NO_OR_YES, PLAIN, Shader, Variant, group, params, shader};
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check, rounds, tensor, tuning};
+use crate::names::names;
+use crate::{Cost, DType, Error, Nhw, Recording, TensorSpec};
 
 const OP: &str = "normalize";
 const GROUP: u32 = 64;
@@ -11,8 +13,27 @@ const GROUP: u32 = 64;
 params!(RangeParams { origin: u32, map_base: u32, ranges_base: u32, pixels: u32, shares: u32 });
 params!(Params { origin: u32, ranges_base: u32, map_base: u32, pixels: u32, shares: u32, each: u32 });
 
+pub(crate) const NORMALIZE: Shader = shader!(
+    "normalize",
+    Params,
+    PLAIN,
+    &[group(&["WORKGROUP_SIZE"], &[&[64.0]]), group(&["BY_MAXIMUM"], NO_OR_YES)],
+    [ranges: Read, map: Write],
+    ["ordered"],
+);
+
+pub(crate) const NORMALIZE_RANGE: Shader = shader!(
+    "normalize_range",
+    RangeParams,
+    PLAIN,
+    &[tuning::RANGE_GROUPS],
+    [map: Read, ranges: Write],
+    ["ordered"],
+);
+
 /// What a map is brought to. A constant map becomes zeros, a map with a NaN becomes NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Normalization {
     /// `(m - min) / (max - min)`: 0 to 1.
     #[default]
@@ -22,6 +43,8 @@ pub enum Normalization {
     /// As it is.
     None,
 }
+
+names!(Normalization, "normalization", MinMax = "min_max", Max = "max", None = "none");
 
 /// Normalises `map [n, h, w]` in place, each image by its own minimum and maximum (AG-CNN, Guan et al. 2018,
 /// arXiv:1801.09927, Sec. III-B).
@@ -55,18 +78,16 @@ impl Normalize {
         if normalization == Normalization::None {
             return Ok(Self { software, kernels: None });
         }
-        let range_group = plan::range_group(software);
+        let range_group = tuning::range_group(software);
         let range = Kernel::new(
             compiler,
             &Build {
                 op: OP,
-                shader: &shaders::NORMALIZE_RANGE,
+                shader: &NORMALIZE_RANGE,
                 variant: Variant::F32,
                 constants: &[("WORKGROUP_SIZE", f64::from(range_group))],
                 workgroup: [range_group, 1, 1],
                 workgroup_bytes: range_group * 8,
-                storage: &[Access::Read, Access::Write],
-                texture: false,
             },
         )?;
         let by_maximum = f64::from(u8::from(normalization == Normalization::Max));
@@ -74,16 +95,24 @@ impl Normalize {
             compiler,
             &Build {
                 op: OP,
-                shader: &shaders::NORMALIZE,
+                shader: &NORMALIZE,
                 variant: Variant::F32,
                 constants: &[("WORKGROUP_SIZE", f64::from(GROUP)), ("BY_MAXIMUM", by_maximum)],
                 workgroup: [GROUP, 1, 1],
                 workgroup_bytes: 0,
-                storage: &[Access::Read, Access::Write],
-                texture: false,
             },
         )?;
         Ok(Self { software, kernels: Some((range, apply)) })
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nhw) -> Result<Vec<TensorSpec>, Error> {
+        check::plane(OP, "map", shape)?;
+        Ok(vec![TensorSpec::in_place("map", shape, DType::F32)])
     }
 
     /// Checks the buffer against the shape and binds it.
@@ -93,33 +122,29 @@ impl Normalize {
     /// [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every operator refuses of its
     /// buffers: too small, wrong usage, misaligned.
     pub fn bind(&self, device: &wgpu::Device, shape: Nhw, buffers: NormalizeBuffers<'_>) -> Result<Recording, Error> {
-        pipeline::check_plane(OP, "map", shape)?;
-        let pixels = pipeline::to_u32(OP, "pixels of an image", shape.size().pixels())?;
-        let map = Tensor::write("map", buffers.map, pixels.into(), 4);
-        pipeline::check(OP, device, shape.batch, &[map])?;
+        let specs = self.tensors(shape)?;
+        let pixels = check::to_u32(OP, "pixels of an image", shape.size().pixels())?;
+        check::slices(OP, device, &specs, &[("map", Some(buffers.map))])?;
         let Some((range, apply)) = self.kernels.as_ref().filter(|_| !shape.is_empty()) else {
             return Ok(Recording::default());
         };
-        let plan::Ranges { shares, sharing, across, each } = plan::ranges(self.software, pixels);
-        pipeline::check_rounds(OP, pixels.div_ceil(shares * sharing).max(shares + each).into())?;
+        let tuning::Ranges { shares, sharing, across, each } = tuning::ranges(self.software, pixels);
+        rounds::check(OP, pixels.div_ceil(shares * sharing).max(shares + each).into())?;
         let unit = u64::from(shares) * 2;
-        let ranges = pipeline::scratch(OP, device, "ranges", u64::from(shape.batch) * unit * 4)?;
-        let map = Tensor::read("map", buffers.map, pixels.into(), 4);
-        let tensors = [map, Tensor::write("ranges", ranges.slice(..), unit, 4)];
-        let mut dispatches =
-            range.bind(device, shape.batch, [shares.div_ceil(across), 1], &tensors, None, |part, bases| {
-                RangeParams { origin: part.origin[0], map_base: bases[0], ranges_base: bases[1], pixels, shares }
-            })?;
-        let map = Tensor::write("map", buffers.map, pixels.into(), 4);
-        let tensors = [Tensor::read("ranges", ranges.slice(..), unit, 4), map];
+        let ranges = tensor::scratch(OP, device, "ranges", u64::from(shape.batch) * unit * 4)?;
+        let map = Tensor::divided(buffers.map, pixels.into(), 4);
+        let tensors = [map, Tensor::divided(ranges.slice(..), unit, 4)];
+        let mut dispatches = range.bind(device, shape.batch, [shares.div_ceil(across), 1], &tensors, None, |_| {
+            RangeParams { pixels, shares, ..Zeroable::zeroed() }
+        })?;
+        let map = Tensor::divided(buffers.map, pixels.into(), 4);
+        let tensors = [Tensor::divided(ranges.slice(..), unit, 4), map];
         let groups = [pixels.div_ceil(each * GROUP), 1];
-        dispatches.extend(apply.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
-            origin: part.origin[0],
-            ranges_base: bases[0],
-            map_base: bases[1],
+        dispatches.extend(apply.bind(device, shape.batch, groups, &tensors, None, |_| Params {
             pixels,
             shares,
             each,
+            ..Zeroable::zeroed()
         })?);
         Ok(Recording::new(dispatches))
     }

@@ -1,8 +1,11 @@
 //! Pointwise convolutions: 1x1 projections of every pixel's channels.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, MAX_TERMS, Tensor};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Recording};
+use bytemuck::Zeroable;
+
+use crate::kernel::rounds::MAX_TERMS;
+use crate::kernel::shader::{INNER, INNER_VECTORS, NO_OR_YES, Shader, Variant, group, params, shader};
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check};
+use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
 
 const OP: &str = "pointwise_conv";
 /// Pixels of a workgroup.
@@ -28,6 +31,24 @@ params!(Params {
     tiles: u32,
     block: u32,
 });
+
+pub(crate) const POINTWISE_CONV: Shader = shader!(
+    "pointwise_conv",
+    Params,
+    INNER,
+    &[group(&["BIAS"], NO_OR_YES), group(&["DEEP"], NO_OR_YES)],
+    [x: Read, weights: Read, bias: Read, y0: Write, y1: Write, y2: Write],
+    [],
+);
+
+pub(crate) const POINTWISE_CONV_VEC4: Shader = shader!(
+    "pointwise_conv_vec4",
+    Params,
+    INNER_VECTORS,
+    &[group(&["BIAS"], NO_OR_YES), group(&["DEEP"], NO_OR_YES)],
+    [x: Read, weights: Read, bias: Read, y0: Write, y1: Write, y2: Write],
+    [],
+);
 
 /// What a [`PointwiseConv`] computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,6 +135,9 @@ const fn block(rounds: u32) -> u32 {
     if root * root < rounds { root + 1 } else { root }
 }
 
+/// The outputs, as messages and [`TensorSpec`]s call them.
+const Y: [&str; 3] = ["y[0]", "y[1]", "y[2]"];
+
 /// Tensors of a [`PointwiseConv`], of its element type; each needs `BufferUsages::STORAGE`.
 #[derive(Clone, Copy, Debug)]
 pub struct PointwiseConvBuffers<'a> {
@@ -163,8 +187,6 @@ impl PointwiseConv {
                 ],
                 workgroup: [64, 1, 1],
                 workgroup_bytes: 0,
-                storage: &[Access::Read, Access::Read, Access::Read, Access::Write, Access::Write, Access::Write],
-                texture: false,
             };
             Kernel::new(compiler, &build)
         };
@@ -174,9 +196,35 @@ impl PointwiseConv {
             options,
             element,
             inner,
-            kernel: kernel(&shaders::POINTWISE_CONV, 1)?,
-            quads: in_fours.then(|| kernel(&shaders::POINTWISE_CONV_VEC4, 4)).transpose()?,
+            kernel: kernel(&POINTWISE_CONV, 1)?,
+            quads: in_fours.then(|| kernel(&POINTWISE_CONV_VEC4, 4)).transpose()?,
         })
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        let (op, options) = (self.op, &self.options);
+        check::elements(op, "x", shape)?;
+        if shape.channels != options.inputs {
+            let needed = format!("{} channels", options.inputs);
+            return Err(Error::InvalidShape { op, binding: "x", given: shape.to_string(), needed });
+        }
+        let y = Nchw { channels: options.outputs, ..shape };
+        check::elements(op, "y", y)?;
+        let PointwiseConvOptions { inputs, outputs, groups, stack, bias, .. } = *options;
+        let mut specs = vec![
+            TensorSpec::input("x", shape, self.element),
+            TensorSpec::input("weights", [stack, outputs, inputs / groups], self.element),
+        ];
+        if bias {
+            specs.push(TensorSpec::input("bias", [stack, outputs], self.element));
+        }
+        specs.extend(Y.into_iter().take(stack as usize).map(|name| TensorSpec::output(name, y, self.inner)));
+        Ok(specs)
     }
 
     /// Checks the buffers against the shape of `x` and binds them.
@@ -193,15 +241,10 @@ impl PointwiseConv {
         buffers: PointwiseConvBuffers<'_>,
     ) -> Result<Recording, Error> {
         let (op, options) = (self.op, &self.options);
-        pipeline::check_elements(op, "x", shape)?;
-        if shape.channels != options.inputs {
-            let needed = format!("{} channels", options.inputs);
-            return Err(Error::InvalidShape { op, binding: "x", given: shape.to_string(), needed });
-        }
-        pipeline::check_elements(op, "y", Nchw { channels: options.outputs, ..shape })?;
+        let specs = self.tensors(shape)?;
         let said = |there: bool| if there { "there" } else { "absent" };
         let mut expected = vec![("bias", options.bias, buffers.bias.is_some())];
-        for (stack, (name, y)) in (0..).zip(["y[0]", "y[1]", "y[2]"].into_iter().zip(buffers.y)) {
+        for (stack, (name, y)) in (0..).zip(Y.into_iter().zip(buffers.y)) {
             expected.push((name, stack < options.stack, y.is_some()));
         }
         if let Some(&(parameter, needed, given)) = expected.iter().find(|(_, needed, given)| needed != given) {
@@ -223,30 +266,26 @@ impl PointwiseConv {
             (self.element.bytes(), self.element.bytes() * u64::from(lanes), self.inner.bytes() * u64::from(lanes));
         let [y0, y1, y2] = buffers.y;
         let tensors = [
-            Tensor::read("x", buffers.x, unit, bytes),
-            Tensor::read_whole("weights", buffers.weights, options.weights() / u64::from(lanes), bytes),
-            Tensor::read_whole_if("bias", buffers.bias, options.biases(), scalar),
-            Tensor::write_if("y[0]", y0, out_unit, inner),
-            Tensor::write_if("y[1]", y1, out_unit, inner),
-            Tensor::write_if("y[2]", y2, out_unit, inner),
+            Tensor::divided(buffers.x, unit, bytes),
+            Tensor::whole(buffers.weights, options.weights() / u64::from(lanes), bytes),
+            Tensor::whole(buffers.bias, options.biases(), scalar),
+            Tensor::divided(y0, out_unit, inner),
+            Tensor::divided(y1, out_unit, inner),
+            Tensor::divided(y2, out_unit, inner),
         ];
-        pipeline::check(op, device, shape.batch, &tensors)?;
-        pipeline::to_u32(op, "elements of an image", unit.max(out_unit))?;
+        let mut given = vec![("x", Some(buffers.x)), ("weights", Some(buffers.weights)), ("bias", buffers.bias)];
+        given.extend(Y.into_iter().zip(buffers.y));
+        check::slices(op, device, &specs, &given)?;
+        check::to_u32(op, "elements of an image", unit.max(out_unit))?;
         let group_outputs = options.outputs / options.groups;
         let tiles = group_outputs.div_ceil(OUTPUTS);
         let rows = u64::from(options.stack) * u64::from(options.groups) * u64::from(tiles);
         let groups = [
-            pipeline::to_u32(op, "pixels", pixels.div_ceil(PIXELS / u64::from(lanes)))?,
-            pipeline::to_u32(op, "tiles of outputs", rows)?,
+            check::to_u32(op, "pixels", pixels.div_ceil(PIXELS / u64::from(lanes)))?,
+            check::to_u32(op, "tiles of outputs", rows)?,
         ];
-        let pixels = pipeline::to_u32(op, "pixels", pixels)?;
-        let dispatches = kernel.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            x_base: bases[0],
-            y0_base: bases[3],
-            y1_base: bases[4],
-            y2_base: bases[5],
+        let pixels = check::to_u32(op, "pixels", pixels)?;
+        let dispatches = kernel.bind(device, shape.batch, groups, &tensors, None, |_| Params {
             pixels,
             inputs: options.inputs,
             outputs: options.outputs,
@@ -255,6 +294,7 @@ impl PointwiseConv {
             group_outputs,
             tiles,
             block: block(options.inputs / options.groups / lanes),
+            ..Zeroable::zeroed()
         })?;
         Ok(Recording::new(dispatches))
     }

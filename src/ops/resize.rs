@@ -1,9 +1,9 @@
 //! Bilinear resampling.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
-use crate::resample::{Axis, Sampling};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Recording, Size};
+use crate::kernel::resample::{Axis, Sampling};
+use crate::kernel::shader::{ELEMENTS, Shader, Variant, params, shader};
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check, resample};
+use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
 
 const OP: &str = "resize";
 
@@ -16,6 +16,15 @@ params!(axes Params {
     width: u32,
 });
 
+pub(crate) const RESIZE: Shader = shader!(
+    "resize",
+    Params,
+    ELEMENTS,
+    &[],
+    [input: Read, output: Write],
+    ["bilinear"],
+);
+
 /// Resamples `input [n, c, h, w] -> output [n, c, oh, ow]`, bilinear, without antialiasing, to any size.
 ///
 /// A neighbour whose weight is exactly 0 is not read into the sum, so resizing to the same size is a copy.
@@ -26,6 +35,15 @@ pub struct Resize {
     sampling: Sampling,
     element: Element,
     kernel: Kernel,
+}
+
+/// Extents of a [`Resize`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ResizeShape {
+    /// `[n, c, h, w]`.
+    pub input: Nchw,
+    /// `[oh, ow]`.
+    pub output: Size,
 }
 
 /// Tensors of a [`Resize`]; each needs `BufferUsages::STORAGE`.
@@ -49,16 +67,27 @@ impl Resize {
             compiler,
             &Build {
                 op: OP,
-                shader: &shaders::RESIZE,
+                shader: &RESIZE,
                 variant: Variant::new(element, 1),
                 constants: &[],
-                workgroup: pipeline::TILE,
+                workgroup: resample::TILE,
                 workgroup_bytes: 0,
-                storage: &[Access::Read, Access::Write],
-                texture: false,
             },
         )?;
         Ok(Self { sampling, element, kernel })
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: ResizeShape) -> Result<Vec<TensorSpec>, Error> {
+        let ResizeShape { input, output: Size { height, width } } = shape;
+        let output = Nchw { height, width, ..input };
+        check::elements(OP, "input", input)?;
+        check::elements(OP, "output", output)?;
+        Ok(vec![TensorSpec::input("input", input, self.element), TensorSpec::output("output", output, self.element)])
     }
 
     /// Checks the buffers against the shapes and binds them. `shape` is the input's, `size` the output's `[oh, ow]`.
@@ -71,41 +100,35 @@ impl Resize {
     pub fn bind(
         &self,
         device: &wgpu::Device,
-        shape: Nchw,
-        size: Size,
+        shape: ResizeShape,
         buffers: ResizeBuffers<'_>,
     ) -> Result<Recording, Error> {
-        let output = Nchw { height: size.height, width: size.width, ..shape };
-        pipeline::check_elements(OP, "input", shape)?;
-        pipeline::check_elements(OP, "output", output)?;
-        let planes = pipeline::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
+        let specs = self.tensors(shape)?;
+        let ResizeShape { input: shape, output: size } = shape;
+        let planes = check::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
         let bytes = self.element.bytes();
         let tensors = [
-            Tensor::read("input", buffers.input, shape.size().pixels(), bytes),
-            Tensor::write("output", buffers.output, size.pixels(), bytes),
+            Tensor::divided(buffers.input, shape.size().pixels(), bytes),
+            Tensor::divided(buffers.output, size.pixels(), bytes),
         ];
-        pipeline::check(OP, device, planes, &tensors)?;
-        if output.is_empty() {
+        check::slices(OP, device, &specs, &[("input", Some(buffers.input)), ("output", Some(buffers.output))])?;
+        if planes == 0 || size.is_empty() {
             return Ok(Recording::default());
         }
-        pipeline::check_source(OP, "input", shape.size())?;
+        check::source(OP, "input", shape.size())?;
         let axes = Axis::both(OP, shape.size(), size, self.sampling)?;
-        let dispatches =
-            self.kernel.bind(device, planes, pipeline::tiles(size), &tensors, None, |part, bases| Params {
-                origin_x: part.origin[0],
-                origin_y: part.origin[1],
-                input_base: bases[0],
-                output_base: bases[1],
-                height: size.height,
-                width: size.width,
-                ..Params::resampling(axes)
-            })?;
+        let dispatches = self.kernel.bind(device, planes, resample::tiles(size), &tensors, None, |_| Params {
+            height: size.height,
+            width: size.width,
+            ..Params::resampling(axes)
+        })?;
         Ok(Recording::new(dispatches))
     }
 
     /// What one run moves and computes: the input read once, the output written once, nine operations for each output.
     #[must_use]
-    pub fn cost(&self, shape: Nchw, size: Size) -> Cost {
+    pub fn cost(&self, shape: ResizeShape) -> Cost {
+        let ResizeShape { input: shape, output: size } = shape;
         let input = shape.elements().unwrap_or(u64::MAX);
         let output = Nchw { height: size.height, width: size.width, ..shape }.elements().unwrap_or(u64::MAX);
         Cost {

@@ -2,8 +2,8 @@
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 use super::window_attention::{PositionTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions};
-use crate::pipeline::{self, Compiler, Tensor};
-use crate::{Cost, Element, Error, Nchw, Recording};
+use crate::kernel::{Compiler, check, tensor};
+use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
 
 const OP: &str = "sasa_layer";
 
@@ -77,6 +77,28 @@ impl SasaLayer {
         Ok(Self { options, element, projections, attention })
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        check::elements(OP, "x", shape)?;
+        self.options.check(shape)?;
+        let attention = &self.options.attention;
+        let projected = Nchw { channels: attention.channels(), ..shape };
+        check::elements(OP, "y", projected)?;
+        let Size { height, width } = attention.output(shape.size());
+        let PointwiseConvOptions { inputs, outputs, groups, stack, .. } = self.options.projections();
+        let mut specs = vec![
+            TensorSpec::input("x", shape, self.element),
+            TensorSpec::input("projections", [stack, outputs, inputs / groups], self.element),
+            TensorSpec::output("y", Nchw { height, width, ..projected }, self.element),
+        ];
+        specs.extend(attention.table_specs(self.element));
+        Ok(specs)
+    }
+
     /// Checks the buffers against the shape of `x` and binds them. Queries, keys and values are scratch of
     /// `3 * n * heads*d * h * w` f32, kept by the dispatch.
     ///
@@ -84,29 +106,20 @@ impl SasaLayer {
     ///
     /// As [`WindowAttention::bind`] and [`PointwiseConv::bind`].
     pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: SasaLayerBuffers<'_>) -> Result<Recording, Error> {
-        pipeline::check_elements(OP, "x", shape)?;
-        self.options.check(shape)?;
-        let attention = &self.options.attention;
-        let projected = Nchw { channels: attention.channels(), ..shape };
-        pipeline::check_elements(OP, "y", projected)?;
+        let specs = self.tensors(shape)?;
+        let projected = Nchw { channels: self.options.attention.channels(), ..shape };
         if shape.is_empty() {
             return Ok(Recording::default());
         }
         // Before the scratch is created, so that a caller's mistake comes before any call to wgpu.
-        let bytes = self.element.bytes();
-        let out = u64::from(projected.channels).saturating_mul(attention.output(shape.size()).pixels());
-        let tables = self.attention.tables(buffers.tables)?;
-        let mut tensors = vec![
-            Tensor::read("x", buffers.x, u64::from(shape.channels) * shape.size().pixels(), bytes),
-            Tensor::read_whole("projections", buffers.projections, self.options.projections().weights(), bytes),
-            Tensor::write("y", buffers.y, out, bytes),
-        ];
-        tensors.extend(tables);
-        pipeline::check(OP, device, shape.batch, &tensors)?;
+        let mut given =
+            vec![("x", Some(buffers.x)), ("projections", Some(buffers.projections)), ("y", Some(buffers.y))];
+        given.extend(self.attention.tables(buffers.tables)?);
+        check::slices(OP, device, &specs, &given)?;
 
         let scratch = |label| {
             let elements = projected.elements().unwrap_or(u64::MAX);
-            pipeline::scratch(OP, device, label, elements.saturating_mul(Element::F32.bytes()))
+            tensor::scratch(OP, device, label, elements.saturating_mul(Element::F32.bytes()))
         };
         let (q, k, v) = (scratch("q")?, scratch("k")?, scratch("v")?);
         let mut recording = self.projections.bind(

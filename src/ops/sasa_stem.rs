@@ -1,10 +1,12 @@
 //! The attention stem: values mixed by their position in the window.
 
+use bytemuck::Zeroable;
+
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 use super::window_attention::shrink;
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Recording, Size};
+use crate::kernel::shader::{ELEMENTS, STEM, Shader, Variant, params, shader};
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check, tensor};
+use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
 
 const OP: &str = "sasa_stem";
 /// Queries of a workgroup on each axis.
@@ -35,6 +37,24 @@ params!(Params {
 });
 
 params!(MixtureParams { origin: u32, mixtures: u32, embeddings: u32, window_height: u32, window_width: u32 });
+
+pub(crate) const SASA_STEM_ATTENTION: Shader = shader!(
+    "sasa_stem_attention",
+    Params,
+    STEM,
+    &[],
+    [projected: Read, mixture: Read, y: Write],
+    [],
+);
+
+pub(crate) const SASA_STEM_MIXTURE: Shader = shader!(
+    "sasa_stem_mixture",
+    MixtureParams,
+    ELEMENTS,
+    &[],
+    [row: Read, column: Read, mix_table: Read, mixture: Write],
+    [],
+);
 
 /// What a [`SasaStem`] computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,10 +111,10 @@ impl SasaStemOptions {
                 return Err(Error::InvalidParameter { op: OP, parameter, given: "0".into(), needed });
             }
         }
-        pipeline::check_finite(OP, "scale", self.scale)?;
+        check::finite(OP, "scale", self.scale)?;
         let outputs =
             u64::from(self.heads).saturating_mul(self.head_dim.into()).saturating_mul(u64::from(self.mixtures) + 2);
-        pipeline::to_u32(OP, "channels of queries, keys and values", outputs)?;
+        check::to_u32(OP, "channels of queries, keys and values", outputs)?;
         Ok(())
     }
 
@@ -183,29 +203,59 @@ impl SasaStem {
             compiler,
             &Build {
                 op: OP,
-                shader: &shaders::SASA_STEM_MIXTURE,
+                shader: &SASA_STEM_MIXTURE,
                 variant: Variant::new(element, 1),
                 constants: &[],
                 workgroup: [64, 1, 1],
                 workgroup_bytes: 0,
-                storage: &[Access::Read, Access::Read, Access::Read, Access::Write],
-                texture: false,
             },
         )?;
         let attention = Kernel::new(
             compiler,
             &Build {
                 op: OP,
-                shader: &shaders::SASA_STEM_ATTENTION,
+                shader: &SASA_STEM_ATTENTION,
                 variant: Variant { inner: Element::F32, ..Variant::new(element, 1) },
                 constants: &[],
                 workgroup: [GROUP, GROUP, 1],
                 workgroup_bytes: 0,
-                storage: &[Access::Read, Access::Read, Access::Write],
-                texture: false,
             },
         )?;
         Ok(Self { options, element, projections, mixture, attention })
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        let options = &self.options;
+        check::elements(OP, "x", shape)?;
+        if shape.channels != options.inputs {
+            let needed = format!("{} channels", options.inputs);
+            return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
+        }
+        let conv = options.projections();
+        check::elements(OP, "projected", Nchw { channels: conv.outputs, ..shape })?;
+        for (limit, extent, window, padding) in [
+            ("height + window + padding", shape.height, options.window.height, options.padding.height),
+            ("width + window + padding", shape.width, options.window.width, options.padding.width),
+        ] {
+            let needed = u64::from(extent) + u64::from(window) + u64::from(padding);
+            if needed > MAX_EXTENT {
+                return Err(Error::LimitExceeded { op: OP, limit, needed, given: MAX_EXTENT });
+            }
+        }
+        let (channels, element) = (options.channels(), self.element);
+        Ok(vec![
+            TensorSpec::input("x", shape, element),
+            TensorSpec::input("projections", [2 + options.mixtures, channels, conv.inputs], element),
+            TensorSpec::input("row", [options.embeddings, options.window.height], element),
+            TensorSpec::input("column", [options.embeddings, options.window.width], element),
+            TensorSpec::input("mix", [options.mixtures, options.embeddings], element),
+            TensorSpec::output("y", Nchw { channels, ..shape }, element),
+        ])
     }
 
     /// Checks the buffers against the shape of `x` and binds them. The projections are scratch of
@@ -218,48 +268,40 @@ impl SasaStem {
     /// misaligned, output overlapping input.
     pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: SasaStemBuffers<'_>) -> Result<Recording, Error> {
         let options = &self.options;
-        pipeline::check_elements(OP, "x", shape)?;
-        if shape.channels != options.inputs {
-            let needed = format!("{} channels", options.inputs);
-            return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
-        }
+        let specs = self.tensors(shape)?;
         let conv = options.projections();
         let projected = Nchw { channels: conv.outputs, ..shape };
-        pipeline::check_elements(OP, "projected", projected)?;
-        for (limit, extent, window, padding) in [
-            ("height + window + padding", shape.height, options.window.height, options.padding.height),
-            ("width + window + padding", shape.width, options.window.width, options.padding.width),
-        ] {
-            let needed = u64::from(extent) + u64::from(window) + u64::from(padding);
-            if needed > MAX_EXTENT {
-                return Err(Error::LimitExceeded { op: OP, limit, needed, given: MAX_EXTENT });
-            }
-        }
         if shape.is_empty() {
             return Ok(Recording::default());
         }
         let pixels = shape.size().pixels();
         let (bytes, entries) = (self.element.bytes(), options.window.pixels());
         let embeddings = u64::from(options.embeddings);
-        let row = Tensor::read_whole("row", buffers.row, embeddings * u64::from(options.window.height), bytes);
-        let column = Tensor::read_whole("column", buffers.column, embeddings * u64::from(options.window.width), bytes);
-        let mix = Tensor::read_whole("mix", buffers.mix, embeddings * u64::from(options.mixtures), bytes);
-        let y = Tensor::write("y", buffers.y, u64::from(options.channels()) * pixels, bytes);
-        let x = Tensor::read("x", buffers.x, u64::from(shape.channels) * pixels, bytes);
-        let weights = Tensor::read_whole("projections", buffers.projections, conv.weights(), bytes);
+        let row = Tensor::whole(buffers.row, embeddings * u64::from(options.window.height), bytes);
+        let column = Tensor::whole(buffers.column, embeddings * u64::from(options.window.width), bytes);
+        let mix = Tensor::whole(buffers.mix, embeddings * u64::from(options.mixtures), bytes);
+        let y = Tensor::divided(buffers.y, u64::from(options.channels()) * pixels, bytes);
         // Before the scratch is created, so that a caller's mistake comes before any call to wgpu.
-        pipeline::check(OP, device, shape.batch, &[x, weights, row, column, mix, y])?;
+        let given = [
+            ("x", Some(buffers.x)),
+            ("projections", Some(buffers.projections)),
+            ("row", Some(buffers.row)),
+            ("column", Some(buffers.column)),
+            ("mix", Some(buffers.mix)),
+            ("y", Some(buffers.y)),
+        ];
+        check::slices(OP, device, &specs, &given)?;
         let unit = u64::from(projected.channels) * pixels;
-        pipeline::to_u32(OP, "elements of an image's projections", unit)?;
+        check::to_u32(OP, "elements of an image's projections", unit)?;
         let chunks = options.head_dim.div_ceil(CHUNK);
         let chunk_groups = shape.height.div_ceil(GROUP);
         let rows = u64::from(options.heads) * u64::from(chunks) * u64::from(chunk_groups);
-        let groups = [shape.width.div_ceil(GROUP), pipeline::to_u32(OP, "rows of workgroups", rows)?];
+        let groups = [shape.width.div_ceil(GROUP), check::to_u32(OP, "rows of workgroups", rows)?];
 
         let elements = projected.elements().unwrap_or(u64::MAX);
-        let scratch = pipeline::scratch(OP, device, "projected", elements.saturating_mul(4))?;
+        let scratch = tensor::scratch(OP, device, "projected", elements.saturating_mul(4))?;
         let mixture_elements = u64::from(options.mixtures) * entries;
-        let mixture = pipeline::scratch(OP, device, "mixture", mixture_elements * 4)?;
+        let mixture = tensor::scratch(OP, device, "mixture", mixture_elements * 4)?;
 
         let mut recording = self.projections.bind(
             device,
@@ -271,31 +313,22 @@ impl SasaStem {
                 y: [Some(scratch.slice(..)), None, None],
             },
         )?;
-        let tensors = [row, column, mix, Tensor::write("mixture", mixture.slice(..), mixture_elements, 4)];
+        let tensors = [row, column, mix, Tensor::divided(mixture.slice(..), mixture_elements, 4)];
         // Below `MAX_ROUNDS`.
         let dispatches =
-            self.mixture.bind(device, 1, [entries.div_ceil(64) as u32, 1], &tensors, None, |part, _| {
-                MixtureParams {
-                    origin: part.origin[0],
-                    mixtures: options.mixtures,
-                    embeddings: options.embeddings,
-                    window_height: options.window.height,
-                    window_width: options.window.width,
-                }
+            self.mixture.bind(device, 1, [entries.div_ceil(64) as u32, 1], &tensors, None, |_| MixtureParams {
+                mixtures: options.mixtures,
+                embeddings: options.embeddings,
+                window_height: options.window.height,
+                window_width: options.window.width,
+                ..Zeroable::zeroed()
             })?;
         recording.extend(Recording::new(dispatches));
-        let tensors = [
-            Tensor::read("projected", scratch.slice(..), unit, 4),
-            Tensor::read_whole("mixture", mixture.slice(..), mixture_elements, 4),
-            y,
-        ];
+        let tensors =
+            [Tensor::divided(scratch.slice(..), unit, 4), Tensor::whole(mixture.slice(..), mixture_elements, 4), y];
         // Every extent is below `MAX_EXTENT`.
         let signed = |value: u32| value as i32;
-        let dispatches = self.attention.bind(device, shape.batch, groups, &tensors, None, |part, bases| Params {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            projected_base: bases[0],
-            y_base: bases[2],
+        let dispatches = self.attention.bind(device, shape.batch, groups, &tensors, None, |_| Params {
             heads: options.heads,
             head_dim: options.head_dim,
             mixtures: options.mixtures,
@@ -309,6 +342,7 @@ impl SasaStem {
             chunks,
             scale: options.scale,
             shrink: shrink(options.window),
+            ..Zeroable::zeroed()
         })?;
         recording.extend(Recording::new(dispatches));
         Ok(recording)

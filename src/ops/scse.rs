@@ -4,19 +4,27 @@ use super::cbam::{SpatialSqueeze, SqueezeTensors, spatially_squeezable};
 use super::channel_scale::{Combine, features_and_output};
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, Surroundings};
-use crate::pipeline::{self, Compiler, Tensor};
-use crate::{Cost, Element, Epilogue, Error, Nchw, Recording, SqueezeExcite, SqueezeExciteOptions};
+use crate::kernel::{Compiler, check, tensor};
+use crate::names::names;
+use crate::{
+    Cost, Element, Epilogue, Error, Nchw, Recording, SqueezeExcite, SqueezeExciteOptions, SqueezeExciteShape,
+    TensorSpec,
+};
 
 const OP: &str = "scse";
 
 /// How [`ScSe`] joins the two recalibrated tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ScSeCombine {
     /// Their sum: Roy et al. 2018, arXiv:1803.02579, Sec. 2.
+    #[default]
     Add,
     /// The larger of the two, element by element: the same authors' arXiv:1808.08127.
     Max,
 }
+
+names!(ScSeCombine, "combination of gates", Add = "add", Max = "max");
 
 /// What a [`ScSe`] is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +63,15 @@ pub struct ScSe {
     element: Element,
     channel: SqueezeExcite,
     spatial: SpatialSqueeze,
+}
+
+/// Extents of a [`ScSe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ScSeShape {
+    /// `[n, c, h, w]`.
+    pub features: Nchw,
+    /// Reduced width `r` of the channel gate.
+    pub reduced: u32,
 }
 
 /// Tensors of a [`ScSe`]; each needs `BufferUsages::STORAGE`.
@@ -104,6 +121,22 @@ impl ScSe {
         })
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: ScSeShape) -> Result<Vec<TensorSpec>, Error> {
+        let ScSeShape { features, reduced } = shape;
+        check::elements(OP, "features", features)?;
+        Excitation::check(OP, features.channels, reduced)?;
+        let mut specs = features_and_output(features, self.element, self.epilogue);
+        specs.extend(Excitation::specs(features.channels, reduced, self.element));
+        specs.push(TensorSpec::input("spatial_weight", [features.channels], self.element));
+        specs.push(TensorSpec::input("spatial_bias", [1], self.element).optional());
+        Ok(specs)
+    }
+
     /// Checks the buffers against the shape and the reduced width, and binds them.
     ///
     /// # Errors
@@ -112,13 +145,9 @@ impl ScSe {
     /// [`Epilogue`]; [`Error::InvalidShape`] for planes without pixels;
     /// [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every operator refuses of its
     /// buffers.
-    pub fn bind(
-        &self,
-        device: &wgpu::Device,
-        shape: Nchw,
-        reduced: u32,
-        buffers: ScSeBuffers<'_>,
-    ) -> Result<Recording, Error> {
+    pub fn bind(&self, device: &wgpu::Device, shape: ScSeShape, buffers: ScSeBuffers<'_>) -> Result<Recording, Error> {
+        let specs = self.tensors(shape)?;
+        let ScSeShape { features: shape, reduced } = shape;
         let ScSeBuffers { features, spatial_weight, spatial_bias, identity, output, .. } = buffers;
         let excitation = Excitation {
             reduced,
@@ -127,22 +156,23 @@ impl ScSe {
             expand_weight: buffers.expand_weight,
             expand_bias: buffers.expand_bias,
         };
-        pipeline::check_elements(OP, "features", shape)?;
         self.epilogue.check(OP, identity.is_some(), true, true)?;
-        excitation.check(OP, shape.channels)?;
         if !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)? {
             return Ok(Recording::default());
         }
-        let bytes = self.element.bytes();
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, Some(output)));
-        tensors.extend(excitation.tensors(shape.channels, self.element));
-        tensors.push(Tensor::read_whole("spatial_weight", spatial_weight, shape.channels.into(), bytes));
-        tensors.push(Tensor::read_whole_if("spatial_bias", spatial_bias, 1, bytes));
-        pipeline::check(OP, device, shape.batch, &tensors)?;
+        let mut given = vec![
+            ("features", Some(features)),
+            ("identity", identity),
+            ("output", Some(output)),
+            ("spatial_weight", Some(spatial_weight)),
+            ("spatial_bias", spatial_bias),
+        ];
+        given.extend(excitation.slices());
+        check::slices(OP, device, &specs, &given)?;
 
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;
         let pixels = shape.plane().elements().unwrap_or(u64::MAX);
-        let gate = pipeline::scratch(OP, device, "spatial gate", pixels.saturating_mul(4))?;
+        let gate = tensor::scratch(OP, device, "spatial gate", pixels.saturating_mul(4))?;
         let projected = SqueezeTensors {
             features,
             gate: None,
@@ -158,7 +188,8 @@ impl ScSe {
 
     /// What one run has to move and to compute, without biases.
     #[must_use]
-    pub fn cost(&self, shape: Nchw, reduced: u32) -> Cost {
+    pub fn cost(&self, shape: ScSeShape) -> Cost {
+        let ScSeShape { features: shape, reduced } = shape;
         let features = shape.elements().unwrap_or(u64::MAX);
         let channels = u64::from(shape.channels);
         let spatial = Cost {
@@ -167,6 +198,6 @@ impl ScSe {
             flops: features.saturating_mul(4),
             parameters: channels,
         };
-        self.channel.cost(shape, reduced) + spatial
+        self.channel.cost(SqueezeExciteShape { features: shape, reduced }) + spatial
     }
 }

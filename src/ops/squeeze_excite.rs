@@ -1,11 +1,10 @@
 //! Squeeze-and-Excitation.
 
-use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output};
+use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output, gate_out};
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
-use crate::pipeline::{self, Compiler, Dispatch, Tensor};
-use crate::plan;
-use crate::{Activation, Cost, DenseShape, Element, Epilogue, Error, Nchw, Recording, Squeeze};
+use crate::kernel::{Compiler, Dispatch, check, divide, tensor};
+use crate::{Activation, Cost, DenseShape, Element, Epilogue, Error, Nchw, Recording, Squeeze, TensorSpec};
 
 const OP: &str = "squeeze_excite";
 
@@ -77,6 +76,15 @@ pub struct SqueezeExcite {
     scale: Scale,
 }
 
+/// Extents of a [`SqueezeExcite`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SqueezeExciteShape {
+    /// `[n, c, h, w]`.
+    pub features: Nchw,
+    /// Reduced width `r`: `c / 16` in the paper.
+    pub reduced: u32,
+}
+
 /// Tensors of a [`SqueezeExcite`]; each needs `BufferUsages::STORAGE`.
 #[derive(Clone, Copy, Debug)]
 pub struct SqueezeExciteBuffers<'a> {
@@ -109,24 +117,32 @@ pub(crate) struct Excitation<'a> {
 }
 
 impl<'a> Excitation<'a> {
-    /// For [`pipeline::check`], once [`Self::check`] has passed.
-    pub(crate) fn tensors(&self, channels: u32, element: Element) -> [Tensor<'a>; 4] {
-        let (weights, bytes) = (u64::from(channels) * u64::from(self.reduced), element.bytes());
+    /// The tensors of both layers, once [`Self::check`] has passed.
+    pub(crate) fn specs(channels: u32, reduced: u32, element: Element) -> [TensorSpec; 4] {
         [
-            Tensor::read_whole("reduce_weight", self.reduce_weight, weights, bytes),
-            Tensor::read_whole_if("reduce_bias", self.reduce_bias, self.reduced.into(), bytes),
-            Tensor::read_whole("expand_weight", self.expand_weight, weights, bytes),
-            Tensor::read_whole_if("expand_bias", self.expand_bias, channels.into(), bytes),
+            TensorSpec::input("reduce_weight", [reduced, channels], element),
+            TensorSpec::input("reduce_bias", [reduced], element).optional(),
+            TensorSpec::input("expand_weight", [channels, reduced], element),
+            TensorSpec::input("expand_bias", [channels], element).optional(),
+        ]
+    }
+
+    pub(crate) fn slices(&self) -> [(&'static str, Option<wgpu::BufferSlice<'a>>); 4] {
+        [
+            ("reduce_weight", Some(self.reduce_weight)),
+            ("reduce_bias", self.reduce_bias),
+            ("expand_weight", Some(self.expand_weight)),
+            ("expand_bias", self.expand_bias),
         ]
     }
 
     /// Refuses a reduced width of zero, and more weights than an index reaches.
-    pub(crate) fn check(&self, op: &'static str, channels: u32) -> Result<(), Error> {
-        if self.reduced == 0 {
+    pub(crate) fn check(op: &'static str, channels: u32, reduced: u32) -> Result<(), Error> {
+        if reduced == 0 {
             let (given, needed) = ("0".into(), "at least 1".into());
             return Err(Error::InvalidParameter { op, parameter: "reduced", given, needed });
         }
-        pipeline::to_u32(op, "weights", u64::from(channels) * u64::from(self.reduced)).map(|_| ())
+        check::to_u32(op, "weights", u64::from(channels) * u64::from(reduced)).map(|_| ())
     }
 }
 
@@ -172,6 +188,22 @@ impl SqueezeExcite {
         })
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: SqueezeExciteShape) -> Result<Vec<TensorSpec>, Error> {
+        let SqueezeExciteShape { features, reduced } = shape;
+        let Nchw { batch, channels, .. } = features;
+        check::elements(self.op, "features", features)?;
+        Excitation::check(self.op, channels, reduced)?;
+        let mut specs = features_and_output(features, self.element, self.options.epilogue);
+        specs.extend(Excitation::specs(channels, reduced, self.element));
+        specs.push(gate_out([batch, channels], self.options.epilogue));
+        Ok(specs)
+    }
+
     /// Checks the buffers against the shape and the reduced width, and binds them.
     ///
     /// # Errors
@@ -183,11 +215,10 @@ impl SqueezeExcite {
     pub fn bind(
         &self,
         device: &wgpu::Device,
-        shape: Nchw,
-        reduced: u32,
+        shape: SqueezeExciteShape,
         buffers: SqueezeExciteBuffers<'_>,
     ) -> Result<Recording, Error> {
-        self.bind_in_turns(device, shape, reduced, shape.batch, buffers)
+        self.bind_in_turns(device, shape, shape.features.batch, buffers)
     }
 
     /// As [`Self::bind`], with squeeze and scale in turns over `images` images each, which gives the same bits. The scale then
@@ -204,11 +235,11 @@ impl SqueezeExcite {
     pub fn bind_in_turns(
         &self,
         device: &wgpu::Device,
-        shape: Nchw,
-        reduced: u32,
+        shape: SqueezeExciteShape,
         images: u32,
         buffers: SqueezeExciteBuffers<'_>,
     ) -> Result<Recording, Error> {
+        let SqueezeExciteShape { features: features_shape, reduced } = shape;
         let SqueezeExciteBuffers { features, identity, gate, output, .. } = buffers;
         let excitation = Excitation {
             reduced,
@@ -217,9 +248,9 @@ impl SqueezeExcite {
             expand_weight: buffers.expand_weight,
             expand_bias: buffers.expand_bias,
         };
-        pipeline::check_elements(self.op, "features", shape)?;
+        let specs = self.tensors(shape)?;
+        let shape = features_shape;
         self.options.epilogue.check(self.op, identity.is_some(), gate.is_some(), output.is_some())?;
-        excitation.check(self.op, shape.channels)?;
         if !squeezable(self.op, shape)? {
             return Ok(Recording::default());
         }
@@ -227,16 +258,16 @@ impl SqueezeExcite {
             let (given, needed) = ("0".into(), "at least 1".into());
             return Err(Error::InvalidParameter { op: self.op, parameter: "images", given, needed });
         }
-        let mut tensors = Vec::from(features_and_output(shape, self.element, features, identity, output));
-        tensors.extend(excitation.tensors(shape.channels, self.element));
-        tensors.push(Tensor::write_if("gate", gate, shape.channels.into(), 4));
-        pipeline::check(self.op, device, shape.batch, &tensors)?;
+        let mut given = vec![("features", Some(features)), ("identity", identity), ("output", output), ("gate", gate)];
+        given.extend(excitation.slices());
+        check::slices(self.op, device, &specs, &given)?;
 
         let image_bytes = u64::from(shape.channels) * shape.size().pixels() * self.element.bytes();
         let gate_bytes = u64::from(shape.channels) * 4;
         let unit_bytes = [image_bytes, if gate.is_some() { gate_bytes } else { image_bytes }];
         let mut recording = Recording::default();
-        for images in plan::turns(shape.batch, images, &unit_bytes, device.limits().min_storage_buffer_offset_alignment)
+        for images in
+            divide::turns(shape.batch, images, &unit_bytes, device.limits().min_storage_buffer_offset_alignment)
         {
             let start = u64::from(images.start);
             let surroundings = Surroundings {
@@ -269,7 +300,7 @@ impl SqueezeExcite {
         let grid = PlaneGrid::new(self.op, device, shape, self.element)?;
         let parts = self.pool.parts(&grid)?;
         let scratch = |label, numbers: u64| {
-            pipeline::scratch(self.op, device, label, u64::from(batch).saturating_mul(numbers).saturating_mul(4))
+            tensor::scratch(self.op, device, label, u64::from(batch).saturating_mul(numbers).saturating_mul(4))
         };
         let pooled = u64::from(channels) * u64::from(parts);
         let first = scratch(if squeeze == Squeeze::Max { "squeezed maximum" } else { "squeezed mean" }, pooled)?;
@@ -309,7 +340,8 @@ impl SqueezeExcite {
     /// feature and statistic in the squeeze, two for each weight, and those of the [`Epilogue`]. `parameters` is the paper's
     /// `2 c r` (Eq. 5); biases would add `r + c`.
     #[must_use]
-    pub fn cost(&self, shape: Nchw, reduced: u32) -> Cost {
+    pub fn cost(&self, shape: SqueezeExciteShape) -> Cost {
+        let SqueezeExciteShape { features: shape, reduced } = shape;
         let SqueezeExciteOptions { squeeze, epilogue, .. } = self.options;
         let features = shape.elements().unwrap_or(u64::MAX);
         let statistics = u64::from(squeeze.mean()) + u64::from(squeeze.maximum());

@@ -1,9 +1,11 @@
 //! Masks by a fixed threshold or by Otsu's.
 
-use crate::pipeline::{self, Access, Build, Compiler, Dispatch, Kernel, Tensor};
-use crate::resample::{Axis, Sampling};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Error, Nhw, Recording, Size};
+use bytemuck::Zeroable;
+
+use crate::kernel::resample::{Axis, Sampling};
+use crate::kernel::shader::{NO_OR_YES, PLAIN, PLAIN_VECTORS, Shader, THREE_CODES, Variant, group, params, shader};
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, resample, rounds, tensor};
+use crate::{Cost, DType, Error, Nhw, Recording, Size, TensorSpec};
 
 const OP: &str = "threshold";
 const BINS: u64 = 256;
@@ -24,7 +26,7 @@ params!(axes HistogramParams {
     width: u32,
     shares: u32,
 });
-params!(SameParams { origin: u32, map_base: u32, levels_base: u32, mask_base: u32, pixels: u32, threshold: f32 });
+params!(DirectParams { origin: u32, map_base: u32, levels_base: u32, mask_base: u32, pixels: u32, threshold: f32 });
 params!(OtsuParams { bins_base: u32, levels_base: u32 });
 params!(axes Params {
     origin_x: u32,
@@ -37,8 +39,45 @@ params!(axes Params {
     threshold: f32,
 });
 
+pub(crate) const THRESHOLD: Shader = shader!(
+    "threshold",
+    Params,
+    PLAIN,
+    &[group(&["RULE"], THREE_CODES)],
+    [map: Read, levels: Read, mask: Write],
+    ["thresholded", "sampled_map", "bilinear", "exceeds", "ordered"],
+);
+
+pub(crate) const THRESHOLD_DIRECT: Shader = shader!(
+    "threshold_direct",
+    DirectParams,
+    PLAIN_VECTORS,
+    &[group(&["RULE"], THREE_CODES)],
+    [map: Read, levels: Read, mask: Write],
+    ["thresholded", "exceeds", "ordered"],
+);
+
+pub(crate) const THRESHOLD_HISTOGRAM: Shader = shader!(
+    "threshold_histogram",
+    HistogramParams,
+    PLAIN,
+    &[group(&["WORKGROUP_SIZE"], &[&[256.0]]), group(&["RESAMPLED"], NO_OR_YES)],
+    [map: Read, bins: Write],
+    ["sampled_map", "bilinear", "exceeds", "ordered"],
+);
+
+pub(crate) const THRESHOLD_OTSU: Shader = shader!(
+    "threshold_otsu",
+    OtsuParams,
+    PLAIN,
+    &[],
+    [bins: Write, levels: Write],
+    [],
+);
+
 /// When a pixel of a map belongs to the mask. All comparisons are strict, and NaN exceeds nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ThresholdRule {
     /// `value > threshold` (AG-CNN, Eq. 4; the paper uses 0.7).
     Value(f32),
@@ -62,9 +101,7 @@ impl ThresholdRule {
     pub(crate) fn value(self, op: &'static str) -> Result<f32, Error> {
         match self {
             // A zero is the positive one: see `exceeds` in the shader.
-            Self::Value(threshold) => {
-                pipeline::check_finite(op, "threshold", threshold).map(|threshold| threshold + 0.0)
-            }
+            Self::Value(threshold) => check::finite(op, "threshold", threshold).map(|threshold| threshold + 0.0),
             Self::Level(level) => Ok(f32::from(level)),
             Self::Otsu => Ok(0.0),
         }
@@ -90,6 +127,15 @@ pub struct Threshold {
     same: [Kernel; 2],
 }
 
+/// Extents of a [`Threshold`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ThresholdShape {
+    /// `[n, h, w]`.
+    pub map: Nhw,
+    /// `[oh, ow]`.
+    pub mask: Size,
+}
+
 /// Tensors of a [`Threshold`]; each needs `BufferUsages::STORAGE`.
 #[derive(Clone, Copy, Debug)]
 pub struct ThresholdBuffers<'a> {
@@ -113,22 +159,26 @@ impl Threshold {
         let kernel = |shader, variant, workgroup| {
             Kernel::new(
                 compiler,
-                &Build {
-                    op: OP,
-                    shader,
-                    variant,
-                    constants: &[("RULE", rule.code())],
-                    workgroup,
-                    workgroup_bytes: 0,
-                    storage: &[Access::Read, Access::Read, Access::Write],
-                    texture: false,
-                },
+                &Build { op: OP, shader, variant, constants: &[("RULE", rule.code())], workgroup, workgroup_bytes: 0 },
             )
         };
-        let resampled = kernel(&shaders::THRESHOLD, Variant::F32, pipeline::TILE)?;
-        let same = |variant| kernel(&shaders::THRESHOLD_DIRECT, variant, [GROUP, 1, 1]);
+        let resampled = kernel(&THRESHOLD, Variant::F32, resample::TILE)?;
+        let same = |variant| kernel(&THRESHOLD_DIRECT, variant, [GROUP, 1, 1]);
         let same = [same(Variant::F32)?, same(Variant::F32X4)?];
         Ok(Self { rule, sampling, otsu, resampled, same })
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: ThresholdShape) -> Result<Vec<TensorSpec>, Error> {
+        let ThresholdShape { map, mask: Size { height, width } } = shape;
+        let mask = Nhw { height, width, ..map };
+        check::plane(OP, "map", map)?;
+        check::plane(OP, "mask", mask)?;
+        Ok(vec![TensorSpec::input("map", map, DType::F32), TensorSpec::output("mask", mask, DType::U32)])
     }
 
     /// Checks the buffers against the shapes and binds them. `shape` is the map's, `size` the mask's `[oh, ow]`.
@@ -141,20 +191,18 @@ impl Threshold {
     pub fn bind(
         &self,
         device: &wgpu::Device,
-        shape: Nhw,
-        size: Size,
+        shape: ThresholdShape,
         buffers: ThresholdBuffers<'_>,
     ) -> Result<Recording, Error> {
-        let mask = Nhw { height: size.height, width: size.width, ..shape };
-        pipeline::check_plane(OP, "map", shape)?;
-        pipeline::check_plane(OP, "mask", mask)?;
-        let map = Tensor::read("map", buffers.map, shape.size().pixels(), 4);
-        let output = Tensor::write("mask", buffers.mask, size.pixels(), 4);
-        pipeline::check(OP, device, shape.batch, &[map, output])?;
-        if mask.is_empty() {
+        let specs = self.tensors(shape)?;
+        let ThresholdShape { map: shape, mask: size } = shape;
+        let map = Tensor::divided(buffers.map, shape.size().pixels(), 4);
+        let output = Tensor::divided(buffers.mask, size.pixels(), 4);
+        check::slices(OP, device, &specs, &[("map", Some(buffers.map)), ("mask", Some(buffers.mask))])?;
+        if shape.batch == 0 || size.is_empty() {
             return Ok(Recording::default());
         }
-        pipeline::check_source(OP, "map", shape.size())?;
+        check::source(OP, "map", shape.size())?;
         let axes = Axis::both(OP, shape.size(), size, self.sampling)?;
         let mut dispatches = Vec::new();
         let levels = self.bind_levels(OP, device, shape.batch, axes, size, map, &mut dispatches)?;
@@ -194,34 +242,24 @@ impl Threshold {
             // Without levels of its own an image is a pile of rows, which are divided where the whole exceeds a binding.
             let whole = size.pixels().saturating_mul(4) <= device.limits().max_storage_buffer_binding_size;
             let rows = if whole || levels.is_some() { 1 } else { size.height };
-            let batch = pipeline::to_u32(OP, "rows", u64::from(batch) * u64::from(rows))?;
+            let batch = check::to_u32(OP, "rows", u64::from(batch) * u64::from(rows))?;
             let size = if rows == 1 { size } else { Size::new(1, size.width) };
             let [map, mask] = [map, mask].map(|tensor| tensor.cut(rows.into()));
             let lanes = if size.pixels().is_multiple_of(4) { 4 } else { 1 };
-            let pixels = pipeline::to_u32(OP, "pixels of an image", size.pixels() / lanes)?;
-            let levels = Tensor::read_if("levels", levels.map(|buffer| buffer.slice(..)), 1, 4);
+            let pixels = check::to_u32(OP, "pixels of an image", size.pixels() / lanes)?;
+            let levels = Tensor::divided(levels.map(|buffer| buffer.slice(..)), 1, 4);
             let [map, mask] = [map, mask].map(|tensor| tensor.by_lanes(lanes));
             let (kernel, groups) = (&self.same[usize::from(lanes == 4)], [pixels.div_ceil(GROUP), 1]);
-            dispatches.extend(kernel.bind(device, batch, groups, &[map, levels, mask], None, |part, bases| {
-                SameParams {
-                    origin: part.origin[0],
-                    map_base: bases[0],
-                    levels_base: bases[1],
-                    mask_base: bases[2],
-                    pixels,
-                    threshold,
-                }
+            dispatches.extend(kernel.bind(device, batch, groups, &[map, levels, mask], None, |_| DirectParams {
+                pixels,
+                threshold,
+                ..Zeroable::zeroed()
             })?);
             return Ok(());
         }
-        let levels = Tensor::read_if("levels", levels.map(|buffer| buffer.slice(..)), 1, 4);
-        let (tensors, groups) = ([map, levels, mask], pipeline::tiles(size));
-        dispatches.extend(self.resampled.bind(device, batch, groups, &tensors, None, |part, bases| Params {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            map_base: bases[0],
-            levels_base: bases[1],
-            mask_base: bases[2],
+        let levels = Tensor::divided(levels.map(|buffer| buffer.slice(..)), 1, 4);
+        let (tensors, groups) = ([map, levels, mask], resample::tiles(size));
+        dispatches.extend(self.resampled.bind(device, batch, groups, &tensors, None, |_| Params {
             height: size.height,
             width: size.width,
             threshold,
@@ -232,7 +270,8 @@ impl Threshold {
 
     /// What one run moves and computes: the map read once (twice for Otsu's), the mask written once.
     #[must_use]
-    pub fn cost(&self, shape: Nhw, size: Size) -> Cost {
+    pub fn cost(&self, shape: ThresholdShape) -> Cost {
+        let ThresholdShape { map: shape, mask: size } = shape;
         let map = shape.elements().unwrap_or(u64::MAX).saturating_mul(if self.otsu.is_some() { 2 } else { 1 });
         let mask = u64::from(shape.batch).saturating_mul(size.pixels());
         Cost { bytes: map.saturating_add(mask).saturating_mul(4), flops: mask.saturating_mul(10), parameters: 0 }
@@ -253,7 +292,7 @@ impl Otsu {
         if rule != ThresholdRule::Otsu {
             return Ok(None);
         }
-        let kernel = |shader, constants: &[_], storage: &[_], workgroup_bytes| {
+        let kernel = |shader, constants: &[_], workgroup_bytes| {
             Kernel::new(
                 compiler,
                 &Build {
@@ -263,23 +302,17 @@ impl Otsu {
                     constants,
                     workgroup: [HISTOGRAM_GROUP, 1, 1],
                     workgroup_bytes,
-                    storage,
-                    texture: false,
                 },
             )
         };
         let histogram = |resampled| {
             kernel(
-                &shaders::THRESHOLD_HISTOGRAM,
+                &THRESHOLD_HISTOGRAM,
                 &[("WORKGROUP_SIZE", f64::from(HISTOGRAM_GROUP)), ("RESAMPLED", resampled)],
-                &[Access::Read, Access::Write],
                 256 * 4,
             )
         };
-        Ok(Some(Self {
-            histogram: [histogram(0.0)?, histogram(1.0)?],
-            otsu: kernel(&shaders::THRESHOLD_OTSU, &[], &[Access::Write, Access::Write], 256 * 36)?,
-        }))
+        Ok(Some(Self { histogram: [histogram(0.0)?, histogram(1.0)?], otsu: kernel(&THRESHOLD_OTSU, &[], 256 * 36)? }))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what `Threshold::bind_levels` is given")]
@@ -303,30 +336,20 @@ impl Otsu {
         }
         let shares = size.height.div_ceil(SHARE_ROWS).clamp(1, MAX_SHARES);
         // The last round is for the bins.
-        pipeline::check_rounds(
-            op,
-            1 + pipeline::nested(size.height.div_ceil(shares), size.width.div_ceil(HISTOGRAM_GROUP)),
-        )?;
-        let bins = pipeline::scratch(op, device, "bins", u64::from(batch) * BINS * 4)?;
-        let levels = pipeline::scratch(op, device, "levels", u64::from(batch) * 4)?;
-        let bins = Tensor::write("bins", bins.slice(..), BINS, 4);
+        rounds::check(op, 1 + rounds::nested(size.height.div_ceil(shares), size.width.div_ceil(HISTOGRAM_GROUP)))?;
+        let bins = tensor::scratch(op, device, "bins", u64::from(batch) * BINS * 4)?;
+        let levels = tensor::scratch(op, device, "levels", u64::from(batch) * 4)?;
+        let bins = Tensor::divided(bins.slice(..), BINS, 4);
         let histogram = &self.histogram[usize::from(!axes.iter().all(Axis::is_identity))];
-        dispatches.extend(histogram.bind(device, batch, [shares, 1], &[map, bins], None, |part, bases| {
-            HistogramParams {
-                origin: part.origin[0],
-                map_base: bases[0],
-                bins_base: bases[1],
-                height: size.height,
-                width: size.width,
-                shares,
-                ..HistogramParams::resampling(axes)
-            }
+        dispatches.extend(histogram.bind(device, batch, [shares, 1], &[map, bins], None, |_| HistogramParams {
+            height: size.height,
+            width: size.width,
+            shares,
+            ..HistogramParams::resampling(axes)
         })?);
-        let tensors = [bins, Tensor::write("levels", levels.slice(..), 1, 4)];
-        dispatches.extend(self.otsu.bind(device, batch, [1, 1], &tensors, None, |_, bases| OtsuParams {
-            bins_base: bases[0],
-            levels_base: bases[1],
-        })?);
+        let tensors = [bins, Tensor::divided(levels.slice(..), 1, 4)];
+        dispatches
+            .extend(self.otsu.bind(device, batch, [1, 1], &tensors, None, |_| OtsuParams { ..Zeroable::zeroed() })?);
         Ok(levels)
     }
 }

@@ -1,9 +1,12 @@
 //! Windowed attention: every query attends to the keys around it.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
-use crate::plan::{self, WindowTile};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Recording, Size};
+use bytemuck::Zeroable;
+
+use crate::kernel::shader::{INNER, Shader, THREE_CODES, Variant, group, params, shader};
+use crate::kernel::tuning::WindowTile;
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check, tensor, tuning};
+use crate::names::names;
+use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
 
 const OP: &str = "window_attention";
 /// Invocations of a workgroup.
@@ -64,10 +67,42 @@ params!(WeightsParams {
     relative_scale: f32,
 });
 
+/// As [`INNER`], for every length of the private array.
+const LENGTHS: &[Variant] = &{
+    let lengths = tuning::WINDOW_LENGTHS;
+    let mut variants = [Variant::F32; 12];
+    let mut index = 0;
+    while index < variants.len() {
+        variants[index] = Variant { length: lengths[index / 3], ..INNER[index % 3] };
+        index += 1;
+    }
+    variants
+};
+
+pub(crate) const WINDOW_ATTENTION: Shader = shader!(
+    "window_attention",
+    Params,
+    LENGTHS,
+    &[group(&["RELATIVE"], THREE_CODES), tuning::WINDOW_TILES],
+    [q: Read, k: Read, v: Read, row_table: Read, column_table: Read, y: Write, log_sum_exp: Write],
+    ["window"],
+);
+
+pub(crate) const WINDOW_ATTENTION_WEIGHTS: Shader = shader!(
+    "window_attention_weights",
+    WeightsParams,
+    INNER,
+    &[group(&["RELATIVE"], THREE_CODES)],
+    [q: Read, k: Read, row_table: Read, column_table: Read, queries: Read, weights: Write],
+    ["window"],
+);
+
 /// What a window does at the border of the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Border {
     /// Keys and values outside the image are zero vectors that take part in the softmax, as padding makes them.
+    #[default]
     Zero,
     /// Keys outside the image are left out.
     Mask,
@@ -75,6 +110,8 @@ pub enum Border {
     /// `window * dilation` no larger than the image.
     Shift,
 }
+
+names!(Border, "border", Zero = "zero", Mask = "mask", Shift = "shift");
 
 impl Border {
     const fn code(self) -> u32 {
@@ -87,9 +124,11 @@ impl Border {
 }
 
 /// The term of a logit that depends on where the key is, seen from the query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RelativePosition {
     /// There is none.
+    #[default]
     None,
     /// `q . E`, E being a row embedding for the first half of each head's channels and a column embedding for the second, the
     /// same for all heads (arXiv:1906.05909, Eq. 3). Needs an even head_dim.
@@ -100,6 +139,15 @@ pub enum RelativePosition {
     /// A bias for each head and offset in window steps.
     Bias,
 }
+
+names!(
+    RelativePosition,
+    "relative position",
+    None = "none",
+    PerHead = "per_head",
+    WholeChannel = "whole_channel",
+    Bias = "bias"
+);
 
 /// The tensors of a [`RelativePosition`] term: buffers for the operator, slices of numbers for the reference. Entry 0 of a window is
 /// its first row or column.
@@ -171,6 +219,24 @@ impl WindowAttentionOptions {
     #[must_use]
     pub const fn channels(&self) -> u32 {
         self.heads.saturating_mul(self.head_dim)
+    }
+
+    /// The tables of the relative term.
+    pub(crate) fn table_specs(&self, element: Element) -> Vec<TensorSpec> {
+        let Size { height, width } = self.window;
+        let half = match self.relative {
+            RelativePosition::None => return Vec::new(),
+            RelativePosition::Bias => {
+                let side = |k: u32| k.saturating_mul(2).saturating_sub(1);
+                return vec![TensorSpec::input("tables.bias", [self.heads, side(height), side(width)], element)];
+            }
+            RelativePosition::PerHead => self.head_dim / 2,
+            RelativePosition::WholeChannel => self.channels() / 2,
+        };
+        vec![
+            TensorSpec::input("tables.row", [half, height], element),
+            TensorSpec::input("tables.column", [half, width], element),
+        ]
     }
 
     /// Elements of the relative term's tables: rows and columns, or the bias table alone.
@@ -252,7 +318,7 @@ impl WindowAttentionOptions {
             }
             _ => {}
         }
-        pipeline::check_finite(op, "scale", self.scale)?;
+        check::finite(op, "scale", self.scale)?;
         Ok(())
     }
 
@@ -307,7 +373,7 @@ impl WindowAttentionOptions {
     /// How the kernel goes about it.
     fn tile(&self, software: bool) -> WindowTile {
         let tables = matches!(self.relative, RelativePosition::PerHead | RelativePosition::WholeChannel);
-        plan::window_tile(software, self.head_dim, self.rows(), self.window.width, tables)
+        tuning::window_tile(software, self.head_dim, self.rows(), self.window.width, tables)
     }
 
     /// See [`WindowAttention::cost`].
@@ -441,34 +507,22 @@ impl WindowAttention {
             compiler,
             &Build {
                 op,
-                shader: &shaders::WINDOW_ATTENTION,
+                shader: &WINDOW_ATTENTION,
                 variant: Variant { inner, length, ..Variant::new(element, 1) },
                 constants: &constants,
                 workgroup: [GROUP / split, 1, split],
                 workgroup_bytes: if split > 1 { 2 * 4 * GROUP * 16 } else { 2 * 16 },
-                storage: &[
-                    Access::Read,
-                    Access::Read,
-                    Access::Read,
-                    Access::Read,
-                    Access::Read,
-                    Access::Write,
-                    Access::Write,
-                ],
-                texture: false,
             },
         )?;
         let weights = Kernel::new(
             compiler,
             &Build {
                 op,
-                shader: &shaders::WINDOW_ATTENTION_WEIGHTS,
+                shader: &WINDOW_ATTENTION_WEIGHTS,
                 variant: Variant { inner, ..Variant::new(element, 1) },
                 constants: &constants[..1],
                 workgroup: [64, 1, 1],
                 workgroup_bytes: 64 * 4,
-                storage: &[Access::Read, Access::Read, Access::Read, Access::Read, Access::Read, Access::Write],
-                texture: false,
             },
         )?;
         Ok(Self { options, element, inner, tile, kernel, weights })
@@ -480,8 +534,19 @@ impl WindowAttention {
         &self.options
     }
 
+    /// The tables as the kernels bind them.
+    fn table_tensors<'a>(&self, tables: [(&'static str, Option<wgpu::BufferSlice<'a>>); 2]) -> [Tensor<'a>; 2] {
+        let [(_, row), (_, column)] = tables;
+        let [first, second] = self.options.tables();
+        let bytes = self.element.bytes();
+        [Tensor::whole(row, first, bytes), Tensor::whole(column, second, bytes)]
+    }
+
     /// The relative term's tables as they are bound.
-    pub(crate) fn tables<'a>(&self, tables: PositionTables<wgpu::BufferSlice<'a>>) -> Result<[Tensor<'a>; 2], Error> {
+    pub(crate) fn tables<'a>(
+        &self,
+        tables: PositionTables<wgpu::BufferSlice<'a>>,
+    ) -> Result<[(&'static str, Option<wgpu::BufferSlice<'a>>); 2], Error> {
         let (names, slices) = match (self.options.relative, tables) {
             (RelativePosition::None, PositionTables::None) => (["tables", "tables"], [None, None]),
             (
@@ -503,12 +568,42 @@ impl WindowAttention {
                 });
             }
         };
-        let [first, second] = self.options.tables();
-        let bytes = self.element.bytes();
-        Ok([
-            Tensor::read_whole_if(names[0], slices[0], first, bytes),
-            Tensor::read_whole_if(names[1], slices[1], second, bytes),
-        ])
+        Ok([(names[0], slices[0]), (names[1], slices[1])])
+    }
+
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        let options = &self.options;
+        check::elements(OP, "q", shape)?;
+        options.check_shape(OP, shape)?;
+        let Size { height, width } = options.output(shape.size());
+        let y = Nchw { height, width, ..shape };
+        let mut specs = Vec::from(["q", "k", "v"].map(|name| TensorSpec::input(name, shape, self.inner)));
+        specs.extend(options.table_specs(self.element));
+        specs.push(TensorSpec::output("y", y, self.element));
+        let log_sum_exp = Nchw { channels: options.heads, ..y };
+        specs.push(TensorSpec::output("log_sum_exp", log_sum_exp, Element::F32).optional());
+        Ok(specs)
+    }
+
+    /// The tensors of one [`Self::bind_weights`] of so many queries, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind_weights`] refuses of a shape, before any buffer.
+    pub fn weights_tensors(&self, shape: Nchw, queries: u32) -> Result<Vec<TensorSpec>, Error> {
+        let options = &self.options;
+        check::elements(OP, "q", shape)?;
+        options.check_shape(OP, shape)?;
+        let entries = check::to_u32(OP, "keys of a window", options.window.pixels())?;
+        let mut specs = Vec::from(["q", "k"].map(|name| TensorSpec::input(name, shape, self.inner)));
+        specs.extend(options.table_specs(self.element));
+        specs.push(TensorSpec::output("weights", [queries, options.heads, entries], Element::F32));
+        Ok(specs)
     }
 
     /// Checks the buffers against the shape of `q`, `k` and `v`, and binds them.
@@ -526,9 +621,8 @@ impl WindowAttention {
         buffers: WindowAttentionBuffers<'_>,
     ) -> Result<Recording, Error> {
         let options = &self.options;
-        pipeline::check_elements(OP, "q", shape)?;
-        options.check_shape(OP, shape)?;
-        let [row, column] = self.tables(buffers.tables)?;
+        let specs = self.tensors(shape)?;
+        let tables = self.tables(buffers.tables)?;
         if shape.is_empty() {
             return Ok(Recording::default());
         }
@@ -536,32 +630,34 @@ impl WindowAttention {
         let head_dim = u64::from(options.head_dim);
         let (unit, out_unit) = (head_dim * shape.size().pixels(), head_dim * out.pixels());
         let bytes = self.inner.bytes();
+        let [row, column] = self.table_tensors(tables);
         let tensors = [
-            Tensor::read("q", buffers.q, unit, bytes),
-            Tensor::read("k", buffers.k, unit, bytes),
-            Tensor::read("v", buffers.v, unit, bytes),
+            Tensor::divided(buffers.q, unit, bytes),
+            Tensor::divided(buffers.k, unit, bytes),
+            Tensor::divided(buffers.v, unit, bytes),
             row,
             column,
-            Tensor::write("y", buffers.y, out_unit, self.element.bytes()),
-            Tensor::write_if("log_sum_exp", buffers.log_sum_exp, out.pixels(), Element::F32.bytes()),
+            Tensor::divided(buffers.y, out_unit, self.element.bytes()),
+            Tensor::divided(buffers.log_sum_exp, out.pixels(), Element::F32.bytes()),
         ];
-        let planes = pipeline::to_u32(OP, "heads of a batch", u64::from(shape.batch) * u64::from(options.heads))?;
-        pipeline::check(OP, device, planes, &tensors)?;
-        pipeline::to_u32(OP, "elements of a head", unit)?;
+        let planes = check::to_u32(OP, "heads of a batch", u64::from(shape.batch) * u64::from(options.heads))?;
+        let mut given = vec![
+            ("q", Some(buffers.q)),
+            ("k", Some(buffers.k)),
+            ("v", Some(buffers.v)),
+            ("y", Some(buffers.y)),
+            ("log_sum_exp", buffers.log_sum_exp),
+        ];
+        given.extend(tables);
+        check::slices(OP, device, &specs, &given)?;
+        check::to_u32(OP, "elements of a head", unit)?;
         let classes = options.classes().min(out.height);
         let tiles = out.height.div_ceil(classes).div_ceil(QUERIES);
-        let rows = pipeline::to_u32(OP, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
+        let rows = check::to_u32(OP, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
         let WindowTile { length, split, .. } = self.tile;
-        let invocations = pipeline::to_u32(OP, "invocations of a head", u64::from(rows) * u64::from(out.width))?;
+        let invocations = check::to_u32(OP, "invocations of a head", u64::from(rows) * u64::from(out.width))?;
         let groups = [invocations.div_ceil(GROUP / split), options.head_dim.div_ceil(length * split)];
-        let dispatches = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
-            origin_x: part.origin[0],
-            origin_y: part.origin[1],
-            q_base: bases[0],
-            k_base: bases[1],
-            v_base: bases[2],
-            y_base: bases[5],
-            log_sum_exp_base: bases[6],
+        let dispatches = self.kernel.bind(device, planes, groups, &tensors, None, |part| Params {
             with_log_sum_exp: u32::from(buffers.log_sum_exp.is_some()),
             plane: part.units.start,
             heads: options.heads,
@@ -584,6 +680,7 @@ impl WindowAttention {
             scale: options.scale,
             relative_scale: self.relative_scale(),
             shrink: shrink(options.window),
+            ..Zeroable::zeroed()
         })?;
         Ok(Recording::new(dispatches))
     }
@@ -604,9 +701,9 @@ impl WindowAttention {
         buffers: WindowWeightsBuffers<'_>,
     ) -> Result<Recording, Error> {
         let options = &self.options;
-        pipeline::check_elements(OP, "q", shape)?;
-        options.check_shape(OP, shape)?;
-        let [row, column] = self.tables(buffers.tables)?;
+        let count = check::to_u32(OP, "queries", queries.len() as u64)?;
+        let specs = self.weights_tensors(shape, count)?;
+        let tables = self.tables(buffers.tables)?;
         let out = options.output(shape.size());
         for (parameter, given, end) in queries.iter().flat_map(|query| {
             [
@@ -625,34 +722,33 @@ impl WindowAttention {
         }
         let elements = shape.elements().unwrap_or(u64::MAX);
         let unit = u64::from(options.heads) * options.window.pixels();
-        let count = pipeline::to_u32(OP, "queries", queries.len() as u64)?;
+        let [row, column] = self.table_tensors(tables);
         let mut tensors = vec![
-            Tensor::read_whole("q", buffers.q, elements, self.inner.bytes()),
-            Tensor::read_whole("k", buffers.k, elements, self.inner.bytes()),
+            Tensor::whole(buffers.q, elements, self.inner.bytes()),
+            Tensor::whole(buffers.k, elements, self.inner.bytes()),
             row,
             column,
-            Tensor::write("weights", buffers.weights, unit, Element::F32.bytes()),
+            Tensor::divided(buffers.weights, unit, Element::F32.bytes()),
         ];
-        pipeline::check(OP, device, count, &tensors)?;
-        pipeline::to_u32(OP, "elements of q", elements)?;
+        let mut given = vec![("q", Some(buffers.q)), ("k", Some(buffers.k)), ("weights", Some(buffers.weights))];
+        given.extend(tables);
+        check::slices(OP, device, &specs, &given)?;
+        check::to_u32(OP, "elements of q", elements)?;
         // Pixels are within `MAX_EXTENT`, so strides don't overflow.
         let positions: Vec<[u32; 3]> = queries
             .iter()
             .map(|query| [query.image, query.row * options.stride.height, query.column * options.stride.width])
             .collect();
-        let positions = pipeline::filled(
+        let positions = tensor::filled(
             OP,
             device,
             "window_attention_weights queries",
             bytemuck::cast_slice(&positions),
             wgpu::BufferUsages::STORAGE,
         )?;
-        tensors.insert(4, Tensor::read("queries", positions.slice(..), 3, 4));
+        tensors.insert(4, Tensor::divided(positions.slice(..), 3, 4));
         let groups = [options.heads, 1];
-        let dispatches = self.weights.bind(device, count, groups, &tensors, None, |part, bases| WeightsParams {
-            origin: part.origin[0],
-            weights_base: bases[5],
-            queries_base: bases[4],
+        let dispatches = self.weights.bind(device, count, groups, &tensors, None, |_| WeightsParams {
             heads: options.heads,
             head_dim: options.head_dim,
             height: signed(shape.height),
@@ -665,6 +761,7 @@ impl WindowAttention {
             whole_channel: u32::from(options.relative == RelativePosition::WholeChannel),
             scale: options.scale,
             relative_scale: self.relative_scale(),
+            ..Zeroable::zeroed()
         })?;
         Ok(Recording::new(dispatches))
     }

@@ -1,8 +1,11 @@
 //! Pooling over windows side by side.
 
-use crate::pipeline::{self, Access, Build, Compiler, Kernel, Tensor};
-use crate::shaders::{self, Variant, params};
-use crate::{Cost, Element, Error, Nchw, Recording, Size};
+use bytemuck::Zeroable;
+
+use crate::kernel::shader::{ELEMENTS, NO_OR_YES, Shader, Variant, group, params, shader};
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check};
+use crate::names::names;
+use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
 
 const OP: &str = "window_pool";
 /// Outputs of a workgroup.
@@ -20,14 +23,27 @@ params!(Params {
     window_width: u32,
 });
 
+pub(crate) const WINDOW_POOL: Shader = shader!(
+    "window_pool",
+    Params,
+    ELEMENTS,
+    &[group(&["POOLING"], NO_OR_YES), group(&["SIDE"], &[&[0.0], &[2.0], &[4.0]])],
+    [x: Read, y: Write],
+    ["ordered"],
+);
+
 /// What a [`WindowPool`] takes over a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Pooling {
     /// The mean.
+    #[default]
     Mean,
     /// The maximum; NaN if any value is.
     Max,
 }
+
+names!(Pooling, "pooling", Mean = "mean", Max = "max");
 
 /// Pooling `x [n, c, h, w] -> y [n, c, floor(h / kh), floor(w / kw)]` over windows side by side; rows and columns that fill no
 /// window are left out. In arXiv:1906.05909 (Sec. 3.3), 2x2 averages follow the attention of a downsampling block and 4x4
@@ -85,13 +101,11 @@ impl WindowPool {
             compiler,
             &Build {
                 op: OP,
-                shader: &shaders::WINDOW_POOL,
+                shader: &WINDOW_POOL,
                 variant: Variant::new(element, 1),
                 constants: &[("POOLING", pooling), ("SIDE", side)],
                 workgroup: [GROUP, 1, 1],
                 workgroup_bytes: 0,
-                storage: &[Access::Read, Access::Write],
-                texture: false,
             },
         )?;
         Ok(Self { window, element, kernel })
@@ -103,6 +117,18 @@ impl WindowPool {
         Size::new(input.height / self.window.height, input.width / self.window.width)
     }
 
+    /// The tensors of one `bind`, in the order in which they are checked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        check::elements(OP, "x", shape)?;
+        let Size { height, width } = self.output(shape.size());
+        let y = Nchw { height, width, ..shape };
+        Ok(vec![TensorSpec::input("x", shape, self.element), TensorSpec::output("y", y, self.element)])
+    }
+
     /// Checks the buffers against the shape of `x` and binds them.
     ///
     /// # Errors
@@ -110,30 +136,28 @@ impl WindowPool {
     /// [`Error::LimitExceeded`] where one plane exceeds a binding of the device, and what every operator refuses of its
     /// buffers: too small, wrong usage, misaligned, output overlapping input.
     pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: WindowPoolBuffers<'_>) -> Result<Recording, Error> {
-        pipeline::check_elements(OP, "x", shape)?;
+        let specs = self.tensors(shape)?;
         let out = self.output(shape.size());
         if shape.is_empty() || out.is_empty() {
             return Ok(Recording::default());
         }
         let tensors = [
-            Tensor::read("x", buffers.x, shape.size().pixels(), self.element.bytes()),
-            Tensor::write("y", buffers.y, out.pixels(), self.element.bytes()),
+            Tensor::divided(buffers.x, shape.size().pixels(), self.element.bytes()),
+            Tensor::divided(buffers.y, out.pixels(), self.element.bytes()),
         ];
-        let planes = pipeline::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
-        pipeline::check(OP, device, planes, &tensors)?;
-        pipeline::to_u32(OP, "pixels of a plane", shape.size().pixels())?;
-        let outputs = pipeline::to_u32(OP, "outputs of a plane", out.pixels())?;
+        let planes = check::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
+        check::slices(OP, device, &specs, &[("x", Some(buffers.x)), ("y", Some(buffers.y))])?;
+        check::to_u32(OP, "pixels of a plane", shape.size().pixels())?;
+        let outputs = check::to_u32(OP, "outputs of a plane", out.pixels())?;
         let groups = [outputs.div_ceil(GROUP), 1];
-        let dispatches = self.kernel.bind(device, planes, groups, &tensors, None, |part, bases| Params {
-            origin: part.origin[0],
-            x_base: bases[0],
-            y_base: bases[1],
+        let dispatches = self.kernel.bind(device, planes, groups, &tensors, None, |_| Params {
             height: shape.height,
             width: shape.width,
             out_width: out.width,
             outputs,
             window_height: self.window.height,
             window_width: self.window.width,
+            ..Zeroable::zeroed()
         })?;
         Ok(Recording::new(dispatches))
     }

@@ -3,9 +3,9 @@
 use num_traits::Float;
 use visual_attention::host::Gpu;
 use visual_attention::{
-    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers, Connectivity,
-    CropEnd, Element, LargestComponent, LargestComponentBuffers, Normalization, Sampling, Statistic, ThresholdRule,
-    reference,
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, AttentionMap,
+    AttentionMapBuffers, Connectivity, CropEnd, Element, LargestComponent, LargestComponentBuffers, Normalization,
+    Sampling, Statistic, ThresholdRule, reference,
 };
 
 use super::{Case, Outputs, Problem, floats, integers, run, wide};
@@ -126,7 +126,7 @@ pub(super) fn attended_region<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Resul
             boxes: boxes.slice(..),
             crops: Some(crops.slice(..)),
         };
-        run(gpu, &operator.bind(&gpu.device, features, images, images.size(), buffers)?)?;
+        run(gpu, &operator.bind(&gpu.device, AttendedRegionShape { features, images, crop: images.size() }, buffers)?)?;
         let (map_len, up_len) = ((map.size() / 4) as usize, (map_up.size() / 4) as usize);
         Ok(vec![
             ("map", floats(gpu, &map, Element::F32, map_len)?),

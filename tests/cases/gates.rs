@@ -5,9 +5,9 @@ use safetensors::Dtype;
 use visual_attention::host::Gpu;
 use visual_attention::reference::{self, Excitation, Layer, Norm};
 use visual_attention::{
-    Activation, BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Cbam, CbamBuffers, CbamOptions, ChannelScale,
-    ChannelScaleBuffers, Element, Epilogue, Nchw, SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite,
-    SqueezeExciteBuffers, SqueezeExciteOptions, wgpu,
+    Activation, BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Cbam, CbamBuffers, CbamOptions, CbamShape,
+    ChannelScale, ChannelScaleBuffers, Element, Epilogue, Nchw, SpatialGate, SpatialGateBuffers, SpatialGateShape,
+    Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, wgpu,
 };
 
 use super::{Case, Outputs, Problem, Values, floats, run, wide};
@@ -224,7 +224,10 @@ fn excite<T: Float>(
             gate: Some(gate.slice(..)),
             output: Some(output.slice(..)),
         };
-        run(gpu, &operator.bind(&gpu.device, shape, weights.reduced, buffers)?)?;
+        run(
+            gpu,
+            &operator.bind(&gpu.device, SqueezeExciteShape { features: shape, reduced: weights.reduced }, buffers)?,
+        )?;
         Ok(vec![
             ("gate", floats(gpu, &gate, Element::F32, gates)?),
             ("y", floats(gpu, &output, element, x.numbers.len())?),
@@ -450,7 +453,7 @@ pub(super) fn cbam_spatial<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
             gate: Some(gate.slice(..)),
             output: Some(output.slice(..)),
         };
-        run(gpu, &operator.bind(&gpu.device, shape, side, buffers)?)?;
+        run(gpu, &operator.bind(&gpu.device, SpatialGateShape { features: shape, kernel: side }, buffers)?)?;
         Ok(vec![
             ("gate", floats(gpu, &gate, Element::F32, gates)?),
             ("y", floats(gpu, &output, element, x.numbers.len())?),
@@ -491,7 +494,14 @@ pub(super) fn cbam<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
             identity: None,
             output: output.slice(..),
         };
-        run(gpu, &operator.bind(&gpu.device, shape, weights.reduced, side, buffers)?)?;
+        run(
+            gpu,
+            &operator.bind(
+                &gpu.device,
+                CbamShape { features: shape, reduced: weights.reduced, kernel: side },
+                buffers,
+            )?,
+        )?;
         Ok(vec![("y", floats(gpu, &output, element, x.numbers.len())?)])
     });
     let (norm_wide, weight_wide, excited) = (norm.cast::<T>(), weight.cast::<T>(), weights.cast::<T>());

@@ -366,7 +366,7 @@ pub(crate) fn run(gpu: &Gpu, recording: &Recording) -> Result<(), Error> {
 pub(crate) fn floats(gpu: &Gpu, buffer: &wgpu::Buffer, element: Element, len: usize) -> Result<Vec<f64>, Error> {
     Ok(match element {
         Element::F32 => gpu.read::<f32>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
-        Element::F16 => gpu.read::<f16>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
+        _ => gpu.read::<f16>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
     })
 }
 

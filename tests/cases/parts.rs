@@ -4,10 +4,10 @@ use num_traits::Float;
 use visual_attention::host::Gpu;
 use visual_attention::reference::{self, Layer};
 use visual_attention::{
-    CropEnd, CropResize, CropResizeBuffers, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, Element, Epilogue,
-    GlobalPool, GlobalPoolBuffers, Nchw, Normalization, Normalize, NormalizeBuffers, PointwiseConv,
-    PointwiseConvBuffers, PointwiseConvOptions, Pooling, Resize, ResizeBuffers, Sampling, ScSe, ScSeBuffers,
-    ScSeCombine, ScSeOptions, Size, Squeeze, WindowPool, WindowPoolBuffers,
+    CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers,
+    EcaShape, Element, Epilogue, GlobalPool, GlobalPoolBuffers, Nchw, Normalization, Normalize, NormalizeBuffers,
+    PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, Resize, ResizeBuffers, ResizeShape, Sampling,
+    ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size, Squeeze, WindowPool, WindowPoolBuffers,
 };
 
 use super::gates::{
@@ -99,7 +99,7 @@ pub(super) fn eca<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
             gate: None,
             output: Some(output.slice(..)),
         };
-        run(gpu, &operator.bind(&gpu.device, shape, taps, buffers)?)?;
+        run(gpu, &operator.bind(&gpu.device, EcaShape { features: shape, taps }, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, element, x.numbers.len())?)])
     });
     let (_, y) = reference::eca(shape, Epilogue::Scale, &x.cast::<T>(), &weight.cast::<T>(), None);
@@ -142,7 +142,7 @@ pub(super) fn scse<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
             identity: None,
             output: output.slice(..),
         };
-        run(gpu, &operator.bind(&gpu.device, shape, weights.reduced, buffers)?)?;
+        run(gpu, &operator.bind(&gpu.device, ScSeShape { features: shape, reduced: weights.reduced }, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, element, x.numbers.len())?)])
     });
     let (excited, bias) = (weights.cast::<T>(), bias.map(Values::cast::<T>));
@@ -277,7 +277,7 @@ pub(super) fn resize<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         let (input, output) = (Parameter::new(gpu, x, x.element())?, tensor(gpu, x.element(), len)?);
         let operator = Resize::new(compiler::of(&gpu.device), sampling, x.element())?;
         let buffers = ResizeBuffers { input: input.slice(), output: output.slice(..) };
-        run(gpu, &operator.bind(&gpu.device, shape, size, buffers)?)?;
+        run(gpu, &operator.bind(&gpu.device, ResizeShape { input: shape, output: size }, buffers)?)?;
         Ok(vec![("y", floats(gpu, &output, x.element(), len)?)])
     });
     Ok((on_gpu.transpose()?, vec![("y", wide(reference::resize(shape, size, sampling, &x.cast::<T>())))]))
@@ -305,7 +305,7 @@ pub(super) fn crop_resize<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         let boxes = gpu.upload("boxes", &boxes)?;
         let operator = CropResize::new(compiler::of(&gpu.device), end, sampling, image.element())?;
         let buffers = CropResizeBuffers { images: images.slice(), boxes: boxes.slice(..), crops: crops.slice(..) };
-        run(gpu, &operator.bind(&gpu.device, shape, size, buffers)?)?;
+        run(gpu, &operator.bind(&gpu.device, CropResizeShape { images: shape, crop: size }, buffers)?)?;
         Ok(vec![("crop", floats(gpu, &crops, image.element(), len)?)])
     });
     let crops = reference::crop_resize(shape, size, end, sampling, &image.cast::<T>(), &boxes);

@@ -70,7 +70,7 @@ fn tables<'a>(case: &'a Case, options: &WindowAttentionOptions) -> Result<Positi
         RelativePosition::None => Ok(PositionTables::None),
         RelativePosition::PerHead => factorised(options.head_dim / 2),
         RelativePosition::WholeChannel => factorised(options.channels() / 2),
-        RelativePosition::Bias => {
+        _ => {
             let shape = [options.heads, side(options.window.height), side(options.window.width)];
             Ok(PositionTables::Bias(case.shaped("rpb", &shape)?))
         }

@@ -2,17 +2,19 @@
 //! file. Every `bind` here is given what a careless caller might give.
 
 use visual_attention::{
-    Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers,
-    BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers, Cbam, CbamBuffers,
-    CbamOptions, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers,
-    Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers,
-    HeatOverlay, HeatOverlayBuffers, HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw,
-    Nhw, Normalization, Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions,
-    Pooling, PositionTables, QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, Sampling, SasaLayer,
+    Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, AttentionMap,
+    AttentionMapBuffers, BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers,
+    Cbam, CbamBuffers, CbamOptions, CbamShape, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd,
+    CropResize, CropResizeBuffers, CropResizeShape, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, EcaShape,
+    Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape,
+    HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Nhw, Normalization, Normalize,
+    NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, PositionTables,
+    QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer,
     SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine,
-    ScSeOptions, Size, SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite, SqueezeExciteBuffers,
-    SqueezeExciteOptions, Statistic, Threshold, ThresholdBuffers, ThresholdRule, WindowAttention,
-    WindowAttentionBuffers, WindowAttentionOptions, WindowPool, WindowPoolBuffers, WindowWeightsBuffers, wgpu,
+    ScSeOptions, ScSeShape, Size, SpatialGate, SpatialGateBuffers, SpatialGateShape, Squeeze, SqueezeExcite,
+    SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, Statistic, Threshold, ThresholdBuffers,
+    ThresholdRule, ThresholdShape, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowPool,
+    WindowPoolBuffers, WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -324,9 +326,9 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 |device, pool, draw, deal| (draw.nchw(pool), draw.size(pool)),
                 |(shape, size)| 0,
                 {
-                    let _ = operator.cost(shape, size);
+                    let _ = operator.cost(ResizeShape { input: shape, output: size });
                     let buffers = ResizeBuffers { input: deal.slice(draw), output: deal.slice(draw) };
-                    operator.bind(device, shape, size, buffers)
+                    operator.bind(device, ResizeShape { input: shape, output: size }, buffers)
                 }
             )
         }
@@ -339,9 +341,9 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 |device, pool, draw, deal| (draw.nchw(pool).plane(), draw.size(pool)),
                 |(shape, size)| if otsu { rounds::histogram(size) } else { 0 },
                 {
-                    let _ = operator.cost(shape, size);
+                    let _ = operator.cost(ThresholdShape { map: shape, mask: size });
                     let buffers = ThresholdBuffers { map: deal.slice(draw), mask: deal.slice(draw) };
-                    operator.bind(device, shape, size, buffers)
+                    operator.bind(device, ThresholdShape { map: shape, mask: size }, buffers)
                 }
             )
         }
@@ -382,9 +384,13 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 |device, pool, draw, deal| (draw.nchw(pool), draw.size(pool)),
                 |(shape, size)| 0,
                 {
-                    let _ = operator.cost(shape, size);
+                    let _ = operator.cost(CropResizeShape { images: shape, crop: size });
                     let (images, boxes) = (deal.slice(draw), deal.slice(draw));
-                    operator.bind(device, shape, size, CropResizeBuffers { images, boxes, crops: deal.slice(draw) })
+                    operator.bind(
+                        device,
+                        CropResizeShape { images: shape, crop: size },
+                        CropResizeBuffers { images, boxes, crops: deal.slice(draw) },
+                    )
                 }
             )
         }
@@ -405,15 +411,15 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 },
                 |(map, pictures, opacity)| 0,
                 {
-                    let _ = operator.cost(map, pictures);
+                    let _ = operator.cost(HeatOverlayShape { map, pictures });
                     let (source, picture) = (deal.slice(draw), deal.slice(draw));
                     if to_texture {
                         let buffers = HeatOverlayTexture { map: source, pictures: picture, overlay: &pool.texture };
-                        operator.bind_texture(device, map, pictures, opacity, buffers)
+                        operator.bind_texture(device, HeatOverlayShape { map, pictures }, opacity, buffers)
                     } else {
                         let overlay = deal.slice(draw);
                         let buffers = HeatOverlayBuffers { map: source, pictures: picture, overlay };
-                        operator.bind(device, map, pictures, opacity, buffers)
+                        operator.bind(device, HeatOverlayShape { map, pictures }, opacity, buffers)
                     }
                 }
             )
@@ -439,7 +445,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                     map.max(mask).max(if otsu { rounds::histogram(images.size()) } else { 0 })
                 },
                 {
-                    let _ = operator.cost(features, images, crop);
+                    let _ = operator.cost(AttendedRegionShape { features, images, crop });
                     let buffers = AttendedRegionBuffers {
                         features: deal.slice(draw),
                         map: deal.slice(draw),
@@ -450,7 +456,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                         images: deal.when(draw, true),
                         crops: deal.maybe(draw),
                     };
-                    operator.bind(device, features, images, crop, buffers)
+                    operator.bind(device, AttendedRegionShape { features, images, crop }, buffers)
                 }
             )
         }
@@ -532,7 +538,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                     rounds::pool(shape).max(layer).max(rounds::scale(shape, reduced))
                 },
                 {
-                    let _ = operator.cost(shape, reduced);
+                    let _ = operator.cost(SqueezeExciteShape { features: shape, reduced });
                     let features = deal.slice(draw);
                     let buffers = SqueezeExciteBuffers {
                         features,
@@ -544,7 +550,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         gate: if epilogue == Epilogue::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
                         output: deal.when(draw, epilogue != Epilogue::GateOnly),
                     };
-                    operator.bind(device, shape, reduced, buffers)
+                    operator.bind(device, SqueezeExciteShape { features: shape, reduced }, buffers)
                 }
             )
         }
@@ -582,7 +588,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                     rounds::channels(shape).max(rounds::spatial_gate_conv(kernel)).max(rounds::scale(shape, 0))
                 },
                 {
-                    let _ = operator.cost(shape, kernel);
+                    let _ = operator.cost(SpatialGateShape { features: shape, kernel });
                     let (bias, norm) = deal.bias_or_norm(draw);
                     let buffers = SpatialGateBuffers {
                         features: deal.slice(draw),
@@ -593,7 +599,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         gate: if epilogue == Epilogue::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) },
                         output: deal.when(draw, epilogue != Epilogue::GateOnly),
                     };
-                    operator.bind(device, shape, kernel, buffers)
+                    operator.bind(device, SpatialGateShape { features: shape, kernel }, buffers)
                 }
             )
         }
@@ -610,7 +616,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                     rounds::pool(shape).max(channel).max(spatial)
                 },
                 {
-                    let _ = operator.cost(shape, reduced, kernel);
+                    let _ = operator.cost(CbamShape { features: shape, reduced, kernel });
                     let (spatial_bias, spatial_norm) = deal.bias_or_norm(draw);
                     let buffers = CbamBuffers {
                         features: deal.slice(draw),
@@ -624,7 +630,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         identity: deal.when(draw, epilogue == Epilogue::Residual),
                         output: deal.slice(draw),
                     };
-                    operator.bind(device, shape, reduced, kernel, buffers)
+                    operator.bind(device, CbamShape { features: shape, reduced, kernel }, buffers)
                 }
             )
         }
@@ -639,12 +645,16 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 ),
                 |(shape, taps)| rounds::pool(shape).max(rounds::scale(shape, taps)),
                 {
-                    let _ = (operator.cost(shape, taps), Eca::taps(shape.channels));
+                    let _ = (operator.cost(EcaShape { features: shape, taps }), Eca::taps(shape.channels));
                     let (features, weight) = (deal.slice(draw), deal.slice(draw));
                     let identity = deal.when(draw, epilogue == Epilogue::Residual);
                     let gate = if epilogue == Epilogue::GateOnly { deal.when(draw, true) } else { deal.maybe(draw) };
                     let output = deal.when(draw, epilogue != Epilogue::GateOnly);
-                    operator.bind(device, shape, taps, EcaBuffers { features, weight, identity, gate, output })
+                    operator.bind(
+                        device,
+                        EcaShape { features: shape, taps },
+                        EcaBuffers { features, weight, identity, gate, output },
+                    )
                 }
             )
         }
@@ -660,7 +670,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                     rounds::pool(shape).max(rounds::channels(shape)).max(layer)
                 },
                 {
-                    let _ = operator.cost(shape, reduced);
+                    let _ = operator.cost(ScSeShape { features: shape, reduced });
                     let features = deal.slice(draw);
                     let buffers = ScSeBuffers {
                         features,
@@ -673,7 +683,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                         identity: deal.when(draw, epilogue == Epilogue::Residual),
                         output: if draw.option() { features } else { deal.slice(draw) },
                     };
-                    operator.bind(device, shape, reduced, buffers)
+                    operator.bind(device, ScSeShape { features: shape, reduced }, buffers)
                 }
             )
         }

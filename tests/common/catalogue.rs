@@ -3,17 +3,19 @@
 use num_traits::{Float, ToPrimitive};
 use visual_attention::reference::{self, Excitation, Layer, Norm};
 use visual_attention::{
-    Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttentionMap, AttentionMapBuffers,
-    BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers, Cbam, CbamBuffers,
-    CbamOptions, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers,
-    Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers,
-    HeatOverlay, HeatOverlayBuffers, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Nhw, Normalization,
-    Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, PositionTables,
-    QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, Sampling, SasaLayer, SasaLayerBuffers,
-    SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, Size,
-    SpatialGate, SpatialGateBuffers, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, Statistic,
-    Threshold, ThresholdBuffers, ThresholdRule, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
-    WindowPool, WindowPoolBuffers, WindowWeightsBuffers, wgpu,
+    Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, AttentionMap,
+    AttentionMapBuffers, BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers,
+    Cbam, CbamBuffers, CbamOptions, CbamShape, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd,
+    CropResize, CropResizeBuffers, CropResizeShape, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, EcaShape,
+    Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape,
+    LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Nhw, Normalization, Normalize, NormalizeBuffers,
+    PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, PositionTables, QueryPosition, Recording,
+    RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer, SasaLayerBuffers, SasaLayerOptions,
+    SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size,
+    SpatialGate, SpatialGateBuffers, SpatialGateShape, Squeeze, SqueezeExcite, SqueezeExciteBuffers,
+    SqueezeExciteOptions, SqueezeExciteShape, Statistic, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape,
+    WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowPool, WindowPoolBuffers,
+    WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -222,7 +224,11 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
             inputs,
             vec![("output", resized, near)],
             open!(|d| Resize::new(compiler::of(d), sampling, element), |operator, d, i, o| {
-                operator.bind(d, shape, larger, ResizeBuffers { input: i[0], output: o[0] })
+                operator.bind(
+                    d,
+                    ResizeShape { input: shape, output: larger },
+                    ResizeBuffers { input: i[0], output: o[0] },
+                )
             }),
             references!(|x| vec![reference::resize(shape, larger, sampling, &x[0])]),
         );
@@ -237,7 +243,11 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
                 inputs,
                 vec![("crops", resized, near)],
                 open!(|d| CropResize::new(compiler::of(d), end, sampling, element), |operator, d, i, o| {
-                    operator.bind(d, shape, larger, CropResizeBuffers { images: i[0], boxes: i[1], crops: o[0] })
+                    operator.bind(
+                        d,
+                        CropResizeShape { images: shape, crop: larger },
+                        CropResizeBuffers { images: i[0], boxes: i[1], crops: o[0] },
+                    )
                 }),
                 (
                     Box::new(move |x| vec![reference::crop_resize(shape, larger, end, sampling, &x[0], &boxes)]),
@@ -282,7 +292,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
                 |d| HeatOverlay::new(compiler::of(d), &ColorMap::Turbo, Sampling::HalfPixel, element),
                 |operator, d, i, o| {
                     let buffers = HeatOverlayBuffers { map: i[0], pictures: i[1], overlay: o[0] };
-                    operator.bind(d, plane, rgb, opacity, buffers)
+                    operator.bind(d, HeatOverlayShape { map: plane, pictures: rgb }, opacity, buffers)
                 }
             ),
             references!(|x| {
@@ -316,7 +326,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
                 boxes: o[2],
                 crops: Some(o[3]),
             };
-            operator.bind(d, shape, shape, crop, buffers)
+            operator.bind(d, AttendedRegionShape { features: shape, images: shape, crop }, buffers)
         }),
         references!(|x| {
             let region = reference::attended_region(shape, shape, crop, &options, &x[0], &x[1]);
@@ -348,7 +358,7 @@ fn maps(all: &mut Catalogue, shape: Nchw, seed: u64) {
             inputs,
             vec![("mask", pixels, Kind::Words)],
             open!(|d| Threshold::new(compiler::of(d), rule, Sampling::HalfPixel), |operator, d, i, o| {
-                operator.bind(d, plane, size, ThresholdBuffers { map: i[0], mask: o[0] })
+                operator.bind(d, ThresholdShape { map: plane, mask: size }, ThresholdBuffers { map: i[0], mask: o[0] })
             }),
             references!(|x| vec![numbers(reference::threshold(plane, rule, &x[0]))]),
         );
@@ -493,7 +503,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
                     gate: Some(o[0]),
                     output: Some(o[1]),
                 };
-                operator.bind(d, shape, reduced as u32, buffers)
+                operator.bind(d, SqueezeExciteShape { features: shape, reduced: reduced as u32 }, buffers)
             }),
             references!(|x| {
                 let (gate, y) = reference::squeeze_excite(shape, options, &x[0], &excitation(&x[2..]), Some(&x[1]));
@@ -543,7 +553,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
                     gate: Some(o[0]),
                     output: Some(o[1]),
                 };
-                operator.bind(d, shape, 3, buffers)
+                operator.bind(d, SpatialGateShape { features: shape, kernel: 3 }, buffers)
             }),
             references!(|x| {
                 let layer = Layer { weight: &x[1], bias: None, norm: Some(norm(&x[3..])) };
@@ -576,7 +586,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
                     identity: (epilogue == Epilogue::Residual).then_some(i[3]),
                     output: o[0],
                 };
-                operator.bind(d, shape, reduced as u32, 3, buffers)
+                operator.bind(d, CbamShape { features: shape, reduced: reduced as u32, kernel: 3 }, buffers)
             }),
             references!(|x| {
                 let layer = Layer { weight: &x[1], bias: Some(&x[2]), norm: None };
@@ -614,7 +624,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
                     identity: (epilogue == Epilogue::Residual).then_some(i[3]),
                     output: o[0],
                 };
-                operator.bind(d, shape, reduced as u32, buffers)
+                operator.bind(d, ScSeShape { features: shape, reduced: reduced as u32 }, buffers)
             }),
             references!(|x| {
                 let identity = Some(x[3].as_slice());
@@ -630,7 +640,7 @@ fn gates(all: &mut Catalogue, shape: Nchw) {
         open!(|d| Eca::new(compiler::of(d), Epilogue::Scale, element), |operator, d, i, o| {
             let buffers =
                 EcaBuffers { features: i[0], weight: i[1], identity: None, gate: Some(o[0]), output: Some(o[1]) };
-            operator.bind(d, shape, 3, buffers)
+            operator.bind(d, EcaShape { features: shape, taps: 3 }, buffers)
         }),
         references!(|x| {
             let (gate, y) = reference::eca(shape, Epilogue::Scale, &x[0], &x[1], None);
@@ -808,7 +818,11 @@ fn further(all: &mut Catalogue, shape: Nchw) {
             inputs,
             vec![("mask", resampled.elements().unwrap() as usize, Kind::Words)],
             open!(|d| Threshold::new(compiler::of(d), rule, Sampling::HalfPixel), |operator, d, i, o| {
-                operator.bind(d, plane, larger, ThresholdBuffers { map: i[0], mask: o[0] })
+                operator.bind(
+                    d,
+                    ThresholdShape { map: plane, mask: larger },
+                    ThresholdBuffers { map: i[0], mask: o[0] },
+                )
             }),
             references!(|x| {
                 let planes = Nchw { channels: 1, ..shape };

@@ -14,7 +14,7 @@ impl From<Element> for Precision {
     fn from(element: Element) -> Self {
         match element {
             Element::F32 => Self::F32,
-            Element::F16 => Self::F16,
+            _ => Self::F16,
         }
     }
 }

@@ -85,7 +85,7 @@ impl TestGpu {
     pub(crate) fn input(&self, values: &[f32], element: Element) -> wgpu::Buffer {
         match element {
             Element::F32 => self.upload("input", values).unwrap(),
-            Element::F16 => {
+            _ => {
                 let mut halves: Vec<_> = values.iter().map(|&value| f16::from_f32(value)).collect();
                 if halves.len() % 2 == 1 {
                     halves.push(f16::ZERO);
@@ -106,7 +106,7 @@ impl TestGpu {
     pub(crate) fn filled(&self, values: &[f32], element: Element) -> Output {
         let contents: Vec<u8> = match element {
             Element::F32 => bytemuck::cast_slice(values).to_vec(),
-            Element::F16 => values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
+            _ => values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
         };
         let words = (contents.len().next_multiple_of(4) + 2 * GUARD) / 4;
         let mut bytes: Vec<u8> = POISON.repeat(words);
@@ -132,7 +132,7 @@ impl TestGpu {
     pub(crate) fn floats(&self, output: &Output, element: Element) -> Vec<f32> {
         match element {
             Element::F32 => self.words(output),
-            Element::F16 => self.words::<f16>(output).into_iter().map(f16::to_f32).collect(),
+            _ => self.words::<f16>(output).into_iter().map(f16::to_f32).collect(),
         }
     }
 }
@@ -141,6 +141,6 @@ impl TestGpu {
 pub(crate) fn rounded(values: &[f32], element: Element) -> Vec<f32> {
     match element {
         Element::F32 => values.to_vec(),
-        Element::F16 => values.iter().map(|&value| f16::from_f32(value).to_f32()).collect(),
+        _ => values.iter().map(|&value| f16::from_f32(value).to_f32()).collect(),
     }
 }

@@ -35,7 +35,7 @@ impl Kind {
 pub(crate) fn stored(contents: &Contents) -> Vec<u8> {
     let mut bytes: Vec<u8> = match contents {
         Contents::Floats(Element::F32, numbers) => bytemuck::cast_slice(numbers).to_vec(),
-        Contents::Floats(Element::F16, numbers) => {
+        Contents::Floats(_, numbers) => {
             numbers.iter().flat_map(|&number| f16::from_f32(number).to_le_bytes()).collect()
         }
         Contents::Words(words) => bytemuck::cast_slice(words).to_vec(),
@@ -140,7 +140,7 @@ pub(crate) fn decoded(bytes: &[u8], kind: Kind) -> Vec<f64> {
     let wide = |words: Vec<f32>| words.into_iter().map(f64::from).collect();
     match kind {
         Kind::Exact(Element::F32) | Kind::Near(Element::F32) => wide(bytemuck::pod_collect_to_vec(bytes)),
-        Kind::Exact(Element::F16) | Kind::Near(Element::F16) => {
+        Kind::Exact(_) | Kind::Near(_) => {
             bytes.chunks_exact(2).map(|pair| f16::from_le_bytes([pair[0], pair[1]]).to_f64()).collect()
         }
         Kind::Words => bytemuck::pod_collect_to_vec::<_, i32>(bytes).into_iter().map(f64::from).collect(),

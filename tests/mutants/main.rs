@@ -167,7 +167,10 @@ fn files() -> Vec<String> {
     let of = |folder: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders").join(folder);
         let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        entries.filter(|name| name.ends_with(".wgsl")).map(|name| format!("{folder}{name}")).collect::<Vec<_>>()
+        entries
+            .filter(|name| name.ends_with(".wgsl") && name != "prelude.wgsl")
+            .map(|name| format!("{folder}{name}"))
+            .collect::<Vec<_>>()
     };
     let mut files = [of(""), of("shared/")].concat();
     files.sort();

@@ -3,8 +3,8 @@
 #![no_main]
 #![expect(dead_code, reason = "the crate's file, of which this needs a part")]
 
-#[path = "../../src/plan.rs"]
-mod plan;
+#[path = "../../src/kernel/divide.rs"]
+mod divide;
 
 use libfuzzer_sys::{arbitrary, fuzz_target};
 
@@ -32,15 +32,15 @@ fuzz_target!(|input: Input| {
         min_storage_buffer_offset_alignment: alignment,
         ..Default::default()
     };
-    let work = plan::Work { units, groups, unit_bytes: &unit_bytes, whole_bytes: &whole_bytes };
-    match plan::parts(&work, &limits) {
+    let work = divide::Work { units, groups, unit_bytes: &unit_bytes, whole_bytes: &whole_bytes };
+    match divide::parts(&work, &limits) {
         Ok(parts) => {
             let mut covered = 0;
             for part in &parts {
                 assert!(part.groups.iter().all(|&count| (1..=axis).contains(&count)));
                 covered += part.groups.iter().map(|&count| u128::from(count)).product::<u128>();
                 for &bytes in &unit_bytes {
-                    let window = plan::window(&part.units, bytes, alignment.into());
+                    let window = divide::window(&part.units, bytes, alignment.into());
                     assert!(window.end - window.start <= binding.min(1 << 32));
                     assert_eq!(window.start % u64::from(alignment), 0);
                 }

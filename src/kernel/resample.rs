@@ -1,9 +1,11 @@
 //! Where the pixels of a resampled axis lie, as exact ratios of integers: the host's half of `shaders/shared/bilinear.wgsl`.
 
+use crate::names::names;
 use crate::{Error, Size};
 
 /// Which positions a resampled image takes its pixels from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Sampling {
     /// Pixels are areas: output `o` lies at `(o + 0.5) * n_in / n_out - 0.5`, cut to the image. PyTorch's `align_corners=False`.
     #[default]
@@ -11,6 +13,8 @@ pub enum Sampling {
     /// Corner pixels fall on each other: output `o` lies at `o * (n_in - 1) / (n_out - 1)`. PyTorch's `align_corners=True`.
     AlignedCorners,
 }
+
+names!(Sampling, "sampling", HalfPixel = "half_pixel", AlignedCorners = "aligned_corners");
 
 /// One axis: output `o` lies at `max(o * multiplier + plus - minus, 0) / denominator` of `length` source pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +42,7 @@ impl Axis {
         };
         // `quotient` in the shader takes denominators below 2^30.
         let largest = (u64::from(output - 1) * multiplier + plus).max(denominator * 4).max(minus);
-        crate::pipeline::to_u32(
-            op,
-            "resampling ratio (about 2 * input * output, in lowest terms, of an axis)",
-            largest,
-        )?;
+        super::check::to_u32(op, "resampling ratio (about 2 * input * output, in lowest terms, of an axis)", largest)?;
         // All at most `largest`, or unused where a single output leaves the multiplier without effect.
         let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         Ok(Self {
@@ -67,6 +67,16 @@ impl Axis {
 
 fn greatest_common_divisor(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+/// Workgroup of the kernels that write pictures, and the pixels of a row that each of its invocations takes: what depends on the row
+/// alone is computed once for them.
+pub(crate) const TILE: [u32; 3] = [16, 4, 1];
+const TILE_PIXELS: u32 = 4;
+
+/// Workgroups of [`TILE`] that cover a picture.
+pub(crate) fn tiles(size: Size) -> [u32; 2] {
+    [size.width.div_ceil(TILE[0] * TILE_PIXELS), size.height.div_ceil(TILE[1])]
 }
 
 #[cfg(test)]

@@ -1,0 +1,129 @@
+//! What a caller can get wrong: every check that an operator makes before any call to wgpu.
+
+use super::tensor::in_place;
+use crate::{Error, Nchw, Nhw, Role, Size, TensorSpec};
+
+/// Checks everything that a caller can get wrong about the buffers of an operator, before any call to wgpu: `given` has a slice for
+/// each field of the operator's buffers.
+pub(crate) fn slices(
+    op: &'static str,
+    device: &wgpu::Device,
+    tensors: &[TensorSpec],
+    given: &[(&'static str, Option<wgpu::BufferSlice<'_>>)],
+) -> Result<(), Error> {
+    let alignment = u64::from(device.limits().min_storage_buffer_offset_alignment);
+    let slice_of = |name| given.iter().find(|(given, _)| *given == name).and_then(|&(_, slice)| slice);
+    if let Some(&(parameter, _)) =
+        given.iter().find(|(name, slice)| slice.is_some() && tensors.iter().all(|tensor| tensor.name != *name))
+    {
+        return presence(op, parameter, true, false, "the operator as built has no use for it");
+    }
+    // Only the bytes that the tensor takes count: a slice may be longer than that.
+    let mut bound = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        let binding = tensor.name;
+        let Some(needed) = tensor.bytes() else {
+            let given = device.limits().max_buffer_size;
+            return Err(Error::LimitExceeded { op, limit: binding, needed: u64::MAX, given });
+        };
+        let Some(slice) = slice_of(binding) else {
+            presence(op, binding, false, !tensor.optional, "the operator as built needs it")?;
+            continue;
+        };
+        let usage = slice.buffer().usage();
+        if !usage.contains(wgpu::BufferUsages::STORAGE) {
+            let given = format!("{usage:?}");
+            return Err(Error::MissingUsage { op, binding, given, needed: "BufferUsages::STORAGE" });
+        }
+        if slice.size() < needed {
+            return Err(Error::BufferTooSmall { op, binding, given: slice.size(), needed });
+        }
+        if slice.offset() % alignment != 0 {
+            return Err(Error::MisalignedOffset { op, binding, offset: slice.offset(), alignment });
+        }
+        bound.push((tensor, slice, slice.offset()..slice.offset() + needed));
+    }
+    let written = |tensor: &TensorSpec| tensor.role != Role::Input;
+    for (index, (output, slice, range)) in bound.iter().enumerate().filter(|(_, (tensor, ..))| written(tensor)) {
+        for (other_index, (other, other_slice, other_range)) in bound.iter().enumerate() {
+            let both_written_and_seen = written(other) && other_index <= index;
+            let replaces = output.in_place_of == Some(other.name) && in_place(*other_slice, *slice);
+            if other_index == index || both_written_and_seen || replaces {
+                continue;
+            }
+            let overlap = range.start < other_range.end && other_range.start < range.end;
+            if overlap && slice.buffer() == other_slice.buffer() {
+                return Err(Error::Aliased { op, output: output.name, other: other.name });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a tensor whose byte count leaves `u64`, or that of one image of it where it has none, before any arithmetic is done
+/// with it.
+pub(crate) fn elements(op: &'static str, binding: &'static str, shape: Nchw) -> Result<(), Error> {
+    count(op, binding, Nchw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
+}
+
+/// As [`check_elements`], for a tensor without channels.
+pub(crate) fn plane(op: &'static str, binding: &'static str, shape: Nhw) -> Result<(), Error> {
+    count(op, binding, Nhw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
+}
+
+fn count(
+    op: &'static str,
+    binding: &'static str,
+    elements: Option<u64>,
+    shape: &dyn std::fmt::Display,
+) -> Result<(), Error> {
+    // 16 bytes is the widest element that a kernel loads at once.
+    if elements.is_some_and(|count| count <= u64::MAX / 16) {
+        return Ok(());
+    }
+    Err(Error::InvalidShape { op, binding, given: shape.to_string(), needed: "fewer than 2^60 elements".into() })
+}
+
+/// A 32-bit count that a kernel takes as a parameter.
+pub(crate) fn to_u32(op: &'static str, quantity: &'static str, value: u64) -> Result<u32, Error> {
+    u32::try_from(value).map_err(|_| Error::LimitExceeded {
+        op,
+        limit: quantity,
+        needed: value,
+        given: u64::from(u32::MAX),
+    })
+}
+
+/// Refuses images without pixels where there is something to be computed from them, and axes that `i32` does not hold.
+pub(crate) fn source(op: &'static str, binding: &'static str, size: Size) -> Result<(), Error> {
+    let axis = 1..=i32::MAX as u32;
+    if axis.contains(&size.height) && axis.contains(&size.width) {
+        return Ok(());
+    }
+    Err(Error::InvalidShape { op, binding, given: size.to_string(), needed: "1 to 2^31 - 1 rows and columns".into() })
+}
+
+/// Refuses NaN and infinities.
+pub(crate) fn finite(op: &'static str, parameter: &'static str, value: f32) -> Result<f32, Error> {
+    if value.is_finite() {
+        return Ok(value);
+    }
+    Err(Error::InvalidParameter { op, parameter, given: value.to_string(), needed: "a finite number".into() })
+}
+
+/// Refuses a slice that the operator has no use for as it was built, and the lack of one that it needs. `reason` is what
+/// of the operator decides.
+pub(crate) fn presence(
+    op: &'static str,
+    parameter: &'static str,
+    given: bool,
+    wanted: bool,
+    reason: &str,
+) -> Result<(), Error> {
+    if given == wanted {
+        return Ok(());
+    }
+    let text = |present| if present { "a slice" } else { "none" };
+    let needed = format!("{} ({reason})", text(wanted));
+    Err(Error::InvalidParameter { op, parameter, given: text(given).into(), needed })
+}

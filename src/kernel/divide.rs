@@ -1,0 +1,282 @@
+//! How work is divided into dispatches that keep a device's limits: pure arithmetic, no GPU.
+//!
+//! A kernel's grid is `x` by `y` workgroups for each *unit*, on `z`: an image, or one plane of it. Units are the outermost axis
+//! of every tensor that is divided, so a range of units is a range of bytes, and no reduction is ever divided: results do not
+//! depend on the split. A part is one dispatch. Kernels add `origin` to their workgroup index and, since a storage binding
+//! may start only at aligned offsets, `bases` to their element index.
+
+use std::ops::Range;
+
+/// Dispatches of one kernel for one `bind`; more than this is a mistake of the caller rather than work to be done.
+const MAX_PARTS: usize = 1 << 16;
+
+/// What a kernel has to do.
+pub(crate) struct Work<'a> {
+    /// Images or planes, on `z`.
+    pub(crate) units: u32,
+    /// Workgroups for each unit on `x` and `y`.
+    pub(crate) groups: [u32; 2],
+    /// For each tensor that is divided: bytes of one unit.
+    pub(crate) unit_bytes: &'a [u64],
+    /// For each tensor that every part needs whole: its bytes.
+    pub(crate) whole_bytes: &'a [u64],
+}
+
+/// One dispatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The units it covers.
+    pub(crate) units: Range<u32>,
+    /// First workgroup on `x` and `y`.
+    pub(crate) origin: [u32; 2],
+    /// Workgroups to dispatch.
+    pub(crate) groups: [u32; 3],
+}
+
+/// A limit that the work can't be divided under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exceeded {
+    pub(crate) limit: &'static str,
+    pub(crate) needed: u64,
+    pub(crate) given: u64,
+}
+
+/// Bytes of a storage binding must be a multiple of 4.
+pub(crate) const fn binding_bytes(bytes: u64) -> u64 {
+    bytes.next_multiple_of(4)
+}
+
+/// Where the binding of `units` starts and ends in its tensor, in bytes: `start` is aligned down.
+pub(crate) fn window(units: &Range<u32>, unit_bytes: u64, alignment: u64) -> Range<u64> {
+    let start = u64::from(units.start) * unit_bytes;
+    let end = binding_bytes(u64::from(units.end) * unit_bytes);
+    start - start % alignment..end
+}
+
+/// Divides `work` so that every dispatch keeps `limits`. The caller has checked that all byte counts fit `u64`.
+pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>, Exceeded> {
+    // Kernels index with u32, so a binding never exceeds 4 GiB even where the device would take it.
+    let binding_limit = limits.max_storage_buffer_binding_size.min(u64::from(u32::MAX) + 1);
+    let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+    let exceeded = |needed| Exceeded { limit: "max_storage_buffer_binding_size", needed, given: binding_limit };
+
+    if let Some(&bytes) = work.whole_bytes.iter().find(|&&bytes| binding_bytes(bytes) > binding_limit) {
+        return Err(exceeded(binding_bytes(bytes)));
+    }
+
+    let axis = limits.max_compute_workgroups_per_dimension;
+    if axis == 0 {
+        return Err(Exceeded { limit: "max_compute_workgroups_per_dimension", needed: 1, given: 0 });
+    }
+    let mut step = work.units.min(axis);
+    for &bytes in work.unit_bytes {
+        if binding_bytes(u64::from(work.units) * bytes) <= binding_limit {
+            continue;
+        }
+        // A part in the middle may start up to `alignment` bytes early.
+        let slack = if bytes % alignment == 0 { 0 } else { alignment };
+        let fits = binding_limit.saturating_sub(slack) / bytes;
+        if fits == 0 {
+            return Err(exceeded(binding_bytes(bytes) + slack));
+        }
+        step = step.min(u32::try_from(fits).unwrap_or(u32::MAX));
+    }
+
+    let ranges = |count: u32, step: u32| {
+        (0..count).step_by(step.max(1) as usize).map(move |start| start..count.min(start.saturating_add(step)))
+    };
+    let count = [(work.units, step), (work.groups[0], axis), (work.groups[1], axis)]
+        .map(|(count, step)| u64::from(count.div_ceil(step.max(1))))
+        .into_iter()
+        .fold(1, u64::saturating_mul);
+    if count > MAX_PARTS as u64 {
+        return Err(Exceeded { limit: "dispatches of one kernel", needed: count, given: MAX_PARTS as u64 });
+    }
+    let mut parts = Vec::new();
+    for units in ranges(work.units, step) {
+        for y in ranges(work.groups[1], axis) {
+            for x in ranges(work.groups[0], axis) {
+                parts.push(Part {
+                    units: units.clone(),
+                    origin: [x.start, y.start],
+                    groups: [x.end - x.start, y.end - y.start, units.end - units.start],
+                });
+            }
+        }
+    }
+    Ok(parts)
+}
+
+/// The turns in which several kernels go over `units` one after another, `together` at a time or the next number at which
+/// tensors of so many bytes for each unit start at multiples of `alignment`, a power of two.
+pub(crate) fn turns(
+    units: u32,
+    together: u32,
+    unit_bytes: &[u64],
+    alignment: u32,
+) -> impl Iterator<Item = Range<u32>> + use<> {
+    let zeros = unit_bytes.iter().map(|bytes| bytes.trailing_zeros()).min().unwrap_or(0);
+    let aligned = alignment >> zeros.min(alignment.trailing_zeros());
+    let together = together.checked_next_multiple_of(aligned.max(1)).unwrap_or(u32::MAX).max(1);
+    (0..units).step_by(together as usize).map(move |start| start..units.min(start.saturating_add(together)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn limits(binding: u64, groups: u32) -> wgpu::Limits {
+        wgpu::Limits {
+            max_storage_buffer_binding_size: binding,
+            max_compute_workgroups_per_dimension: groups,
+            ..wgpu::Limits::default()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn turns_cover_every_unit_once_at_offsets_that_bind(
+            units in 0u32..5000,
+            together in 1u32..600,
+            bytes in proptest::collection::vec(1u64..100_000, 1..3),
+            alignment in (0u32..9).prop_map(|power| 1 << power),
+        ) {
+            let turns: Vec<_> = turns(units, together, &bytes, alignment).collect();
+            prop_assert_eq!(turns.iter().flat_map(Clone::clone).collect::<Vec<_>>(), (0..units).collect::<Vec<_>>());
+            for turn in &turns {
+                prop_assert!(bytes.iter().all(|bytes| u64::from(turn.start) * bytes % u64::from(alignment) == 0));
+                // No more than it has to be.
+                prop_assert!(turn.len() < (together + alignment) as usize);
+            }
+        }
+    }
+
+    #[test]
+    fn turns_of_aligned_images_are_as_asked() {
+        assert_eq!(turns(7, 3, &[1024, 512], 256).collect::<Vec<_>>(), [0..3, 3..6, 6..7]);
+        assert_eq!(turns(7, 3, &[1024, 64], 256).collect::<Vec<_>>(), [0..4, 4..7]);
+        assert!(turns(3, u32::MAX, &[1], 256).eq(std::iter::once(0..3)));
+    }
+
+    #[test]
+    fn one_part_when_everything_fits() {
+        let work = Work { units: 3, groups: [5, 2], unit_bytes: &[1000, 24], whole_bytes: &[64] };
+        assert_eq!(
+            parts(&work, &wgpu::Limits::default()),
+            Ok(vec![Part { units: 0..3, origin: [0, 0], groups: [5, 2, 3] }])
+        );
+    }
+
+    #[test]
+    fn a_unit_that_does_not_fit_is_refused_with_both_figures() {
+        let work = Work { units: 2, groups: [1, 1], unit_bytes: &[8192], whole_bytes: &[] };
+        assert_eq!(
+            parts(&work, &limits(4096, 7)),
+            Err(Exceeded { limit: "max_storage_buffer_binding_size", needed: 8192, given: 4096 })
+        );
+        let work = Work { units: 1, groups: [1, 1], unit_bytes: &[4], whole_bytes: &[5000] };
+        assert_eq!(
+            parts(&work, &limits(4096, 7)),
+            Err(Exceeded { limit: "max_storage_buffer_binding_size", needed: 5000, given: 4096 })
+        );
+    }
+
+    #[test]
+    fn no_units_no_parts() {
+        let work = Work { units: 0, groups: [1, 1], unit_bytes: &[4], whole_bytes: &[] };
+        assert_eq!(parts(&work, &wgpu::Limits::default()), Ok(vec![]));
+    }
+
+    #[test]
+    fn absurd_counts_are_refused() {
+        let work = Work { units: u32::MAX, groups: [u32::MAX, u32::MAX], unit_bytes: &[1 << 20], whole_bytes: &[] };
+        assert_eq!(parts(&work, &wgpu::Limits::default()).map_err(|e| e.limit), Err("dispatches of one kernel"));
+        // More than 64 bits of them.
+        let work = Work { unit_bytes: &[], ..work };
+        assert_eq!(parts(&work, &limits(4096, 7)).map_err(|e| e.needed), Err(u64::MAX));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+        #[test]
+        fn every_part_keeps_the_limits_and_everything_is_covered_once(
+            units in 1u32..60, x in 1u32..40, y in 1u32..12,
+            unit_bytes in prop::collection::vec(1u64..3000, 1..4),
+            binding_kib in 4u64..64, axis in 7u32..20,
+        ) {
+            let limits = limits(binding_kib * 1024, axis);
+            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[] };
+            let parts = parts(&work, &limits).expect("4 KiB holds a unit of 3000 bytes and the slack");
+            let mut seen = vec![0u8; (units * x * y) as usize];
+            for part in &parts {
+                prop_assert!(part.groups.iter().all(|&count| (1..=axis).contains(&count)));
+                for &bytes in &unit_bytes {
+                    let window = window(&part.units, bytes, 256);
+                    prop_assert_eq!(window.start % 256, 0);
+                    prop_assert!(window.end - window.start <= limits.max_storage_buffer_binding_size);
+                    prop_assert!(window.start <= u64::from(part.units.start) * bytes);
+                    prop_assert!(window.end >= u64::from(part.units.end) * bytes);
+                }
+                for unit in part.units.clone() {
+                    for row in part.origin[1]..part.origin[1] + part.groups[1] {
+                        for column in part.origin[0]..part.origin[0] + part.groups[0] {
+                            seen[((unit * y + row) * x + column) as usize] += 1;
+                        }
+                    }
+                }
+            }
+            prop_assert!(seen.iter().all(|&count| count == 1));
+        }
+
+        /// Counts up to the ends of 32 and 64 bits: covered once, in order, or refused; never wrapped.
+        #[test]
+        fn any_count_is_divided_or_refused(
+            (units, x, y) in (count(), count(), count()),
+            unit_bytes in prop::collection::vec(1u64..=u64::MAX, 0..4), shifts in prop::collection::vec(0u32..64, 4),
+            binding in 12u32..63, axis in prop::sample::select(vec![7u32, 65_535, u32::MAX]),
+            alignment in prop::sample::select(vec![32u32, 256]),
+        ) {
+            // As `bind` gives them: all products fit `u64`, with what they are rounded up by.
+            let fits = |bytes: &u64| bytes.checked_mul(units.into()).is_some_and(|all| all < u64::MAX - 256);
+            let unit_bytes: Vec<u64> =
+                unit_bytes.iter().zip(shifts).map(|(bytes, shift)| bytes >> shift).filter(|&b| b > 0 && fits(&b)).collect();
+            let limits = wgpu::Limits { min_storage_buffer_offset_alignment: alignment, ..limits(1 << binding, axis) };
+            let given = limits.max_storage_buffer_binding_size.min(1 << 32);
+            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[] };
+            match parts(&work, &limits) {
+                Ok(parts) => {
+                    let mut covered = 0u128;
+                    let mut at = (0, [0, 0]);
+                    for part in &parts {
+                        prop_assert!(part.groups.iter().all(|&count| (1..=axis).contains(&count)));
+                        prop_assert!(part.units.end <= units && part.units.len() as u32 == part.groups[2]);
+                        let [right, below] = [0, 1].map(|a| u64::from(part.origin[a]) + u64::from(part.groups[a]));
+                        prop_assert!(right <= x.into() && below <= y.into());
+                        // Each begins where the one before it ends: in its row, below it, or with the next units.
+                        prop_assert_eq!((part.units.start, [part.origin[1], part.origin[0]]), at);
+                        at = match (right == u64::from(x), below == u64::from(y)) {
+                            (false, _) => (part.units.start, [part.origin[1], right as u32]),
+                            (true, false) => (part.units.start, [below as u32, 0]),
+                            (true, true) => (part.units.end, [0, 0]),
+                        };
+                        covered += part.groups.iter().map(|&count| u128::from(count)).product::<u128>();
+                        for &bytes in &unit_bytes {
+                            let window = window(&part.units, bytes, alignment.into());
+                            prop_assert!(window.end - window.start <= given && window.start.is_multiple_of(alignment.into()));
+                            let first = u64::from(part.units.start) * bytes;
+                            prop_assert!((window.start..window.start + u64::from(alignment)).contains(&first));
+                        }
+                    }
+                    prop_assert_eq!(covered, [units, x, y].iter().map(|&count| u128::from(count)).product::<u128>());
+                }
+                Err(Exceeded { needed, given, .. }) => prop_assert!(needed > given),
+            }
+        }
+    }
+
+    /// Anything from 1 on, small and absurd alike.
+    fn count() -> impl Strategy<Value = u32> {
+        (1..=u32::MAX, 0u32..32).prop_map(|(count, shift)| (count >> shift).max(1))
+    }
+}

@@ -1,0 +1,294 @@
+//! What operators are built from. Nothing here knows an operator.
+//!
+//! This file compiles kernels and binds them: the only one that creates shader modules, pipelines and bind groups.
+
+pub(crate) mod check;
+pub(crate) mod compiler;
+pub(crate) mod divide;
+pub(crate) mod recording;
+pub(crate) mod resample;
+pub(crate) mod rounds;
+pub(crate) mod shader;
+pub(crate) mod tensor;
+pub(crate) mod tuning;
+
+use std::sync::{Arc, OnceLock};
+
+use self::divide::Part;
+use self::shader::{Access, Shader, Variant};
+use self::tensor::{Between, Extent};
+use crate::Error;
+
+pub(crate) use self::compiler::Compiler;
+pub(crate) use self::recording::Dispatch;
+pub(crate) use self::tensor::Tensor;
+
+/// What a kernel is compiled for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Build<'a> {
+    /// The operator, for messages.
+    pub(crate) op: &'static str,
+    pub(crate) shader: &'static Shader,
+    pub(crate) variant: Variant,
+    /// Values of the overrides.
+    pub(crate) constants: &'a [(&'static str, f64)],
+    /// Workgroup size, as the overrides set it.
+    pub(crate) workgroup: [u32; 3],
+    /// Bytes of workgroup memory, as the overrides set them.
+    pub(crate) workgroup_bytes: u32,
+}
+
+/// A compiled kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct Kernel {
+    op: &'static str,
+    shader: &'static Shader,
+    variant: Variant,
+    constants: Vec<(&'static str, f64)>,
+    cache: Option<wgpu::PipelineCache>,
+    separate: Program,
+    /// WebGPU refuses one buffer as input and output of a dispatch, in different ranges too, unless both are read-write.
+    /// Compiled at the first `bind` that has such slices.
+    shared: Arc<OnceLock<Program>>,
+}
+
+#[derive(Clone, Debug)]
+struct Program {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+impl Kernel {
+    /// Compiles for `device`, after checking the limits and features that wgpu would not.
+    pub(crate) fn new(compiler: Compiler<'_>, build: &Build<'_>) -> Result<Self, Error> {
+        let Compiler { device, cache, .. } = compiler;
+        let Build { op, shader, variant, constants, workgroup, workgroup_bytes } = *build;
+        debug_assert!(shader.lists(variant, constants), "{} {variant:?} {constants:?}: not in the table", shader.name);
+        if variant.element == crate::Element::F16 && !device.features().contains(wgpu::Features::SHADER_F16) {
+            return Err(Error::MissingFeature { op, feature: "SHADER_F16" });
+        }
+        let count = |access: &[Access]| {
+            let count = shader.bindings.iter().filter(|binding| access.contains(&binding.access)).count();
+            u32::try_from(count).unwrap_or(u32::MAX)
+        };
+        let limits = device.limits();
+        let invocations = workgroup.iter().product();
+        for (limit, needed, given) in [
+            ("max_compute_invocations_per_workgroup", invocations, limits.max_compute_invocations_per_workgroup),
+            ("max_compute_workgroup_size_x", workgroup[0], limits.max_compute_workgroup_size_x),
+            ("max_compute_workgroup_size_y", workgroup[1], limits.max_compute_workgroup_size_y),
+            ("max_compute_workgroup_size_z", workgroup[2], limits.max_compute_workgroup_size_z),
+            ("max_compute_workgroup_storage_size", workgroup_bytes, limits.max_compute_workgroup_storage_size),
+            (
+                "max_storage_buffers_per_shader_stage",
+                count(&[Access::Read, Access::Write]),
+                limits.max_storage_buffers_per_shader_stage,
+            ),
+            (
+                "max_storage_textures_per_shader_stage",
+                count(&[Access::Texture]),
+                limits.max_storage_textures_per_shader_stage,
+            ),
+        ] {
+            if needed > given {
+                return Err(Error::LimitExceeded { op, limit, needed: needed.into(), given: given.into() });
+            }
+        }
+        let mut kernel = Self {
+            op,
+            shader,
+            variant,
+            constants: constants.to_vec(),
+            cache: cache.cloned(),
+            separate: Program::new(device, build, cache, false),
+            shared: Arc::default(),
+        };
+        // A kernel that only writes has nothing to make read-write.
+        if count(&[Access::Read]) == 0 {
+            kernel.shared = Arc::new(OnceLock::from(kernel.separate.clone()));
+        }
+        Ok(kernel)
+    }
+
+    fn program(&self, device: &wgpu::Device, shared: bool) -> &Program {
+        if !shared {
+            return &self.separate;
+        }
+        self.shared.get_or_init(|| {
+            let build = Build {
+                op: self.op,
+                shader: self.shader,
+                variant: self.variant,
+                constants: &self.constants,
+                workgroup: [1; 3],
+                workgroup_bytes: 0,
+            };
+            Program::new(device, &build, self.cache.as_ref(), true)
+        })
+    }
+
+    /// Divides the work under the device's limits, without a call to wgpu that could fail.
+    pub(crate) fn plan(
+        &self,
+        device: &wgpu::Device,
+        units: u32,
+        groups: [u32; 2],
+        tensors: &[Tensor<'_>],
+    ) -> Result<Vec<Part>, Error> {
+        debug_assert_eq!(tensors.len(), self.shader.storage().count(), "{}", self.shader.name);
+        let of = |whole: bool| -> Vec<u64> {
+            let bound = tensors.iter().filter(|tensor| tensor.slice.is_some());
+            bound.filter(|t| matches!(t.extent, Extent::Whole(_)) == whole).map(Tensor::unit_bytes).collect()
+        };
+        let work = divide::Work { units, groups, unit_bytes: &of(false), whole_bytes: &of(true) };
+        divide::parts(&work, &device.limits()).map_err(|exceeded| Error::LimitExceeded {
+            op: self.op,
+            limit: exceeded.limit,
+            needed: exceeded.needed,
+            given: exceeded.given,
+        })
+    }
+
+    /// Plans and binds: one step for each part. `params` is given each part; origins and bases
+    /// are filled in here, by name.
+    pub(crate) fn bind<P: bytemuck::Pod>(
+        &self,
+        device: &wgpu::Device,
+        units: u32,
+        groups: [u32; 2],
+        tensors: &[Tensor<'_>],
+        texture: Option<&wgpu::TextureView>,
+        params: impl Fn(&Part) -> P,
+    ) -> Result<Vec<Dispatch>, Error> {
+        let parts = self.plan(device, units, groups, tensors)?;
+        let limits = device.limits();
+        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+        let slices = |access| {
+            let tensors = self.shader.storage().zip(tensors).filter(move |((_, has), _)| *has == access);
+            tensors.filter_map(|(_, tensor)| tensor.slice)
+        };
+        let shared =
+            slices(Access::Write).any(|output| slices(Access::Read).any(|input| output.buffer() == input.buffer()));
+        let program = self.program(device, shared);
+        // Not created unless a binding needs it; it is never read or written. One buffer can't be bound for reading and for
+        // writing in the same dispatch, so each access has its own.
+        let mut placeholders: [Option<wgpu::Buffer>; 2] = [None, None];
+        let mut bound = Vec::with_capacity(tensors.len());
+        for ((_, access), tensor) in self.shader.storage().zip(tensors) {
+            let placeholder = &mut placeholders[usize::from(access == Access::Write)];
+            bound.push(match (tensor.slice, &*placeholder) {
+                (Some(slice), _) => Between::Given(slice),
+                (None, Some(buffer)) => Between::Own(buffer.clone()),
+                (None, None) => {
+                    Between::Own(placeholder.insert(tensor::scratch(self.op, device, "placeholder", 16)?).clone())
+                }
+            });
+        }
+
+        let mut dispatches = Vec::with_capacity(parts.len());
+        for part in parts {
+            let mut params = bytemuck::bytes_of(&params(&part)).to_vec();
+            self.shader.set(&mut params, "origin", part.origin[0]);
+            self.shader.set(&mut params, "origin_x", part.origin[0]);
+            self.shader.set(&mut params, "origin_y", part.origin[1]);
+            let mut entries = Vec::with_capacity(tensors.len() + 2);
+            for (binding, ((name, _), (tensor, bound))) in
+                (1..).zip(self.shader.storage().zip(tensors.iter().zip(&bound)))
+            {
+                let window = match tensor.extent {
+                    Extent::Unit(_) => divide::window(&part.units, tensor.unit_bytes(), alignment),
+                    Extent::Whole(_) => 0..divide::binding_bytes(tensor.unit_bytes()),
+                };
+                let first = match tensor.extent {
+                    Extent::Unit(_) => u64::from(part.units.start) * tensor.unit_bytes() - window.start,
+                    Extent::Whole(_) => 0,
+                };
+                // Below the alignment, so it fits.
+                let base = (first / tensor.element_bytes) as u32;
+                let known = self.shader.set(&mut params, &format!("{name}_base"), base);
+                debug_assert!(known || base == 0, "{} has no base for {name}", self.shader.name);
+                let resource = match bound {
+                    Between::Given(slice) => wgpu::BufferBinding {
+                        buffer: slice.buffer(),
+                        offset: slice.offset() + window.start,
+                        size: wgpu::BufferSize::new(window.end - window.start),
+                    },
+                    Between::Own(placeholder) => placeholder.as_entire_buffer_binding(),
+                };
+                entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(resource) });
+            }
+            let uniform = tensor::uniform(self.op, device, self.shader.name, &params)?;
+            entries.push(wgpu::BindGroupEntry { binding: 0, resource: uniform.as_entire_binding() });
+            if let Some(view) = texture {
+                let binding = entries.len() as u32;
+                entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::TextureView(view) });
+            }
+            let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(&tensor::label(self.op, self.shader.name)),
+                layout: &program.layout,
+                entries: &entries,
+            });
+            dispatches.push(Dispatch {
+                shader: self.shader,
+                params,
+                pipeline: program.pipeline.clone(),
+                bind_group,
+                groups: part.groups,
+            });
+        }
+        Ok(dispatches)
+    }
+}
+
+impl Program {
+    fn new(device: &wgpu::Device, build: &Build<'_>, cache: Option<&wgpu::PipelineCache>, shared: bool) -> Self {
+        let label = tensor::label(build.op, build.shader.name);
+        let label = Some(label.as_str());
+        let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
+        let mut types = vec![buffer(wgpu::BufferBindingType::Uniform)];
+        types.extend(build.shader.storage().map(|(_, access)| {
+            buffer(wgpu::BufferBindingType::Storage { read_only: access == Access::Read && !shared })
+        }));
+        if build.shader.bindings.iter().any(|binding| binding.access == Access::Texture) {
+            types.push(wgpu::BindingType::StorageTexture {
+                access: wgpu::StorageTextureAccess::WriteOnly,
+                format: wgpu::TextureFormat::Rgba8Unorm,
+                view_dimension: wgpu::TextureViewDimension::D2Array,
+            });
+        }
+        let entries: Vec<_> = (0..)
+            .zip(types)
+            .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty,
+                count: None,
+            })
+            .collect();
+        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let shader = build.shader;
+        let source = if shared { shader.shared_source(build.variant) } else { shader.source(build.variant) };
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(build.shader.name),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: build.constants,
+                // Every kernel writes its workgroup memory before it reads it.
+                zero_initialize_workgroup_memory: false,
+            },
+            cache,
+        });
+        Self { pipeline, layout }
+    }
+}

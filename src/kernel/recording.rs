@@ -1,0 +1,68 @@
+//! What `bind` returns: dispatches that are ready to be recorded.
+
+use super::shader::Shader;
+
+/// One dispatch of a [`Recording`](crate::Recording).
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    pub(super) shader: &'static Shader,
+    pub(super) params: Vec<u8>,
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) bind_group: wgpu::BindGroup,
+    pub(super) groups: [u32; 3],
+}
+
+impl Dispatch {
+    /// The kernel: the stem of its file under `shaders/`, its entry point, and the last part of its label in GPU debuggers, which is
+    /// `visual_attention::operator::kernel`.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        self.shader.name
+    }
+
+    /// The kernel's parameters by name, as bits, for debugging: what one dispatch of divided work differs in from the next.
+    #[must_use]
+    pub fn params(&self) -> Vec<(&'static str, u32)> {
+        let members = self.shader.params.iter();
+        members.map(|member| (member.name, bytemuck::pod_read_unaligned(&self.params[member.offset..][..4]))).collect()
+    }
+
+    /// Records this dispatch alone, for instance into a pass of its own with timestamps. Steps must keep their order.
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y, z] = self.groups;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+/// An operator bound to buffers and checked: what `bind` returns. It can be recorded any number of times, in any encoder of
+/// its device, and it keeps its scratch alive. Two submissions of it at once on one queue are in order, as wgpu orders them.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    dispatches: Vec<Dispatch>,
+}
+
+impl Recording {
+    pub(crate) fn new(dispatches: Vec<Dispatch>) -> Self {
+        Self { dispatches }
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.dispatches.extend(other.dispatches);
+    }
+
+    /// Records every step into the caller's pass. Never fails and allocates nothing of its own. It sets the pass's pipeline
+    /// and bind group 0, and restores neither.
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        for dispatch in &self.dispatches {
+            dispatch.record(pass);
+        }
+    }
+
+    /// The dispatches in order. An operator over an empty tensor has none.
+    #[must_use]
+    pub fn dispatches(&self) -> impl ExactSizeIterator<Item = &Dispatch> {
+        self.dispatches.iter()
+    }
+}

@@ -1,0 +1,267 @@
+//! What a kernel is: its file, its variants, what it binds; declared once, beside the host.
+
+use crate::Element;
+
+/// A kernel: one WGSL file with one compute entry point of the file's name.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Shader {
+    /// File stem, entry point and GPU debug label.
+    pub name: &'static str,
+    /// The file and the shared functions it uses, without the line of aliases: see [`Shader::source`].
+    pub wgsl: &'static str,
+    /// The variants that operators compile.
+    pub variants: &'static [Variant],
+    /// What operators set overrides to, every combination of the groups in each variant: see [`Shader::constants`].
+    pub overrides: &'static [Overrides],
+    /// The host's view of the kernel's `Params`, binding 0.
+    pub params: &'static [Member],
+    /// The tensors, from binding 1 on.
+    pub bindings: &'static [Binding],
+    /// Stems of the files under `shaders/shared/` that the kernel's file calls functions of, directly or through one of them.
+    pub uses: &'static [&'static str],
+}
+
+/// A tensor that a kernel binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Name in WGSL. Where work on the tensor is divided among dispatches, `Params` has a member of the same name with `_base` behind
+    /// it: the element of the binding that a dispatch starts at.
+    pub name: &'static str,
+    /// How the kernel uses it.
+    pub access: Access,
+}
+
+/// How a kernel uses a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A storage buffer that is read.
+    Read,
+    /// A storage buffer that is written, and that may be read too.
+    Write,
+    /// An array of `rgba8unorm` storage textures that is written.
+    Texture,
+}
+
+/// What the aliases `Element` (as stored), `Real` (as computed), `Bits` (as bits) and `Inner` (as stored between the kernels
+/// of one operator), and the constant `LENGTH` stand for. `Scalar` is one element as stored, and `horizontal_sum`, `horizontal_max` and
+/// `first_component` reduce a load to one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// Scalar type of the tensors that vary.
+    pub element: Element,
+    /// Elements for each load: 1, or 4 as a vector.
+    pub lanes: u32,
+    /// Scalar type of what passes from one kernel of an operator to the next; `element` where nothing does.
+    pub inner: Element,
+    /// Length of the private arrays of one invocation, which overrides can't set; 0 where there are none.
+    pub length: u32,
+}
+
+/// Overrides of a kernel that go together, and the values that operators set them to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overrides {
+    /// Names in WGSL.
+    pub names: &'static [&'static str],
+    /// A value for each name, as often as operators differ.
+    pub values: &'static [&'static [f64]],
+}
+
+/// A member of a kernel's `Params`, as the host lays it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Name, in WGSL and in Rust.
+    pub name: &'static str,
+    /// Byte offset.
+    pub offset: usize,
+    /// Scalar type, in WGSL and in Rust.
+    pub ty: &'static str,
+}
+
+impl Variant {
+    /// One 32-bit float at a time.
+    pub const F32: Self = Self::new(Element::F32, 1);
+    /// One 16-bit float at a time.
+    pub const F16: Self = Self::new(Element::F16, 1);
+    /// Four 32-bit floats at a time.
+    pub const F32X4: Self = Self::new(Element::F32, 4);
+    /// Four 16-bit floats at a time.
+    pub const F16X4: Self = Self::new(Element::F16, 4);
+
+    /// `lanes` elements for each load, and neither an inner type of its own nor private arrays.
+    #[must_use]
+    pub const fn new(element: Element, lanes: u32) -> Self {
+        Self { element, lanes, inner: element, length: 0 }
+    }
+}
+
+impl Shader {
+    /// The values of all overrides, for each pipeline that operators compile of a variant.
+    #[must_use]
+    pub fn constants(&self) -> Vec<Vec<(&'static str, f64)>> {
+        self.overrides.iter().fold(vec![Vec::new()], |builds, group| {
+            let values = |build: &Vec<_>| {
+                let build = build.clone();
+                group.values.iter().map(move |values| {
+                    let set = group.names.iter().copied().zip(values.iter().copied());
+                    build.iter().copied().chain(set).collect()
+                })
+            };
+            builds.iter().flat_map(values).collect()
+        })
+    }
+
+    /// The storage buffers, in order: name and access.
+    pub(crate) fn storage(&self) -> impl Iterator<Item = (&'static str, Access)> {
+        let buffers = self.bindings.iter().filter(|binding| binding.access != Access::Texture);
+        buffers.map(|binding| (binding.name, binding.access))
+    }
+
+    /// Sets a member of `Params`, where there is one of that name.
+    pub(crate) fn set(&self, params: &mut [u8], name: &str, value: u32) -> bool {
+        let member = self.params.iter().find(|member| member.name == name);
+        member.map(|member| params[member.offset..][..4].copy_from_slice(&value.to_ne_bytes())).is_some()
+    }
+
+    /// Whether the table has this pipeline.
+    pub(crate) fn lists(&self, variant: Variant, constants: &[(&'static str, f64)]) -> bool {
+        let same = |build: &Vec<_>| build.len() == constants.len() && build.iter().all(|set| constants.contains(set));
+        self.variants.contains(&variant) && self.constants().iter().any(same)
+    }
+
+    /// The complete WGSL module of a variant.
+    #[must_use]
+    pub fn source(&self, variant: Variant) -> String {
+        let enable = if variant.element == Element::F16 { "enable f16; " } else { "" };
+        let scalar = variant.element.wgsl();
+        let vector = |scalar: &str| match variant.lanes {
+            1 => scalar.to_owned(),
+            lanes => format!("vec{lanes}<{scalar}>"),
+        };
+        let (element, real, bits) = (vector(scalar), vector("f32"), vector("u32"));
+        // WGSL's arithmetic is the same for scalars and vectors, but for what reduces the lanes.
+        let (sum, max, first) = match variant.lanes {
+            1 => ("v", "v", "v"),
+            _ => ("(v.x + v.y) + (v.z + v.w)", "max(max(v.x, v.y), max(v.z, v.w))", "v.x"),
+        };
+        let inner = vector(variant.inner.wgsl());
+        let length = if variant.length > 0 { format!("const LENGTH = {}u; ", variant.length) } else { String::new() };
+        format!(
+            "{enable}alias Scalar = {scalar}; alias Element = {element}; alias Real = {real}; alias Bits = {bits}; \
+             alias Inner = {inner}; {length}\
+             fn horizontal_sum(v: Real) -> f32 {{ return {sum}; }} fn horizontal_max(v: Bits) -> u32 {{ return {max}; }} \
+             fn first_component(v: Real) -> f32 {{ return {first}; }} {wgsl}",
+            wgsl = self.wgsl
+        )
+    }
+
+    /// The same for tensors that share a buffer with an output: all of them read-write, as WebGPU wants them then.
+    #[must_use]
+    pub fn shared_source(&self, variant: Variant) -> String {
+        self.source(variant).replace("var<storage, read>", "var<storage, read_write>")
+    }
+}
+
+/// Declares the host's view of a kernel's `Params`: a plain struct, and its members for the tests to compare with WGSL.
+/// `axes` before the name adds
+/// the two axes of a resampling behind the members, and a constructor that fills these.
+macro_rules! params {
+    (axes $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
+        $crate::kernel::shader::params!($name {
+            $($field: $ty,)*
+            row_multiplier: u32,
+            row_plus: u32,
+            row_minus: u32,
+            row_denominator: u32,
+            row_length: u32,
+            column_multiplier: u32,
+            column_plus: u32,
+            column_minus: u32,
+            column_denominator: u32,
+            column_length: u32,
+        });
+
+        impl $name {
+            /// Everything else is zero.
+            pub(crate) fn resampling([rows, columns]: [$crate::kernel::resample::Axis; 2]) -> Self {
+                Self {
+                    row_multiplier: rows.multiplier,
+                    row_plus: rows.plus,
+                    row_minus: rows.minus,
+                    row_denominator: rows.denominator,
+                    row_length: rows.length,
+                    column_multiplier: columns.multiplier,
+                    column_plus: columns.plus,
+                    column_minus: columns.minus,
+                    column_denominator: columns.denominator,
+                    column_length: columns.length,
+                    ..bytemuck::Zeroable::zeroed()
+                }
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: $ty),*
+        }
+
+        impl $name {
+            pub(crate) const MEMBERS: &'static [$crate::kernel::shader::Member] = &[
+                $($crate::kernel::shader::Member {
+                    name: stringify!($field),
+                    offset: std::mem::offset_of!($name, $field),
+                    ty: stringify!($ty),
+                }),*
+            ];
+        }
+    };
+}
+pub(crate) use params;
+
+/// Declares a kernel beside its host: the file, the host's view of `Params`, variants, overrides, bindings from 1 on and shared functions.
+macro_rules! shader {
+    ($name:literal, $params:ty, $variants:expr, $overrides:expr,
+     [$($binding:ident: $access:ident),* $(,)?], [$($shared:literal),* $(,)?] $(,)?) => {
+        $crate::kernel::shader::Shader {
+            name: $name,
+            wgsl: concat!(
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
+                $(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/shared/", $shared, ".wgsl")),)*
+            ),
+            variants: $variants,
+            overrides: $overrides,
+            params: <$params>::MEMBERS,
+            bindings: &[$($crate::kernel::shader::Binding {
+                name: stringify!($binding),
+                access: $crate::kernel::shader::Access::$access,
+            }),*],
+            uses: &[$($shared),*],
+        }
+    };
+}
+pub(crate) use shader;
+
+pub(crate) const PLAIN: &[Variant] = &[Variant::F32];
+pub(crate) const PLAIN_VECTORS: &[Variant] = &[Variant::F32, Variant::F32X4];
+pub(crate) const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
+pub(crate) const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
+/// Tensors of f32 or f16, the latter with f16 or f32 between the kernels of a layer.
+pub(crate) const INNER: &[Variant] = &[Variant::F32, Variant::F16, Variant { inner: Element::F32, ..Variant::F16 }];
+/// The same, four numbers to a load.
+pub(crate) const INNER_VECTORS: &[Variant] =
+    &[Variant::F32X4, Variant::F16X4, Variant { inner: Element::F32, ..Variant::F16X4 }];
+/// The same, f32 between the kernels.
+pub(crate) const STEM: &[Variant] = &[Variant::F32, Variant { inner: Element::F32, ..Variant::F16 }];
+
+/// One group of overrides.
+pub(crate) const fn group(names: &'static [&'static str], values: &'static [&'static [f64]]) -> Overrides {
+    Overrides { names, values }
+}
+
+/// Values of an override that is false or true.
+pub(crate) const NO_OR_YES: &[&[f64]] = &[&[0.0], &[1.0]];
+/// Values of an override that numbers the cases of an option.
+pub(crate) const THREE_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0]];

@@ -1,0 +1,148 @@
+//! Tensors as kernels see them: what a caller gave, or scratch.
+
+use super::divide;
+use crate::Error;
+
+/// How much of a tensor one dispatch needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Extent {
+    /// So many elements for each unit of the split, see [`divide`].
+    Unit(u64),
+    /// So many elements in all, whatever the split.
+    Whole(u64),
+}
+
+/// A tensor that a caller gave, or scratch: what is bound, and how it is used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tensor<'a> {
+    pub(crate) slice: Option<wgpu::BufferSlice<'a>>,
+    pub(crate) extent: Extent,
+    pub(crate) element_bytes: u64,
+}
+
+impl<'a> Tensor<'a> {
+    /// A tensor of `unit` elements for each unit of the work. A kernel has a placeholder in the place of a slice that is absent, which it
+    /// must not touch.
+    pub(crate) fn divided(slice: impl Into<Option<wgpu::BufferSlice<'a>>>, unit: u64, element_bytes: u64) -> Self {
+        Self { slice: slice.into(), extent: Extent::Unit(unit), element_bytes }
+    }
+
+    /// A tensor of `elements` in all, which every part of a split needs whole: weights and tables.
+    pub(crate) fn whole(slice: impl Into<Option<wgpu::BufferSlice<'a>>>, elements: u64, element_bytes: u64) -> Self {
+        Self { slice: slice.into(), extent: Extent::Whole(elements), element_bytes }
+    }
+
+    /// The same with each unit cut into so many equal ones.
+    pub(crate) fn cut(self, units: u64) -> Self {
+        let extent = match self.extent {
+            Extent::Unit(elements) => Extent::Unit(elements / units),
+            Extent::Whole(elements) => Extent::Whole(elements),
+        };
+        Self { extent, ..self }
+    }
+
+    /// The same, for a kernel that loads `lanes` elements at once.
+    pub(crate) fn by_lanes(self, lanes: u64) -> Self {
+        let extent = match self.extent {
+            Extent::Unit(elements) => Extent::Unit(elements / lanes),
+            Extent::Whole(elements) => Extent::Whole(elements / lanes),
+        };
+        Self { extent, element_bytes: self.element_bytes * lanes, ..self }
+    }
+
+    pub(crate) fn unit_bytes(&self) -> u64 {
+        match self.extent {
+            Extent::Unit(elements) | Extent::Whole(elements) => elements * self.element_bytes,
+        }
+    }
+}
+
+/// Whether an output takes the place of an input: both start at the same byte of the same buffer.
+pub(crate) fn in_place(input: wgpu::BufferSlice<'_>, output: wgpu::BufferSlice<'_>) -> bool {
+    input.buffer() == output.buffer() && input.offset() == output.offset()
+}
+
+/// What an object is called in a stranger's capture: the crate, the operator, and the kernel or the tensor.
+pub(crate) fn label(op: &str, name: &str) -> String {
+    format!("visual_attention::{op}::{name}")
+}
+
+/// A storage buffer of the operator's own. wgpu clears it before its first use.
+pub(crate) fn scratch(
+    op: &'static str,
+    device: &wgpu::Device,
+    label: &'static str,
+    bytes: u64,
+) -> Result<wgpu::Buffer, Error> {
+    let size = divide::binding_bytes(bytes.max(4));
+    let given = device.limits().max_buffer_size;
+    if size > given {
+        return Err(Error::LimitExceeded { op, limit: "max_buffer_size", needed: size, given });
+    }
+    Ok(device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(&self::label(op, label)),
+        size,
+        usage: wgpu::BufferUsages::STORAGE,
+        mapped_at_creation: false,
+    }))
+}
+
+/// A tensor between two kernels: the caller's, or scratch of the operator's own.
+pub(crate) enum Between<'a> {
+    Given(wgpu::BufferSlice<'a>),
+    Own(wgpu::Buffer),
+}
+
+impl<'a> Between<'a> {
+    /// Scratch of `bytes` bytes unless the caller gives the tensor.
+    pub(crate) fn new(
+        given: Option<wgpu::BufferSlice<'a>>,
+        op: &'static str,
+        device: &wgpu::Device,
+        label: &'static str,
+        bytes: u64,
+    ) -> Result<Self, Error> {
+        given.map_or_else(|| scratch(op, device, label, bytes).map(Self::Own), |slice| Ok(Self::Given(slice)))
+    }
+
+    pub(crate) fn slice(&self) -> wgpu::BufferSlice<'_> {
+        match self {
+            Self::Given(slice) => *slice,
+            Self::Own(buffer) => buffer.slice(..),
+        }
+    }
+}
+
+/// A uniform with its contents, written without the queue.
+pub(crate) fn uniform(
+    op: &'static str,
+    device: &wgpu::Device,
+    label: &str,
+    contents: &[u8],
+) -> Result<wgpu::Buffer, Error> {
+    filled(op, device, label, contents, wgpu::BufferUsages::UNIFORM)
+}
+
+/// A buffer with its contents, written without the queue. `create_buffer_init` would panic on a lost device.
+pub(crate) fn filled(
+    op: &'static str,
+    device: &wgpu::Device,
+    label: &str,
+    contents: &[u8],
+    usage: wgpu::BufferUsages,
+) -> Result<wgpu::Buffer, Error> {
+    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(&self::label(op, label)),
+        size: divide::binding_bytes(contents.len() as u64),
+        usage,
+        mapped_at_creation: true,
+    });
+    buffer
+        .slice(..)
+        .get_mapped_range_mut()
+        .map_err(|_| Error::DeviceUnavailable { op })?
+        .slice(..contents.len())
+        .copy_from_slice(contents);
+    buffer.unmap();
+    Ok(buffer)
+}

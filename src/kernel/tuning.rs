@@ -1,0 +1,308 @@
+//! Which variant of a kernel does the work, from the shape and the kind of adapter: every number that is tuned.
+
+use super::rounds::{MAX_ROUNDS, MAX_TERMS};
+use super::shader::{Overrides, group};
+
+/// How a workgroup is made up: invocations that share one reduction, and reductions side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Team {
+    pub(crate) sharing: u32,
+    pub(crate) across: u32,
+}
+
+const fn team(sharing: u32, across: u32) -> Team {
+    Team { sharing, across }
+}
+
+// On a GPU invocations must be many and neighbours read neighbours, so a workgroup shares a reduction wherever there are few. On
+// a software adapter a barrier costs more than what it shares, and a core is kept busy by one workgroup at a time: there each
+// invocation works alone, but for reductions that exceed `MAX_ROUNDS`.
+
+/// Teams that reduce planes to a number.
+pub(crate) const fn plane_teams(software: bool) -> &'static [Team] {
+    if software { const { &[team(1, 8), team(256, 1)] } } else { const { &[team(16, 16), team(256, 1)] } }
+}
+
+/// Teams that scale planes by a gate. Those of fewer than 16 invocations sum up the gate in each of them.
+pub(crate) const fn scale_teams(software: bool) -> &'static [Team] {
+    if software { const { &[team(8, 8), team(256, 1), team(1, 8)] } } else { const { &[team(16, 16), team(256, 1)] } }
+}
+
+/// Overrides of kernels that reduce pixels by channels: all of [`channel_teams`], the invocations side by side first.
+pub(crate) const PIXELS_BY_CHANNELS: Overrides =
+    group(&["PIXELS", "CHANNELS"], &[&[64.0, 1.0], &[8.0, 32.0], &[8.0, 1.0]]);
+/// Overrides of kernels that reduce planes: all of [`plane_teams`].
+pub(crate) const PIXELS_BY_PLANES: Overrides =
+    group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[1.0, 8.0]]);
+/// Overrides of kernels that scale planes: all of [`scale_teams`].
+pub(crate) const SCALED_BY_PLANES: Overrides =
+    group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[8.0, 8.0], &[1.0, 8.0]]);
+/// Overrides of kernels that multiply by a matrix: all of [`layer_teams`].
+pub(crate) const INPUTS_BY_ROWS: Overrides = group(&["INPUTS", "ROWS"], &[&[32.0, 8.0], &[1.0, 8.0]]);
+/// Overrides of kernels that search a map: each [`range_group`].
+pub(crate) const RANGE_GROUPS: Overrides = group(&["WORKGROUP_SIZE"], &[&[256.0], &[8.0]]);
+/// Overrides of window attention: every [`WindowTile`].
+pub(crate) const WINDOW_TILES: Overrides =
+    group(&["BLOCKS", "SPLIT"], &[&[1.0, 1.0], &[2.0, 1.0], &[3.0, 1.0], &[1.0, 2.0], &[1.0, 4.0], &[1.0, 8.0]]);
+
+/// Which of [`plane_teams`], for so many loads in each plane.
+pub(crate) const fn plane_team(software: bool, loads: u64) -> usize {
+    let few = if software { 1 << 20 } else { 255 };
+    (loads > few) as usize
+}
+
+/// Which of [`scale_teams`], for so many loads in each plane, none where only the gate is wanted, and terms of its gate.
+pub(crate) const fn scale_team(software: bool, loads: u64, terms: u64) -> usize {
+    match software {
+        true if terms > MAX_TERMS / 2 => 1,
+        // A plane in one invocation leaves no lane of the last vector idle.
+        true if loads < 64 => 2,
+        true => 0,
+        false => (loads > 255) as usize,
+    }
+}
+
+/// Whether a gate of so many terms is summed up by a dispatch of its own, before the planes are scaled: where every invocation
+/// that scales would otherwise run over all terms.
+pub(crate) const fn gate_apart(software: bool, terms: u64) -> bool {
+    software && terms > 8
+}
+
+/// Teams that reduce the channels of each pixel.
+pub(crate) const fn channel_teams(software: bool) -> &'static [Team] {
+    if software { const { &[team(1, 64), team(32, 8), team(1, 8)] } } else { const { &[team(1, 64), team(32, 8)] } }
+}
+
+/// Which of [`channel_teams`], for so many loads in each channel and so many channels.
+pub(crate) const fn channel_team(software: bool, loads: u64, channels: u32) -> usize {
+    match software {
+        _ if channels as u64 > MAX_TERMS => 1,
+        // Every core is to have its share of few pixels.
+        true if loads < 512 => 2,
+        true => 0,
+        false => (loads < 4096) as usize,
+    }
+}
+
+/// Teams that multiply by a matrix, row by row.
+pub(crate) const fn layer_teams(software: bool) -> &'static [Team] {
+    if software { const { &[team(1, 8), team(32, 8)] } } else { const { &[team(32, 8)] } }
+}
+
+/// Which of [`layer_teams`], where one invocation would have so many [`layer_rounds`] for a row.
+pub(crate) const fn layer_team(software: bool, rounds: u64) -> usize {
+    (software && rounds > MAX_ROUNDS) as usize
+}
+
+/// Rounds of an invocation that multiplies so many loads, each of a number that was pooled in `parts`. A software driver counts the
+/// loops over the parts of a single number too, and those over a second input that is not there.
+pub(crate) const fn layer_rounds(loads: u64, parts: u64) -> u64 {
+    loads.saturating_mul(5 + 2 * parts)
+}
+
+/// Invocations of a workgroup that searches shares of a map for its range; see [`ranges`].
+pub(crate) const fn range_group(software: bool) -> u32 {
+    if software { 8 } else { 256 }
+}
+
+/// How a map is searched for its range, and then brought to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ranges {
+    /// Parts of the map that are searched apart: whoever brings it to its range reads the ranges of all.
+    pub(crate) shares: u32,
+    /// Invocations for each share.
+    pub(crate) sharing: u32,
+    /// Shares of a workgroup.
+    pub(crate) across: u32,
+    /// Pixels of each invocation that brings the map to its range.
+    pub(crate) each: u32,
+}
+
+/// For a map of so many pixels.
+pub(crate) fn ranges(software: bool, pixels: u32) -> Ranges {
+    let group = range_group(software);
+    if software {
+        // More than 64 only where a share would exceed `MAX_ROUNDS`.
+        let shares = (pixels / 1024).clamp(1, 64).max(pixels.div_ceil(MAX_ROUNDS as u32));
+        return Ranges { shares, sharing: 1, across: group, each: (pixels / 1024).clamp(1, 64) };
+    }
+    Ranges {
+        shares: pixels.div_ceil(4096).clamp(1, 16),
+        sharing: group,
+        across: 1,
+        // Enough workgroups for any GPU first, then more pixels for each invocation.
+        each: (pixels / 16_384).clamp(1, 16),
+    }
+}
+
+/// Lengths of the private array that window attention is compiled for: the first that holds a head, or the last in several
+/// chunks, the logits being computed for each. GPUs keep up to 16 sums of four queries in registers, where a longer array would lie
+/// in memory, and divide deeper heads among invocations; only what can't be divided evenly goes in chunks there too.
+pub(crate) const WINDOW_LENGTHS: [u32; 4] = [8, 16, 32, 64];
+
+/// How window attention goes about the windows of four queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WindowTile {
+    /// Channels that one invocation sums up.
+    pub(crate) length: u32,
+    /// Keys of a block, in 4.
+    pub(crate) blocks: u32,
+    /// Invocations that have the channels between them.
+    pub(crate) split: u32,
+    /// Loop rounds of one invocation.
+    pub(crate) rounds: u64,
+}
+
+/// For heads of `head_dim` channels, four queries that look at `rows` rows of `width` keys together, and `tables` of rows and columns.
+pub(crate) fn window_tile(software: bool, head_dim: u32, rows: u32, width: u32, tables: bool) -> WindowTile {
+    let length = match WINDOW_LENGTHS {
+        [few, ..] if head_dim <= few => few,
+        [few, ..]
+            if !software && !head_dim.is_multiple_of(16) && head_dim.is_multiple_of(few) && head_dim <= 8 * few =>
+        {
+            few
+        }
+        [_, some, ..] if !software || head_dim <= some => some,
+        [_, _, many, _] if head_dim <= many => many,
+        [.., most] => most,
+    };
+    let divided = !software && head_dim.is_multiple_of(length);
+    let split = if divided { (head_dim / length).next_power_of_two() } else { 1 };
+    let passes = |blocks: u32| u64::from(rows.div_ceil(4 * blocks));
+    let of = |blocks: u32| {
+        let own = u64::from(if divided { length } else { head_dim });
+        let products = own * if tables { 2 } else { 1 } + if split > 1 { 4 + u64::from(split) } else { 0 };
+        // The largest extents leave `u64`, and are refused all the same.
+        let rounds = passes(blocks).saturating_mul(u64::from(width)).saturating_mul(products + u64::from(length) + 1);
+        WindowTile { length, blocks, split, rounds }
+    };
+    // A block costs a load for each of its keys, and a pass over the sums.
+    let fewest_loads =
+        |most: u32| (1..=most).min_by_key(|&blocks| passes(blocks) * u64::from(8 * blocks + 3)).unwrap_or(1);
+    // On a GPU larger blocks cost the registers that other invocations need.
+    let most = if software {
+        3
+    } else if head_dim > 8 || tables {
+        1
+    } else {
+        2
+    };
+    let tile = of(fewest_loads(most));
+    if split > 1 || tile.rounds <= MAX_ROUNDS { tile } else { of(3) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rounds::most_rounds;
+    use super::*;
+
+    /// Loads, channels or terms at which a choice may change, and beyond.
+    const SIZES: [u64; 12] = [0, 1, 8, 9, 255, 256, 4095, 4096, MAX_ROUNDS, MAX_ROUNDS + 1, 1 << 20, 1 << 24];
+
+    #[test]
+    fn only_software_adapters_have_a_bound_on_rounds() {
+        for device_type in [wgpu::DeviceType::IntegratedGpu, wgpu::DeviceType::DiscreteGpu, wgpu::DeviceType::Other] {
+            assert_eq!(most_rounds(device_type), u64::MAX);
+        }
+        // The largest loops that the contract's windows take: 53 x 53 at head_dim 64.
+        let rounds = |software| window_tile(software, 64, 53, 53, false).rounds;
+        assert!(rounds(true) > most_rounds(wgpu::DeviceType::Cpu), "{}", rounds(true));
+    }
+
+    #[test]
+    fn software_adapters_work_without_barriers() {
+        for size in SIZES.into_iter().filter(|&size| size <= MAX_ROUNDS / 2) {
+            assert_eq!(plane_teams(true)[plane_team(true, size)].sharing, 1);
+            assert!(scale_teams(true)[scale_team(true, size, size)].sharing < 16);
+            assert_eq!(channel_teams(true)[channel_team(true, size, size as u32)].sharing, 1);
+            assert_eq!(layer_teams(true)[layer_team(true, size)].sharing, 1);
+        }
+    }
+
+    #[test]
+    fn what_an_invocation_could_not_do_alone_is_shared() {
+        for software in [false, true] {
+            assert_eq!(plane_teams(software)[plane_team(software, (1 << 20) + 1)].sharing, 256);
+            assert_eq!(channel_teams(software)[channel_team(software, 1 << 20, MAX_ROUNDS as u32 + 1)].sharing, 32);
+            assert_eq!(layer_teams(software)[layer_team(software, MAX_ROUNDS + 1)].sharing, 32);
+            assert!(scale_teams(software)[scale_team(software, 1 << 20, MAX_ROUNDS)].sharing >= 16);
+        }
+    }
+
+    #[test]
+    fn gpus_share_reductions_where_there_are_few() {
+        assert_eq!(plane_teams(false)[plane_team(false, 255)], team(16, 16));
+        assert_eq!(plane_teams(false)[plane_team(false, 256)], team(256, 1));
+        assert_eq!(scale_teams(false)[scale_team(false, 255, 16)], team(16, 16));
+        assert_eq!(scale_teams(false)[scale_team(false, 256, 16)], team(256, 1));
+        assert_eq!(channel_teams(false)[channel_team(false, 4095, 1)], team(32, 8));
+        assert_eq!(channel_teams(false)[channel_team(false, 4096, 1)], team(1, 64));
+        assert!(SIZES.iter().all(|&terms| !gate_apart(false, terms)));
+        assert!(gate_apart(true, 9) && !gate_apart(true, 8));
+    }
+
+    #[test]
+    fn a_map_is_divided_into_shares_that_an_invocation_can_search() {
+        for software in [false, true] {
+            for pixels in [1, 7, 49, 1023, 1024, 4097, 12_544, 1 << 20, 1 << 24, 100_000_000] {
+                let Ranges { shares, sharing, across, each } = ranges(software, pixels);
+                assert!(u64::from(pixels.div_ceil(shares * sharing)) <= MAX_ROUNDS, "{pixels}");
+                assert!(u64::from(shares + each) <= MAX_ROUNDS, "{pixels}");
+                assert_eq!(sharing * across, range_group(software));
+                assert!(each == 1 || pixels >= 1024 * each, "{pixels}");
+            }
+        }
+    }
+
+    #[test]
+    fn windows_stay_in_registers_on_a_gpu_and_take_few_loads_on_a_software_adapter() {
+        let tile = |software, head_dim, k, tables| window_tile(software, head_dim, k + 3, k, tables);
+        let gpu = |length, blocks, split, rounds| WindowTile { length, blocks, split, rounds };
+        assert_eq!(tile(false, 8, 3, false), gpu(8, 2, 1, 3 * 17));
+        assert_eq!(tile(false, 8, 7, false), gpu(8, 1, 1, 3 * 7 * 17));
+        assert_eq!(tile(false, 8, 7, true), gpu(8, 1, 1, 3 * 7 * 25));
+        assert_eq!(tile(false, 24, 7, false), gpu(8, 1, 4, 3 * 7 * 25));
+        assert_eq!(tile(false, 32, 7, false), gpu(16, 1, 2, 3 * 7 * 39));
+        assert_eq!(tile(false, 64, 7, false), gpu(16, 1, 4, 3 * 7 * 41));
+        assert_eq!(tile(false, 128, 7, true), gpu(16, 1, 8, 3 * 7 * 61));
+        let chunked = |length, blocks, rounds| WindowTile { length, blocks, split: 1, rounds };
+        assert_eq!(tile(false, 3, 7, false), chunked(8, 1, 3 * 7 * 12));
+        assert_eq!(tile(false, 72, 7, false), chunked(16, 1, 3 * 7 * 89));
+        assert_eq!(tile(true, 64, 7, false), chunked(64, 3, 7 * 129));
+        assert_eq!(tile(true, 72, 7, false), chunked(64, 3, 7 * 137));
+        for head_dim in 1..=128 {
+            for software in [false, true] {
+                let WindowTile { length, split, .. } = tile(software, head_dim, 7, false);
+                assert!(split <= if software { 1 } else { 8 }, "{head_dim}");
+                assert!(split == 1 || head_dim.is_multiple_of(length) && head_dim <= length * split, "{head_dim}");
+            }
+            // The largest window of the deepest head, whatever the adapter prefers.
+            for tables in [false, true] {
+                assert!(
+                    [false, true].map(|software| tile(software, head_dim, 31, tables).rounds <= MAX_ROUNDS)
+                        == [true; 2]
+                );
+            }
+        }
+        assert!([false, true].iter().any(|&software| tile(software, 128, 63, false).rounds > MAX_ROUNDS));
+        assert!(window_tile(false, 128, u32::MAX, u32::MAX, true).rounds > MAX_ROUNDS);
+    }
+
+    #[test]
+    fn every_choice_is_a_team_that_there_is_and_that_fits_a_workgroup() {
+        for software in [false, true] {
+            for teams in [plane_teams(software), scale_teams(software), channel_teams(software), layer_teams(software)]
+            {
+                assert!(teams.iter().all(|team| (1..=256).contains(&(team.sharing * team.across))), "{teams:?}");
+            }
+            for a in SIZES {
+                assert!(plane_team(software, a) < plane_teams(software).len());
+                assert!(layer_team(software, a) < layer_teams(software).len());
+                for b in SIZES {
+                    assert!(scale_team(software, a, b) < scale_teams(software).len());
+                    assert!(channel_team(software, a, b as u32) < channel_teams(software).len());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Options of an operator as text, and what an operator asks for.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use crate::{Activation, ColorMap, Element, Error, Size, ThresholdRule, UnknownName};
+
+/// An option that an operator asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OptionSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// The values that it takes: names, or `a number`, `a whole number`, `true or false`, `height,width`.
+    pub values: String,
+    /// What it is where it is not given; `None` for one that must be.
+    pub default: Option<String>,
+}
+
+/// Options by name, each as text: `("pooling", "max")`, `("window", "7,7")`, `("scale", "0.125")`.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    given: Vec<(String, String)>,
+    op: &'static str,
+    asked: RefCell<Vec<OptionSpec>>,
+}
+
+impl Options {
+    /// Of these names and values.
+    pub fn new<N: Into<String>, V: Into<String>>(options: impl IntoIterator<Item = (N, V)>) -> Self {
+        let given = options.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { given, ..Self::default() }
+    }
+
+    pub(super) fn for_operator(&self, op: &'static str) -> Self {
+        Self { given: self.given.clone(), op, asked: RefCell::default() }
+    }
+
+    pub(super) fn asked(&self) -> Vec<OptionSpec> {
+        self.asked.borrow().clone()
+    }
+
+    /// Refuses what was given and not asked for.
+    pub(super) fn check_all_known(&self) -> Result<(), Error> {
+        let asked = self.asked.borrow();
+        let Some((name, _)) = self.given.iter().find(|(name, _)| asked.iter().all(|spec| spec.name != name)) else {
+            return Ok(());
+        };
+        let known: Vec<_> = asked.iter().map(|spec| spec.name).collect();
+        let needed = format!("one of {}", known.join(", "));
+        Err(Error::InvalidParameter { op: self.op, parameter: "options", given: name.clone(), needed })
+    }
+
+    fn read<T>(
+        &self,
+        name: &'static str,
+        values: String,
+        default: Option<(T, String)>,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, Error> {
+        let wrong = |given: &str, needed: String| Error::InvalidParameter {
+            op: self.op,
+            parameter: name,
+            given: given.to_owned(),
+            needed,
+        };
+        let written = default.as_ref().map(|(_, text)| text.clone());
+        let mut asked = self.asked.borrow_mut();
+        asked.retain(|spec| spec.name != name);
+        asked.push(OptionSpec { name, values: values.clone(), default: written });
+        match (self.given.iter().find(|(given, _)| given == name), default) {
+            (Some((_, text)), _) => parse(text).ok_or_else(|| wrong(text, values)),
+            (None, Some((default, _))) => Ok(default),
+            (None, None) => Err(wrong("none", values)),
+        }
+    }
+
+    /// One of an enum's names.
+    pub(super) fn name<T>(&self, name: &'static str, names: &[(&str, T)], default: T) -> Result<T, Error>
+    where
+        T: FromStr<Err = UnknownName> + Display + Copy,
+    {
+        let values = names.iter().map(|&(name, _)| name).collect::<Vec<_>>().join(", ");
+        self.read(name, values, Some((default, default.to_string())), |text| text.parse().ok())
+    }
+
+    /// The element type of what varies: `element`, f32 unless said otherwise.
+    pub(super) fn element(&self) -> Result<Element, Error> {
+        self.name("element", Element::NAMES, Element::F32)
+    }
+
+    pub(super) fn number(&self, name: &'static str, default: Option<f32>) -> Result<f32, Error> {
+        let default = default.map(|number| (number, number.to_string()));
+        self.read(name, "a number".into(), default, |text| text.trim().parse().ok())
+    }
+
+    pub(super) fn integer(&self, name: &'static str, default: Option<u32>) -> Result<u32, Error> {
+        let default = default.map(|number| (number, number.to_string()));
+        self.read(name, "a whole number".into(), default, |text| text.trim().parse().ok())
+    }
+
+    pub(super) fn flag(&self, name: &'static str, default: bool) -> Result<bool, Error> {
+        self.read(name, "true or false".into(), Some((default, default.to_string())), |text| text.trim().parse().ok())
+    }
+
+    /// Two whole numbers, or one for both axes.
+    pub(super) fn size(&self, name: &'static str, default: Option<Size>) -> Result<Size, Error> {
+        let default = default.map(|size| (size, format!("{},{}", size.height, size.width)));
+        self.read(name, "height,width".into(), default, |text| {
+            let numbers: Result<Vec<u32>, _> = text.split(',').map(|number| number.trim().parse()).collect();
+            match *numbers.ok()? {
+                [both] => Some(Size::new(both, both)),
+                [height, width] => Some(Size::new(height, width)),
+                _ => None,
+            }
+        })
+    }
+
+    /// An activation by name; `leaky_relu` and `hard_sigmoid` take a slope and an offset behind a colon: `hard_sigmoid:0.2,0.5`.
+    pub(super) fn activation(&self, name: &'static str, default: Activation) -> Result<Activation, Error> {
+        let values = "none, relu, relu6, leaky_relu:SLOPE, silu, hard_swish, sigmoid, hard_sigmoid, hard_sigmoid:SLOPE,OFFSET, tanh, gelu, \
+                      gelu_tanh";
+        self.read(name, values.into(), Some((default, default.to_string())), |text| text.parse().ok())
+    }
+
+    /// `otsu`, `value:0.7`, or `level:178`.
+    pub(super) fn threshold(&self, name: &'static str) -> Result<ThresholdRule, Error> {
+        let default = ThresholdRule::Value(0.7);
+        self.read(name, "otsu, value:NUMBER, level:0..255".into(), Some((default, "value:0.7".into())), |text| {
+            match text.split_once(':') {
+                None if text == "otsu" => Some(ThresholdRule::Otsu),
+                Some(("value", number)) => number.trim().parse().ok().map(ThresholdRule::Value),
+                Some(("level", number)) => number.trim().parse().ok().map(ThresholdRule::Level),
+                _ => None,
+            }
+        })
+    }
+
+    /// A colour map that has a name.
+    pub(super) fn color_map(&self, name: &'static str) -> Result<ColorMap, Error> {
+        let named = |text: &str| match text {
+            "turbo" => Some(ColorMap::Turbo),
+            "viridis" => Some(ColorMap::Viridis),
+            "grey" => Some(ColorMap::Grey),
+            _ => None,
+        };
+        self.read(name, "turbo, viridis, grey".into(), Some((ColorMap::default(), "turbo".into())), named)
+    }
+}

@@ -1,0 +1,232 @@
+//! Operators as data: every one opened by its name, bound by the names of its tensors, and held to its reference.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use visual_attention::operators::{self, Arrays, Operator, Options, Shapes, Slices};
+use visual_attention::{DType, Element, Error, Role, TensorSpec};
+
+use crate::common::{self, Precision, Random, TestGpu, assert_within_gate, rounded, wide};
+use crate::compiler;
+
+/// Options that have no default, and shapes of the inputs that decide the others.
+fn small(name: &str) -> (Vec<(&'static str, &'static str)>, Vec<(&'static str, Vec<u32>)>) {
+    let features = vec![2, 5, 6, 7];
+    match name {
+        "attended_region" => (vec![("crop", "5,4")], vec![("features", features), ("images", vec![2, 3, 20, 17])]),
+        "attention_map" | "global_pool" => (vec![], vec![("features", features)]),
+        "bisenet" | "channel_scale" => (vec![], vec![("features", features)]),
+        "bounding_box" | "largest_component" => (vec![], vec![("mask", vec![2, 9, 11])]),
+        "cbam" => {
+            (vec![], vec![("features", features), ("reduce_weight", vec![3, 5]), ("spatial_weight", vec![1, 2, 3, 3])])
+        }
+        "crop_resize" => (vec![("size", "4,9")], vec![("images", features)]),
+        "dense" => (vec![("activation", "leaky_relu:0.1")], vec![("input", vec![3, 5]), ("weight", vec![4, 5])]),
+        "eca" => (vec![], vec![("features", features), ("weight", vec![3])]),
+        "heat_overlay" => (vec![("opacity", "0.25")], vec![("map", vec![2, 3, 4]), ("pictures", vec![2, 3, 6, 7])]),
+        "normalize" => (vec![], vec![("map", vec![2, 6, 7])]),
+        "pointwise_conv" => {
+            (vec![("inputs", "5"), ("outputs", "3"), ("stack", "2"), ("bias", "true")], vec![("x", features)])
+        }
+        "resize" => (vec![("size", "9,5")], vec![("input", features)]),
+        "sasa_layer" => (
+            vec![("inputs", "5"), ("heads", "2"), ("head_dim", "4"), ("window", "3"), ("relative", "whole_channel")],
+            vec![("x", features)],
+        ),
+        "sasa_stem" => {
+            (vec![("inputs", "5"), ("heads", "2"), ("head_dim", "4"), ("embeddings", "3")], vec![("x", features)])
+        }
+        "scse" => (vec![], vec![("features", features), ("reduce_weight", vec![2, 5])]),
+        "spatial_gate" => (vec![], vec![("features", features), ("weight", vec![1, 2, 5, 5])]),
+        "squeeze_excite" => (
+            vec![("gate", "hard_sigmoid:0.2,0.5"), ("squeeze", "mean_and_max"), ("epilogue", "residual")],
+            vec![("features", features), ("reduce_weight", vec![3, 5])],
+        ),
+        "threshold" => (vec![("size", "9,5"), ("threshold", "value:0.1")], vec![("map", vec![2, 6, 7])]),
+        "window_attention" => (
+            vec![("heads", "1"), ("head_dim", "5"), ("window", "3,5"), ("border", "mask"), ("relative", "none")],
+            vec![("q", features)],
+        ),
+        "window_pool" => (vec![("pooling", "max")], vec![("x", features)]),
+        other => panic!("an operator without an example: {other}"),
+    }
+}
+
+fn open(gpu: &TestGpu, name: &str, element: Element) -> (Box<dyn Operator>, Shapes) {
+    let (options, shapes) = small(name);
+    let floats = !["bounding_box", "largest_component", "normalize", "threshold"].contains(&name);
+    let element = element.to_string();
+    let options = options.into_iter().chain(floats.then_some(("element", element.as_str())));
+    let operator = operators::find(name).unwrap().open(compiler::of(&gpu.device), &Options::new(options)).unwrap();
+    (operator, Shapes::new(shapes))
+}
+
+fn element(dtype: DType) -> Option<Element> {
+    match dtype {
+        DType::F32 => Some(Element::F32),
+        DType::F16 => Some(Element::F16),
+        _ => None,
+    }
+}
+
+/// Numbers that an input of this name may hold: a variance is positive, a mask 0 or 1, a box within its image.
+fn numbers(spec: &TensorSpec, random: &mut Random) -> Vec<f32> {
+    let len = spec.elements().unwrap() as usize;
+    let normal = random.normal(len);
+    match (spec.name, element(spec.dtype)) {
+        (_, Some(element)) if spec.name.ends_with("variance") => {
+            rounded(&normal.iter().map(|number| number.abs() + 0.5).collect::<Vec<_>>(), element)
+        }
+        ("map" | "pictures", Some(element)) => {
+            rounded(&normal.iter().map(|number| number.abs().fract()).collect::<Vec<_>>(), element)
+        }
+        (_, Some(element)) => rounded(&normal, element),
+        ("boxes", None) => [1.0, 0.0, 4.0, 3.0].repeat(len / 4),
+        (_, None) => normal.iter().map(|&number| f32::from(u8::from(number > 0.0))).collect(),
+    }
+}
+
+/// Tensors that stand for each other: a norm or a bias.
+fn left_out(spec: &TensorSpec, specs: &[TensorSpec]) -> bool {
+    let normed = |bias: &str| specs.iter().any(|other| other.name == bias.replace("bias", "norm.weight"));
+    matches!(spec.name, "bias" | "spatial_bias") && normed(spec.name)
+}
+
+#[test]
+fn every_operator_gives_what_its_reference_gives() {
+    let Some(gpu) = common::gpu() else { return };
+    for (seed, (entry, element_type)) in
+        (0..).zip(operators::all().iter().flat_map(|entry| gpu.elements().into_iter().map(move |e| (entry, e))))
+    {
+        let (operator, shapes) = open(gpu, entry.name, element_type);
+        assert_eq!(operator.name(), entry.name);
+        let specs = operator.tensors(&shapes).unwrap();
+        let mut random = Random::new(seed);
+        let inputs: Vec<_> = specs
+            .iter()
+            .filter(|spec| spec.role != Role::Output && !left_out(spec, &specs))
+            .map(|spec| (spec.name, numbers(spec, &mut random)))
+            .collect();
+        let input = |name: &str| inputs.iter().find(|(given, _)| *given == name).map(|(_, numbers)| numbers);
+        let stored: Vec<_> = specs
+            .iter()
+            .filter(|spec| spec.role == Role::Input)
+            .filter_map(|spec| {
+                let numbers = input(spec.name)?;
+                let words = || numbers.iter().map(|&number| number as u32).collect::<Vec<_>>();
+                let buffer = match element(spec.dtype) {
+                    Some(element) => gpu.input(numbers, element),
+                    None => gpu.upload(spec.name, &words()).unwrap(),
+                };
+                Some((spec.name, buffer))
+            })
+            .collect();
+        let outputs: Vec<_> = specs
+            .iter()
+            .filter(|spec| spec.role != Role::Input)
+            .map(|spec| {
+                let len = spec.elements().unwrap() as usize;
+                let empty = || gpu.output(len, spec.dtype.bytes());
+                let filled = input(spec.name).zip(element(spec.dtype));
+                (spec.name, filled.map_or_else(empty, |(numbers, element)| gpu.filled(numbers, element)))
+            })
+            .collect();
+        let slices = stored.iter().map(|(name, buffer)| (*name, buffer.slice(..)));
+        let slices = slices.chain(outputs.iter().map(|(name, output)| (*name, output.slice())));
+        let recording = operator.bind(&gpu.device, &shapes, &Slices::new(slices)).unwrap();
+        gpu.recording(&recording);
+        assert!(operator.cost(&shapes).unwrap().bytes > 0, "{}", entry.name);
+
+        let exact = Arrays::new(inputs.iter().map(|(name, numbers)| (*name, wide(numbers))));
+        let exact = operator.reference_f64(&shapes, &exact).unwrap();
+        let baseline = operator.reference_f32(&shapes, &Arrays::new(inputs.clone())).unwrap();
+        let computed: BTreeSet<_> = exact.iter().map(|(name, _)| name.to_owned()).collect();
+        for spec in specs.iter().filter(|spec| spec.role != Role::Input) {
+            assert!(computed.contains(spec.name), "{}: no reference for {}", entry.name, spec.name);
+            let what = format!("{} {}, {element_type}", entry.name, spec.name);
+            let (exact, baseline) = (exact.get(spec.name).unwrap(), baseline.get(spec.name).unwrap());
+            let (_, output) = outputs.iter().find(|(name, _)| *name == spec.name).unwrap();
+            match element(spec.dtype) {
+                Some(element) => {
+                    let actual = gpu.floats(output, element);
+                    assert_within_gate(&actual, exact, baseline, Precision::from(element), &what);
+                }
+                None if entry.name == "heat_overlay" => {
+                    // A byte may be rounded the other way.
+                    let words: Vec<u32> = gpu.words(output);
+                    let bytes = |word: f64| (word as u32).to_le_bytes();
+                    let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 1;
+                    let close = |(word, exact): (&u32, &f64)| word.to_le_bytes().iter().zip(&bytes(*exact)).all(near);
+                    assert!(words.iter().zip(exact).all(close), "{what}");
+                }
+                None => {
+                    let words: Vec<u32> = gpu.words(output);
+                    let signed = spec.dtype == DType::I32;
+                    let number = |word: u32| if signed { f64::from(word as i32) } else { f64::from(word) };
+                    let words: Vec<f64> = words.into_iter().map(number).collect();
+                    assert_eq!(words, exact, "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_the_stems_of_the_hosts() {
+    let names: BTreeSet<_> = operators::all().iter().map(|entry| entry.name).collect();
+    assert_eq!(names.len(), operators::all().len());
+    let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
+    for name in names.iter().filter(|&&name| name != "spatial_gate") {
+        assert!(hosts.join(format!("{name}.rs")).exists() || hosts.join(name).is_dir(), "{name}");
+    }
+    for host in std::fs::read_dir(hosts).unwrap() {
+        let host = host.unwrap().path();
+        let stem = host.file_stem().unwrap().to_str().unwrap();
+        let part = ["mod", "activation", "batch_norm"].contains(&stem);
+        assert!(part || names.contains(stem), "{stem} is an operator that `operators::all` lacks");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let Some(gpu) = common::gpu() else { return };
+    let refused = |name: &str, options: &[(&str, &str)]| {
+        let options = Options::new(options.iter().copied());
+        let error = operators::find(name).unwrap().open(compiler::of(&gpu.device), &options).unwrap_err();
+        error.to_string()
+    };
+    assert_eq!(
+        refused("window_pool", &[("pooling", "mean"), ("windw", "2")]),
+        "window_pool: `options` is windw, needs one of pooling, window, element"
+    );
+    assert_eq!(refused("window_pool", &[("pooling", "average")]), "window_pool: `pooling` is average, needs mean, max");
+    assert_eq!(refused("window_pool", &[("window", "2,2,2")]), "window_pool: `window` is 2,2,2, needs height,width");
+    assert_eq!(refused("resize", &[]), "resize: `size` is none, needs height,width");
+    let (operator, shapes) = open(gpu, "window_pool", Element::F32);
+    let error = operator.tensors(&Shapes::default()).unwrap_err();
+    assert!(matches!(error, Error::InvalidShape { op: "window_pool", binding: "x", .. }), "{error}");
+    let error = operator.bind(&gpu.device, &shapes, &Slices::default()).unwrap_err();
+    assert_eq!(error.to_string(), "window_pool: `x` is none, needs a slice");
+    let error = operator.reference_f32(&shapes, &Arrays::new([("x", vec![1.0; 3])])).unwrap_err();
+    assert!(matches!(error, Error::InvalidShape { op: "window_pool", binding: "x", .. }), "{error}");
+}
+
+#[test]
+fn options_are_told_with_their_defaults() {
+    let Some(gpu) = common::gpu() else { return };
+    for entry in operators::all() {
+        let (options, _) = small(entry.name);
+        let told = entry.options(compiler::of(&gpu.device), &Options::new(options.clone())).unwrap();
+        let names: BTreeSet<_> = told.iter().map(|spec| spec.name).collect();
+        assert_eq!(names.len(), told.len(), "{}", entry.name);
+        assert!(options.iter().all(|(name, _)| names.contains(name)), "{}", entry.name);
+        // A default that is written is read back as itself.
+        let values = told.iter().map(|spec| {
+            let given = options.iter().find(|(name, _)| *name == spec.name).map(|(_, value)| (*value).to_owned());
+            (spec.name, given.or(spec.default.clone()).unwrap_or_else(|| panic!("{} {}", entry.name, spec.name)))
+        });
+        let again = Options::new(values);
+        let again = entry.options(compiler::of(&gpu.device), &again).unwrap();
+        assert_eq!(again, told, "{}", entry.name);
+    }
+}
