@@ -11,6 +11,36 @@ pub struct Cost {
     pub parameters: u64,
 }
 
+/// A count that stays at the largest number instead of wrapping.
+pub(crate) type Count = std::num::Saturating<u64>;
+
+/// A count of elements, or the largest number where they leave `u64`.
+pub(crate) fn count(elements: impl Into<Option<u64>>) -> Count {
+    std::num::Saturating(elements.into().unwrap_or(u64::MAX))
+}
+
+impl Cost {
+    pub(crate) fn new(bytes: Count, flops: Count, parameters: Count) -> Self {
+        Self { bytes: bytes.0, flops: flops.0, parameters: parameters.0 }
+    }
+}
+
+impl std::ops::AddAssign for Cost {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+/// So many runs.
+impl std::ops::Mul<u64> for Cost {
+    type Output = Self;
+
+    fn mul(self, runs: u64) -> Self {
+        let times = |count: u64| count.saturating_mul(runs);
+        Self { bytes: times(self.bytes), flops: times(self.flops), parameters: self.parameters }
+    }
+}
+
 impl std::ops::Add for Cost {
     type Output = Self;
 
@@ -26,5 +56,11 @@ impl std::ops::Add for Cost {
 impl std::iter::Sum for Cost {
     fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
         costs.fold(Self::default(), std::ops::Add::add)
+    }
+}
+
+impl<'a> std::iter::Sum<&'a Self> for Cost {
+    fn sum<I: Iterator<Item = &'a Self>>(costs: I) -> Self {
+        costs.copied().sum()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// Every message names the operator, then the binding or parameter, what it needs and what it was given.
 /// Recording a [`Recording`](crate::Recording) never fails.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A parameter of the operator has a value that the operator has no meaning for.

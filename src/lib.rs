@@ -62,7 +62,7 @@ pub mod host;
 mod kernel;
 mod names;
 pub mod operators;
-mod ops;
+pub mod ops;
 pub mod reference;
 pub mod shaders;
 mod shape;

@@ -67,6 +67,27 @@ impl Nchw {
     }
 }
 
+/// `[batch, channels, height, width]`.
+impl From<[u32; 4]> for Nchw {
+    fn from([batch, channels, height, width]: [u32; 4]) -> Self {
+        Self { batch, channels, height, width }
+    }
+}
+
+/// `[batch, height, width]`.
+impl From<[u32; 3]> for Nhw {
+    fn from([batch, height, width]: [u32; 3]) -> Self {
+        Self { batch, height, width }
+    }
+}
+
+/// `[height, width]`.
+impl From<[u32; 2]> for Size {
+    fn from([height, width]: [u32; 2]) -> Self {
+        Self { height, width }
+    }
+}
+
 impl Nhw {
     /// `[batch, height, width]`.
     #[must_use]

@@ -13,6 +13,8 @@ pub struct Compiler<'a> {
     pub(crate) device: &'a wgpu::Device,
     pub(super) cache: Option<&'a wgpu::PipelineCache>,
     pub(crate) software: bool,
+    /// Whether kernels are compiled at their first `bind` rather than by `new`.
+    pub(super) at_first_use: bool,
     /// Loop rounds of one invocation that the adapter is trusted with, whichever variants are compiled for it.
     most_rounds: u64,
 }
@@ -32,6 +34,11 @@ impl<'a> Compiler<'a> {
         Self { software: device_type == wgpu::DeviceType::Cpu, ..self }
     }
 
+    /// For kernels that an operator may never run: limits and features are checked by `new`, and the first `bind` compiles.
+    pub(crate) fn at_first_use(self) -> Self {
+        Self { at_first_use: true, ..self }
+    }
+
     /// Refuses loops that the adapter would end without an error: see [`rounds::MAX_ROUNDS`].
     pub(crate) fn check_rounds(&self, op: &'static str, needed: u64, remedy: &'static str) -> Result<(), Error> {
         if needed <= self.most_rounds {
@@ -44,7 +51,7 @@ impl<'a> Compiler<'a> {
 impl<'a> From<&'a wgpu::Device> for Compiler<'a> {
     fn from(device: &'a wgpu::Device) -> Self {
         let device_type = device.adapter_info().device_type;
-        let own = Self { device, cache: None, software: false, most_rounds: rounds::most_rounds(device_type) };
+        let own = Self { device, cache: None, software: false, at_first_use: false, most_rounds: rounds::most_rounds(device_type) };
         own.with_variants_for(device_type)
     }
 }

@@ -46,7 +46,8 @@ pub(crate) struct Kernel {
     variant: Variant,
     constants: Vec<(&'static str, f64)>,
     cache: Option<wgpu::PipelineCache>,
-    separate: Program,
+    /// Compiled by `new`, or at the first `bind` of a kernel that an operator may never run.
+    separate: Arc<OnceLock<Program>>,
     /// WebGPU refuses one buffer as input and output of a dispatch, in different ranges too, unless both are read-write.
     /// Compiled at the first `bind` that has such slices.
     shared: Arc<OnceLock<Program>>,
@@ -94,27 +95,20 @@ impl Kernel {
                 return Err(Error::LimitExceeded { op, limit, needed: needed.into(), given: given.into() });
             }
         }
-        let mut kernel = Self {
-            op,
-            shader,
-            variant,
-            constants: constants.to_vec(),
-            cache: cache.cloned(),
-            separate: Program::new(device, build, cache, false),
-            shared: Arc::default(),
-        };
+        let separate = Arc::new(OnceLock::new());
         // A kernel that only writes has nothing to make read-write.
-        if count(&[Access::Read]) == 0 {
-            kernel.shared = Arc::new(OnceLock::from(kernel.separate.clone()));
+        let shared = if count(&[Access::Read]) == 0 { Arc::clone(&separate) } else { Arc::default() };
+        let constants = constants.to_vec();
+        let kernel = Self { op, shader, variant, constants, cache: cache.cloned(), separate, shared };
+        if !compiler.at_first_use {
+            kernel.program(device, false);
         }
         Ok(kernel)
     }
 
     fn program(&self, device: &wgpu::Device, shared: bool) -> &Program {
-        if !shared {
-            return &self.separate;
-        }
-        self.shared.get_or_init(|| {
+        let (program, read_write) = if shared { (&self.shared, true) } else { (&self.separate, false) };
+        program.get_or_init(|| {
             let build = Build {
                 op: self.op,
                 shader: self.shader,
@@ -123,7 +117,7 @@ impl Kernel {
                 workgroup: [1; 3],
                 workgroup_bytes: 0,
             };
-            Program::new(device, &build, self.cache.as_ref(), true)
+            Program::new(device, &build, self.cache.as_ref(), read_write)
         })
     }
 

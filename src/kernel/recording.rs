@@ -39,6 +39,7 @@ impl Dispatch {
 /// An operator bound to buffers and checked: what `bind` returns. It can be recorded any number of times, in any encoder of
 /// its device, and it keeps its scratch alive. Two submissions of it at once on one queue are in order, as wgpu orders them.
 #[derive(Clone, Debug, Default)]
+#[must_use = "nothing runs until it is recorded into a pass"]
 pub struct Recording {
     dispatches: Vec<Dispatch>,
 }
