@@ -242,5 +242,5 @@ fn refusals_name_what_is_wrong() {
     let error = AttendedRegion::new(compiler::of(&gpu.device), nan, Element::F32, Element::F32).unwrap_err();
     assert!(matches!(error, Error::InvalidParameter { op: "attended_region", parameter: "threshold", .. }), "{error}");
     // And what is right goes through.
-    operator.bind(&gpu.device, AttendedRegionShape { features, images, crop }, given).unwrap();
+    let _ = operator.bind(&gpu.device, AttendedRegionShape { features, images, crop }, given).unwrap();
 }

@@ -36,7 +36,7 @@ fn refusals(entry: &Entry, rig: &Rig, device: &wgpu::Device) {
     {
         // 256 bytes are enough for some tensors.
         let enough = |len: u64| why == "short" && len <= 256;
-        for at in (first_input..inputs.len()).filter(|&at| !enough(inputs[at].size()) && entry.binds(at)) {
+        for at in (first_input..inputs.len()).filter(|&at| !enough(inputs[at].size())) {
             let mut changed = inputs.clone();
             changed[at] = spoilt;
             refused(&format!("{why} {}", entry.inputs[at].name), &changed, &outputs);

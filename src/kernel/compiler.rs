@@ -51,7 +51,13 @@ impl<'a> Compiler<'a> {
 impl<'a> From<&'a wgpu::Device> for Compiler<'a> {
     fn from(device: &'a wgpu::Device) -> Self {
         let device_type = device.adapter_info().device_type;
-        let own = Self { device, cache: None, software: false, at_first_use: false, most_rounds: rounds::most_rounds(device_type) };
+        let own = Self {
+            device,
+            cache: None,
+            software: false,
+            at_first_use: false,
+            most_rounds: rounds::most_rounds(device_type),
+        };
         own.with_variants_for(device_type)
     }
 }

@@ -13,13 +13,14 @@ use crate::{
     ThresholdRule, ThresholdShape, reference,
 };
 
-/// Whole numbers of a mask; what `u32` does not hold becomes 0.
-fn words<T: Float>(numbers: &[T]) -> Vec<u32> {
-    numbers.iter().map(|number| number.to_u32().unwrap_or(0)).collect()
+/// A mask: set where not 0.
+fn mask<T: Float>(numbers: &[T]) -> Vec<u32> {
+    numbers.iter().map(|number| u32::from(!number.is_zero())).collect()
 }
 
 fn boxes<T: Float>(numbers: &[T]) -> Vec<[i32; 4]> {
-    let signed: Vec<i32> = numbers.iter().map(|number| number.to_i32().unwrap_or(0)).collect();
+    // A cast that stays within `i32`.
+    let signed: Vec<i32> = numbers.iter().map(|number| number.to_f64().unwrap_or(f64::NAN) as i32).collect();
     signed.chunks_exact(4).map(|one| [one[0], one[1], one[2], one[3]]).collect()
 }
 
@@ -235,7 +236,7 @@ impl Described for Component {
     }
 
     fn reference<T: Float>(&self, shape: Nhw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let mask = words(inputs.need(Self::NAME, "mask")?);
+        let mask = mask(inputs.need(Self::NAME, "mask")?);
         let found = reference::largest_component(shape, self.connectivity, &mask);
         Ok(Arrays::new([
             ("boxes", floats(found.boxes.as_flattened().iter().copied())),
@@ -276,7 +277,7 @@ impl Described for Boxes {
     }
 
     fn reference<T: Float>(&self, shape: Nhw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let found = reference::bounding_box(shape, &words(inputs.need(Self::NAME, "mask")?));
+        let found = reference::bounding_box(shape, &mask(inputs.need(Self::NAME, "mask")?));
         Ok(Arrays::new([("boxes", floats(found.as_flattened().iter().copied()))]))
     }
 }
@@ -365,16 +366,14 @@ impl Described for Overlay {
         self.operator.cost(shape)
     }
 
-    /// Each pixel as the word that the operator writes, red in the lowest byte.
+    /// Four numbers in 0..1 for each pixel, where the operator writes four bytes.
     fn reference<T: Float>(&self, shape: HeatOverlayShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
         let (map, pictures) = (inputs.need(Self::NAME, "map")?, inputs.need(Self::NAME, "pictures")?);
         let opacity = T::from(self.opacity).unwrap_or_else(T::nan);
         let HeatOverlayShape { map: map_shape, pictures: size } = shape;
         let table = self.color_map.table();
-        let channels = reference::heat_overlay(map_shape, size, self.sampling, &table, opacity, map, pictures);
-        let byte = |channel: &T| (channel.to_f64().unwrap_or(0.0).clamp(0.0, 1.0) * 255.0).round_ties_even() as u32;
-        let word = |pixel: &[T]| pixel.iter().rev().fold(0u32, |word, channel| word << 8 | byte(channel));
-        Ok(Arrays::new([("overlay", floats(channels.chunks_exact(4).map(word)))]))
+        let overlay = reference::heat_overlay(map_shape, size, self.sampling, &table, opacity, map, pictures);
+        Ok(Arrays::new([("overlay", overlay)]))
     }
 }
 

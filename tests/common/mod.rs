@@ -6,6 +6,7 @@ pub(crate) mod compiler;
 mod gate;
 mod gpu;
 mod known_faults;
+pub(crate) mod problems;
 mod random;
 pub(crate) mod rig;
 pub(crate) mod rounds;
