@@ -66,7 +66,7 @@ pub(crate) fn elements(op: &'static str, binding: &'static str, shape: Nchw) -> 
     count(op, binding, Nchw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
 }
 
-/// As [`check_elements`], for a tensor without channels.
+/// As [`elements`], for a tensor without channels.
 pub(crate) fn plane(op: &'static str, binding: &'static str, shape: Nhw) -> Result<(), Error> {
     count(op, binding, Nhw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
 }

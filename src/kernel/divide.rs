@@ -2,8 +2,8 @@
 //!
 //! A kernel's grid is `x` by `y` workgroups for each *unit*, on `z`: an image, or one plane of it. Units are the outermost axis
 //! of every tensor that is divided, so a range of units is a range of bytes, and no reduction is ever divided: results do not
-//! depend on the split. A part is one dispatch. Kernels add `origin` to their workgroup index and, since a storage binding
-//! may start only at aligned offsets, `bases` to their element index.
+//! depend on the split. A part is one dispatch. Kernels add `origin` to their workgroup index. A storage
+//! binding may start only at aligned offsets, so kernels add each tensor's `_base` to their element index.
 
 use std::ops::Range;
 

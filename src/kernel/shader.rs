@@ -163,8 +163,8 @@ impl Shader {
 }
 
 /// Declares the host's view of a kernel's `Params`: a plain struct, and its members for the tests to compare with WGSL.
-/// `axes` before the name adds
-/// the two axes of a resampling behind the members, and a constructor that fills these.
+/// `axes` before
+/// the name appends the members of a resampling's two axes, and adds a constructor that fills them in.
 macro_rules! params {
     (axes $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
         $crate::kernel::shader::params!($name {

@@ -23,10 +23,31 @@
 //! # }
 //! ```
 
-mod gates;
-mod maps;
+mod attended_region;
+mod attention_map;
+mod bisenet;
+mod bounding_box;
+mod cbam;
+mod channel_scale;
+mod crop_resize;
+mod dense;
+mod eca;
+mod global_pool;
+mod heat_overlay;
+mod largest_component;
+mod normalize;
 mod options;
-mod windows;
+mod pointwise_conv;
+mod resize;
+mod sasa_layer;
+mod sasa_stem;
+mod scse;
+mod shared;
+mod spatial_gate;
+mod squeeze_excite;
+mod threshold;
+mod window_attention;
+mod window_pool;
 
 use std::fmt;
 
@@ -209,29 +230,29 @@ impl Entry {
 pub fn all() -> &'static [Entry] {
     const {
         &[
-            Entry::of::<maps::Region>(),
-            Entry::of::<maps::Attention>(),
-            Entry::of::<gates::BiSeNet>(),
-            Entry::of::<maps::Boxes>(),
-            Entry::of::<gates::CbamGate>(),
-            Entry::of::<gates::Scale>(),
-            Entry::of::<maps::Crop>(),
-            Entry::of::<gates::Layer>(),
-            Entry::of::<gates::EcaGate>(),
-            Entry::of::<gates::Pool>(),
-            Entry::of::<maps::Overlay>(),
-            Entry::of::<maps::Component>(),
-            Entry::of::<maps::Normalized>(),
-            Entry::of::<windows::Projection>(),
-            Entry::of::<maps::Resized>(),
-            Entry::of::<windows::Layer>(),
-            Entry::of::<windows::Stem>(),
-            Entry::of::<gates::ScSeGate>(),
-            Entry::of::<gates::Spatial>(),
-            Entry::of::<gates::Excite>(),
-            Entry::of::<maps::Mask>(),
-            Entry::of::<windows::Attention>(),
-            Entry::of::<windows::Pool>(),
+            Entry::of::<attended_region::Region>(),
+            Entry::of::<attention_map::Attention>(),
+            Entry::of::<bisenet::BiSeNet>(),
+            Entry::of::<bounding_box::Boxes>(),
+            Entry::of::<cbam::CbamGate>(),
+            Entry::of::<channel_scale::Scale>(),
+            Entry::of::<crop_resize::Crop>(),
+            Entry::of::<dense::Layer>(),
+            Entry::of::<eca::EcaGate>(),
+            Entry::of::<global_pool::Pool>(),
+            Entry::of::<heat_overlay::Overlay>(),
+            Entry::of::<largest_component::Component>(),
+            Entry::of::<normalize::Normalized>(),
+            Entry::of::<pointwise_conv::Projection>(),
+            Entry::of::<resize::Resized>(),
+            Entry::of::<sasa_layer::Layer>(),
+            Entry::of::<sasa_stem::Stem>(),
+            Entry::of::<scse::ScSeGate>(),
+            Entry::of::<spatial_gate::Spatial>(),
+            Entry::of::<squeeze_excite::Excite>(),
+            Entry::of::<threshold::Mask>(),
+            Entry::of::<window_attention::Attention>(),
+            Entry::of::<window_pool::Pool>(),
         ]
     }
 }

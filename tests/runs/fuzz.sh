@@ -10,9 +10,9 @@ log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 crashes=0
 figures=""
-for target in bind plan; do
+for target in bind divide; do
     share=$((seconds / 10))
-    [ "$target" = plan ] || share=$((seconds - share))
+    [ "$target" = divide ] || share=$((seconds - share))
     mkdir -p "corpus/$target" "artifacts/$target"
     # An empty corpus would grow byte by byte; an operator and a few shapes are hundreds.
     for seed in $(seq 64); do

@@ -1,0 +1,80 @@
+//! `attended_region` as data.
+
+use num_traits::Float;
+
+use super::shared::floats;
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{
+    AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, Connectivity, Cost, CropEnd,
+    Error, Normalization, Recording, Sampling, Size, Statistic, TensorSpec, reference,
+};
+
+#[derive(Debug)]
+pub(super) struct Region {
+    operator: AttendedRegion,
+    options: AttendedRegionOptions,
+    size: Size,
+}
+
+impl Described for Region {
+    const NAME: &'static str = "attended_region";
+    const ABOUT: &'static str = "from features to the region that they attend to: map, mask, box and crop";
+    type Shape = AttendedRegionShape;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let defaults = AttendedRegionOptions::default();
+        let chosen = AttendedRegionOptions {
+            statistic: options.name("statistic", Statistic::NAMES, defaults.statistic)?,
+            normalization: options.name("normalization", Normalization::NAMES, defaults.normalization)?,
+            sampling: options.name("sampling", Sampling::NAMES, defaults.sampling)?,
+            threshold: options.threshold("threshold")?,
+            connectivity: options.name("connectivity", Connectivity::NAMES, defaults.connectivity)?,
+            crop_end: options.name("crop_end", CropEnd::NAMES, defaults.crop_end)?,
+        };
+        let size = options.size("crop", None)?;
+        let images = options.name("image_element", crate::Element::NAMES, crate::Element::F32)?;
+        Ok(Self { operator: AttendedRegion::new(compiler, chosen, options.element()?, images)?, options: chosen, size })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<AttendedRegionShape, Error> {
+        let (features, images) = (shapes.nchw(Self::NAME, "features")?, shapes.nchw(Self::NAME, "images")?);
+        Ok(AttendedRegionShape { features, images, crop: self.size })
+    }
+
+    fn tensors(&self, shape: AttendedRegionShape) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: AttendedRegionShape, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = AttendedRegionBuffers {
+            features: slices.need(Self::NAME, "features")?,
+            images: slices.get("images"),
+            map: slices.need(Self::NAME, "map")?,
+            map_up: slices.get("map_up"),
+            mask: slices.get("mask"),
+            component: slices.get("component"),
+            boxes: slices.need(Self::NAME, "boxes")?,
+            crops: slices.get("crops"),
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    fn cost(&self, shape: AttendedRegionShape) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: AttendedRegionShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let (features, images) = (inputs.need(Self::NAME, "features")?, inputs.need(Self::NAME, "images")?);
+        let AttendedRegionShape { features: from, images: to, crop } = shape;
+        let found = reference::attended_region(from, to, crop, &self.options, features, images);
+        Ok(Arrays::new([
+            ("map", found.map),
+            ("map_up", found.map_up),
+            ("mask", floats(found.mask)),
+            ("component", floats(found.component)),
+            ("boxes", floats(found.boxes.as_flattened().iter().copied())),
+            ("crops", found.crops),
+        ]))
+    }
+}

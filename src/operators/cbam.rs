@@ -1,0 +1,73 @@
+//! `cbam` as data.
+
+use num_traits::Float;
+
+use super::shared::{EPSILON, SPATIAL_NORM, epilogue, excitation, norm, norm_reference, reduced};
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{Cbam, CbamBuffers, CbamOptions, CbamShape, Cost, Error, Recording, TensorSpec, reference};
+
+#[derive(Debug)]
+pub(super) struct CbamGate {
+    operator: Cbam,
+    options: CbamOptions,
+    epsilon: f32,
+}
+
+impl Described for CbamGate {
+    const NAME: &'static str = "cbam";
+    const ABOUT: &'static str = "CBAM: the channel gate and then the spatial gate";
+    type Shape = CbamShape;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let defaults = CbamOptions::STANDARD;
+        let chosen = CbamOptions {
+            activation: options.activation("activation", defaults.activation)?,
+            gate: options.activation("gate", defaults.gate)?,
+            epilogue: epilogue(options)?,
+        };
+        let epsilon = options.number("norm_epsilon", Some(EPSILON))?;
+        Ok(Self { operator: Cbam::new(compiler, chosen, options.element()?)?, options: chosen, epsilon })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<CbamShape, Error> {
+        let [_, _, kernel, _] = shapes.axes(Self::NAME, "spatial_weight")?;
+        let (features, reduced) = (shapes.nchw(Self::NAME, "features")?, reduced(Self::NAME, shapes)?);
+        Ok(CbamShape { features, reduced, kernel })
+    }
+
+    fn tensors(&self, shape: CbamShape) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: CbamShape, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = CbamBuffers {
+            features: slices.need(Self::NAME, "features")?,
+            reduce_weight: slices.need(Self::NAME, "reduce_weight")?,
+            reduce_bias: slices.get("reduce_bias"),
+            expand_weight: slices.need(Self::NAME, "expand_weight")?,
+            expand_bias: slices.get("expand_bias"),
+            spatial_weight: slices.need(Self::NAME, "spatial_weight")?,
+            spatial_bias: slices.get("spatial_bias"),
+            spatial_norm: norm(Self::NAME, slices, SPATIAL_NORM, self.epsilon)?,
+            identity: slices.get("identity"),
+            output: slices.need(Self::NAME, "output")?,
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    fn cost(&self, shape: CbamShape) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: CbamShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let norm = norm_reference(Self::NAME, inputs, SPATIAL_NORM, self.epsilon)?;
+        let (weight, bias) = (inputs.need(Self::NAME, "spatial_weight")?, inputs.get("spatial_bias"));
+        let layer = reference::Layer { weight, bias, norm };
+        let (features, identity) = (inputs.need(Self::NAME, "features")?, inputs.get("identity"));
+        let excitation = excitation(Self::NAME, inputs)?;
+        let CbamShape { features: shape, kernel, .. } = shape;
+        let output = reference::cbam(shape, self.options, kernel as usize, features, &excitation, &layer, identity);
+        Ok(Arrays::new([("output", output)]))
+    }
+}

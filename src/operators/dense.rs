@@ -1,0 +1,72 @@
+//! `dense` as data.
+
+use num_traits::Float;
+
+use super::shared::{EPSILON, NORM, norm, norm_reference};
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{Activation, Cost, Dense, DenseBuffers, DenseShape, Error, Recording, TensorSpec, reference};
+
+#[derive(Debug)]
+pub(super) struct Layer {
+    operator: Dense,
+    activation: Activation,
+    epsilon: f32,
+}
+
+impl Described for Layer {
+    const NAME: &'static str = "dense";
+    const ABOUT: &'static str = "a fully connected layer with bias or batch norm and an activation";
+    type Shape = DenseShape;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let activation = options.activation("activation", Activation::None)?;
+        let epsilon = options.number("norm_epsilon", Some(EPSILON))?;
+        Ok(Self { operator: Dense::new(compiler, activation, options.element()?)?, activation, epsilon })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<DenseShape, Error> {
+        let [batch, inputs] = shapes.axes(Self::NAME, "input")?;
+        let [outputs, _] = shapes.axes(Self::NAME, "weight")?;
+        let second = shapes.get("second").map(|_| shapes.axes(Self::NAME, "second")).transpose()?;
+        Ok(DenseShape { batch, inputs, second_inputs: second.map_or(0, |[_, inputs]: [u32; 2]| inputs), outputs })
+    }
+
+    fn tensors(&self, shape: DenseShape) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: DenseShape, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = DenseBuffers {
+            input: slices.need(Self::NAME, "input")?,
+            second: slices.get("second"),
+            weight: slices.need(Self::NAME, "weight")?,
+            bias: slices.get("bias"),
+            norm: norm(Self::NAME, slices, NORM, self.epsilon)?,
+            output: slices.need(Self::NAME, "output")?,
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    /// With a bias, which a norm may be folded into.
+    fn cost(&self, shape: DenseShape) -> Cost {
+        self.operator.cost(shape, true)
+    }
+
+    fn reference<T: Float>(&self, shape: DenseShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let norm = norm_reference(Self::NAME, inputs, NORM, self.epsilon)?;
+        let (weight, bias) = (inputs.need(Self::NAME, "weight")?, inputs.get("bias"));
+        let layer = reference::Layer { weight, bias, norm };
+        let first = inputs.need(Self::NAME, "input")?;
+        let width = |inputs: u32| inputs as usize;
+        let output = match inputs.get("second") {
+            Some(second) => {
+                let joined =
+                    reference::side_by_side((width(shape.inputs), first), (width(shape.second_inputs), second));
+                reference::dense(width(shape.inputs + shape.second_inputs), &joined, &layer, self.activation)
+            }
+            None => reference::dense(width(shape.inputs), first, &layer, self.activation),
+        };
+        Ok(Arrays::new([("output", output)]))
+    }
+}

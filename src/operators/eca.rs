@@ -1,0 +1,55 @@
+//! `eca` as data.
+
+use num_traits::Float;
+
+use super::shared::{epilogue, gated};
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{Cost, Eca, EcaBuffers, EcaShape, Epilogue, Error, Recording, TensorSpec, reference};
+
+#[derive(Debug)]
+pub(super) struct EcaGate {
+    operator: Eca,
+    epilogue: Epilogue,
+}
+
+impl Described for EcaGate {
+    const NAME: &'static str = "eca";
+    const ABOUT: &'static str = "ECA: every channel times a gate from a convolution along the channels";
+    type Shape = EcaShape;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let epilogue = epilogue(options)?;
+        Ok(Self { operator: Eca::new(compiler, epilogue, options.element()?)?, epilogue })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<EcaShape, Error> {
+        let [taps] = shapes.axes(Self::NAME, "weight")?;
+        Ok(EcaShape { features: shapes.nchw(Self::NAME, "features")?, taps })
+    }
+
+    fn tensors(&self, shape: EcaShape) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: EcaShape, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = EcaBuffers {
+            features: slices.need(Self::NAME, "features")?,
+            weight: slices.need(Self::NAME, "weight")?,
+            identity: slices.get("identity"),
+            gate: slices.get("gate"),
+            output: slices.get("output"),
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    fn cost(&self, shape: EcaShape) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: EcaShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let (features, weight) = (inputs.need(Self::NAME, "features")?, inputs.need(Self::NAME, "weight")?);
+        let both = reference::eca(shape.features, self.epilogue, features, weight, inputs.get("identity"));
+        Ok(gated(self.epilogue, both))
+    }
+}

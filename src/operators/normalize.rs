@@ -1,0 +1,45 @@
+//! `normalize` as data.
+
+use num_traits::Float;
+
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{Cost, Error, Nhw, Normalization, Normalize, NormalizeBuffers, Recording, TensorSpec, reference};
+
+#[derive(Debug)]
+pub(super) struct Normalized {
+    operator: Normalize,
+    normalization: Normalization,
+}
+
+impl Described for Normalized {
+    const NAME: &'static str = "normalize";
+    const ABOUT: &'static str = "each map brought to 0..1, in place";
+    type Shape = Nhw;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let normalization = options.name("normalization", Normalization::NAMES, Normalization::default())?;
+        Ok(Self { operator: Normalize::new(compiler, normalization)?, normalization })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<Nhw, Error> {
+        shapes.nhw(Self::NAME, "map")
+    }
+
+    fn tensors(&self, shape: Nhw) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: Nhw, slices: &Slices<'_>) -> Result<Recording, Error> {
+        self.operator.bind(device, shape, NormalizeBuffers { map: slices.need(Self::NAME, "map")? })
+    }
+
+    fn cost(&self, shape: Nhw) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: Nhw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let map = inputs.need(Self::NAME, "map")?;
+        Ok(Arrays::new([("map", reference::normalize(shape, self.normalization, map))]))
+    }
+}

@@ -1,0 +1,55 @@
+//! `sasa_layer` as data.
+
+use num_traits::Float;
+
+use super::shared::{tables, window_options};
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{Cost, Error, Nchw, Recording, SasaLayer, SasaLayerBuffers, SasaLayerOptions, TensorSpec, reference};
+
+#[derive(Debug)]
+pub(super) struct Layer {
+    operator: SasaLayer,
+    options: SasaLayerOptions,
+}
+
+impl Described for Layer {
+    const NAME: &'static str = "sasa_layer";
+    const ABOUT: &'static str = "a layer of Stand-Alone Self-Attention: projections, and windowed attention over them";
+    type Shape = Nchw;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let (inputs, groups) = (options.integer("inputs", None)?, options.integer("groups", Some(1))?);
+        let chosen = SasaLayerOptions { inputs, groups, attention: window_options(options)? };
+        Ok(Self { operator: SasaLayer::new(compiler, chosen, options.element()?)?, options: chosen })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<Nchw, Error> {
+        shapes.nchw(Self::NAME, "x")
+    }
+
+    fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = SasaLayerBuffers {
+            x: slices.need(Self::NAME, "x")?,
+            projections: slices.need(Self::NAME, "projections")?,
+            tables: tables(self.options.attention.relative, |name| slices.need(Self::NAME, name))?,
+            y: slices.need(Self::NAME, "y")?,
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    fn cost(&self, shape: Nchw) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let need = |name| inputs.need(Self::NAME, name);
+        let tables = tables(self.options.attention.relative, need)?;
+        let y = reference::sasa_layer(shape, &self.options, need("x")?, need("projections")?, tables);
+        Ok(Arrays::new([("y", y)]))
+    }
+}

@@ -1,0 +1,66 @@
+//! `sasa_stem` as data.
+
+use num_traits::Float;
+
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{Cost, Error, Nchw, Recording, SasaStem, SasaStemBuffers, SasaStemOptions, Size, TensorSpec, reference};
+
+#[derive(Debug)]
+pub(super) struct Stem {
+    operator: SasaStem,
+    options: SasaStemOptions,
+}
+
+impl Described for Stem {
+    const NAME: &'static str = "sasa_stem";
+    const ABOUT: &'static str = "the attention stem of Stand-Alone Self-Attention: values mixed by position";
+    type Shape = Nchw;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let chosen = SasaStemOptions {
+            inputs: options.integer("inputs", Some(3))?,
+            heads: options.integer("heads", None)?,
+            head_dim: options.integer("head_dim", None)?,
+            window: options.size("window", Some(Size::new(4, 4)))?,
+            padding: options.size("padding", Some(Size::new(2, 2)))?,
+            mixtures: options.integer("mixtures", Some(4))?,
+            embeddings: options.integer("embeddings", None)?,
+            scale: options.number("scale", Some(1.0))?,
+        };
+        Ok(Self { operator: SasaStem::new(compiler, chosen, options.element()?)?, options: chosen })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<Nchw, Error> {
+        shapes.nchw(Self::NAME, "x")
+    }
+
+    fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let need = |name| slices.need(Self::NAME, name);
+        let buffers = SasaStemBuffers {
+            x: need("x")?,
+            projections: need("projections")?,
+            row: need("row")?,
+            column: need("column")?,
+            mix: need("mix")?,
+            y: need("y")?,
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    fn cost(&self, shape: Nchw) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let need = |name| inputs.need(Self::NAME, name);
+        let [x, projections, row, column, mix] =
+            [need("x")?, need("projections")?, need("row")?, need("column")?, need("mix")?];
+        let y = reference::sasa_stem(shape, &self.options, x, projections, row, column, mix);
+        Ok(Arrays::new([("y", y)]))
+    }
+}

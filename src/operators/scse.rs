@@ -1,0 +1,62 @@
+//! `scse` as data.
+
+use num_traits::Float;
+
+use super::shared::{epilogue, excitation, reduced};
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{Cost, Error, Recording, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, TensorSpec, reference};
+
+#[derive(Debug)]
+pub(super) struct ScSeGate {
+    operator: ScSe,
+    options: ScSeOptions,
+}
+
+impl Described for ScSeGate {
+    const NAME: &'static str = "scse";
+    const ABOUT: &'static str = "concurrent spatial and channel Squeeze-and-Excitation";
+    type Shape = ScSeShape;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let combine = options.name("combine", ScSeCombine::NAMES, ScSeCombine::default())?;
+        let chosen = ScSeOptions { combine, epilogue: epilogue(options)? };
+        Ok(Self { operator: ScSe::new(compiler, chosen, options.element()?)?, options: chosen })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<ScSeShape, Error> {
+        let (features, reduced) = (shapes.nchw(Self::NAME, "features")?, reduced(Self::NAME, shapes)?);
+        Ok(ScSeShape { features, reduced })
+    }
+
+    fn tensors(&self, shape: ScSeShape) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: ScSeShape, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = ScSeBuffers {
+            features: slices.need(Self::NAME, "features")?,
+            reduce_weight: slices.need(Self::NAME, "reduce_weight")?,
+            reduce_bias: slices.get("reduce_bias"),
+            expand_weight: slices.need(Self::NAME, "expand_weight")?,
+            expand_bias: slices.get("expand_bias"),
+            spatial_weight: slices.need(Self::NAME, "spatial_weight")?,
+            spatial_bias: slices.get("spatial_bias"),
+            identity: slices.get("identity"),
+            output: slices.need(Self::NAME, "output")?,
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    fn cost(&self, shape: ScSeShape) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: ScSeShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let (features, identity) = (inputs.need(Self::NAME, "features")?, inputs.get("identity"));
+        let (weight, bias) = (inputs.need(Self::NAME, "spatial_weight")?, inputs.get("spatial_bias"));
+        let excitation = excitation(Self::NAME, inputs)?;
+        let output = reference::scse(shape.features, self.options, features, &excitation, weight, bias, identity);
+        Ok(Arrays::new([("output", output)]))
+    }
+}

@@ -1,0 +1,118 @@
+//! What several operators say of themselves in the same way.
+
+use num_traits::{Float, ToPrimitive};
+
+use super::{Arrays, Options, Shapes, Slices};
+use crate::reference::{Excitation, Norm};
+use crate::{BatchNorm, Border, Epilogue, Error, PositionTables, RelativePosition, Size, WindowAttentionOptions};
+
+/// A mask: set where not 0.
+pub(super) fn mask<T: Float>(numbers: &[T]) -> Vec<u32> {
+    numbers.iter().map(|number| u32::from(!number.is_zero())).collect()
+}
+
+pub(super) fn boxes<T: Float>(numbers: &[T]) -> Vec<[i32; 4]> {
+    // A cast that stays within `i32`.
+    let signed: Vec<i32> = numbers.iter().map(|number| number.to_f64().unwrap_or(f64::NAN) as i32).collect();
+    signed.chunks_exact(4).map(|one| [one[0], one[1], one[2], one[3]]).collect()
+}
+
+pub(super) fn floats<T: Float>(values: impl IntoIterator<Item = impl ToPrimitive>) -> Vec<T> {
+    values.into_iter().map(|value| T::from(value).unwrap_or_else(T::nan)).collect()
+}
+
+pub(super) const NORM: [&str; 4] = ["norm.weight", "norm.bias", "norm.mean", "norm.variance"];
+pub(super) const SPATIAL_NORM: [&str; 4] =
+    ["spatial_norm.weight", "spatial_norm.bias", "spatial_norm.mean", "spatial_norm.variance"];
+
+/// `PyTorch`'s `BatchNorm2d` has this one.
+pub(super) const EPSILON: f32 = 1e-5;
+
+/// A norm, where its weight is given.
+pub(super) fn norm<'a>(
+    op: &'static str,
+    slices: &Slices<'a>,
+    [weight, bias, mean, variance]: [&'static str; 4],
+    epsilon: f32,
+) -> Result<Option<BatchNorm<'a>>, Error> {
+    if slices.get(weight).is_none() {
+        return Ok(None);
+    }
+    let [weight, bias, mean, variance] =
+        [slices.need(op, weight)?, slices.need(op, bias)?, slices.need(op, mean)?, slices.need(op, variance)?];
+    Ok(Some(BatchNorm { weight, bias, mean, variance, epsilon }))
+}
+
+pub(super) fn norm_reference<'a, T: Float>(
+    op: &'static str,
+    inputs: &'a Arrays<T>,
+    [weight, bias, mean, variance]: [&'static str; 4],
+    epsilon: f32,
+) -> Result<Option<Norm<'a, T>>, Error> {
+    if inputs.get(weight).is_none() {
+        return Ok(None);
+    }
+    let epsilon = T::from(epsilon).unwrap_or_else(T::nan);
+    let [weight, bias, mean, variance] =
+        [inputs.need(op, weight)?, inputs.need(op, bias)?, inputs.need(op, mean)?, inputs.need(op, variance)?];
+    Ok(Some(Norm { weight, bias, mean, variance, epsilon }))
+}
+
+pub(super) fn excitation<'a, T>(op: &'static str, inputs: &'a Arrays<T>) -> Result<Excitation<'a, T>, Error> {
+    Ok(Excitation {
+        reduce_weight: inputs.need(op, "reduce_weight")?,
+        reduce_bias: inputs.get("reduce_bias"),
+        expand_weight: inputs.need(op, "expand_weight")?,
+        expand_bias: inputs.get("expand_bias"),
+    })
+}
+
+/// The width between the layers of an excitation.
+pub(super) fn reduced(op: &'static str, shapes: &Shapes) -> Result<u32, Error> {
+    shapes.axes(op, "reduce_weight").map(|[reduced, _]: [u32; 2]| reduced)
+}
+
+pub(super) fn epilogue(options: &Options) -> Result<Epilogue, Error> {
+    options.name("epilogue", Epilogue::NAMES, Epilogue::default())
+}
+
+/// The options of a window; those that the paper leaves at 1 may be left out.
+pub(super) fn window_options(options: &Options) -> Result<WindowAttentionOptions, Error> {
+    let one = Some(Size::new(1, 1));
+    let (heads, head_dim) = (options.integer("heads", None)?, options.integer("head_dim", None)?);
+    let window = options.size("window", None)?;
+    let defaults = WindowAttentionOptions { window, ..WindowAttentionOptions::new(heads, head_dim, 1) };
+    Ok(WindowAttentionOptions {
+        dilation: options.size("dilation", one)?,
+        stride: options.size("stride", one)?,
+        border: options.name("border", Border::NAMES, defaults.border)?,
+        relative: options.name("relative", RelativePosition::NAMES, defaults.relative)?,
+        scale: options.number("scale", Some(defaults.scale))?,
+        scale_relative: options.flag("scale_relative", defaults.scale_relative)?,
+        ..defaults
+    })
+}
+
+/// The tables of a relative term, from whatever holds tensors by name.
+pub(super) fn tables<T>(
+    relative: RelativePosition,
+    mut of: impl FnMut(&'static str) -> Result<T, Error>,
+) -> Result<PositionTables<T>, Error> {
+    Ok(match relative {
+        RelativePosition::None => PositionTables::None,
+        RelativePosition::Bias => PositionTables::Bias(of("tables.bias")?),
+        RelativePosition::PerHead | RelativePosition::WholeChannel => {
+            PositionTables::Factorised { row: of("tables.row")?, column: of("tables.column")? }
+        }
+    })
+}
+
+/// A gate, and the output that all epilogues but one have.
+pub(super) fn gated<T>(epilogue: Epilogue, (gate, output): (Vec<T>, Vec<T>)) -> Arrays<T> {
+    let output = (epilogue != Epilogue::GateOnly).then_some(("output", output));
+    Arrays::new(std::iter::once(("gate", gate)).chain(output))
+}
+
+pub(super) fn missing(op: &'static str, parameter: &'static str) -> Error {
+    Error::InvalidParameter { op, parameter, given: "none".into(), needed: "a tensor".into() }
+}

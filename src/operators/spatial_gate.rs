@@ -1,0 +1,63 @@
+//! `spatial_gate` as data.
+
+use num_traits::Float;
+
+use super::shared::{EPSILON, NORM, epilogue, gated, norm, norm_reference};
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{
+    Cost, Epilogue, Error, Recording, SpatialGate, SpatialGateBuffers, SpatialGateShape, TensorSpec, reference,
+};
+
+#[derive(Debug)]
+pub(super) struct Spatial {
+    operator: SpatialGate,
+    epilogue: Epilogue,
+    epsilon: f32,
+}
+
+impl Described for Spatial {
+    const NAME: &'static str = "spatial_gate";
+    const ABOUT: &'static str = "CBAM's spatial gate: every pixel times a gate computed from its channels";
+    type Shape = SpatialGateShape;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let (epilogue, epsilon) = (epilogue(options)?, options.number("norm_epsilon", Some(EPSILON))?);
+        Ok(Self { operator: SpatialGate::new(compiler, epilogue, options.element()?)?, epilogue, epsilon })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<SpatialGateShape, Error> {
+        let [_, _, kernel, _] = shapes.axes(Self::NAME, "weight")?;
+        Ok(SpatialGateShape { features: shapes.nchw(Self::NAME, "features")?, kernel })
+    }
+
+    fn tensors(&self, shape: SpatialGateShape) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: SpatialGateShape, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = SpatialGateBuffers {
+            features: slices.need(Self::NAME, "features")?,
+            weight: slices.need(Self::NAME, "weight")?,
+            bias: slices.get("bias"),
+            norm: norm(Self::NAME, slices, NORM, self.epsilon)?,
+            identity: slices.get("identity"),
+            gate: slices.get("gate"),
+            output: slices.get("output"),
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    fn cost(&self, shape: SpatialGateShape) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: SpatialGateShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let norm = norm_reference(Self::NAME, inputs, NORM, self.epsilon)?;
+        let layer = reference::Layer { weight: inputs.need(Self::NAME, "weight")?, bias: inputs.get("bias"), norm };
+        let (features, identity) = (inputs.need(Self::NAME, "features")?, inputs.get("identity"));
+        let SpatialGateShape { features: shape, kernel } = shape;
+        let both = reference::spatial_gate(shape, self.epilogue, kernel as usize, features, &layer, identity);
+        Ok(gated(self.epilogue, both))
+    }
+}

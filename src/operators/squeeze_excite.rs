@@ -1,0 +1,68 @@
+//! `squeeze_excite` as data.
+
+use num_traits::Float;
+
+use super::shared::{epilogue, excitation, gated, reduced};
+use super::{Arrays, Described, Options, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{
+    Cost, Error, Recording, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape,
+    TensorSpec, reference,
+};
+
+#[derive(Debug)]
+pub(super) struct Excite {
+    operator: SqueezeExcite,
+    options: SqueezeExciteOptions,
+}
+
+impl Described for Excite {
+    const NAME: &'static str = "squeeze_excite";
+    const ABOUT: &'static str = "Squeeze-and-Excitation: every channel times a gate computed from the planes";
+    type Shape = SqueezeExciteShape;
+
+    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+        let defaults = SqueezeExciteOptions::STANDARD;
+        let chosen = SqueezeExciteOptions {
+            squeeze: options.name("squeeze", Squeeze::NAMES, defaults.squeeze)?,
+            activation: options.activation("activation", defaults.activation)?,
+            gate: options.activation("gate", defaults.gate)?,
+            epilogue: epilogue(options)?,
+        };
+        Ok(Self { operator: SqueezeExcite::new(compiler, chosen, options.element()?)?, options: chosen })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<SqueezeExciteShape, Error> {
+        let (features, reduced) = (shapes.nchw(Self::NAME, "features")?, reduced(Self::NAME, shapes)?);
+        Ok(SqueezeExciteShape { features, reduced })
+    }
+
+    fn tensors(&self, shape: SqueezeExciteShape) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: SqueezeExciteShape, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = SqueezeExciteBuffers {
+            features: slices.need(Self::NAME, "features")?,
+            reduce_weight: slices.need(Self::NAME, "reduce_weight")?,
+            reduce_bias: slices.get("reduce_bias"),
+            expand_weight: slices.need(Self::NAME, "expand_weight")?,
+            expand_bias: slices.get("expand_bias"),
+            identity: slices.get("identity"),
+            gate: slices.get("gate"),
+            output: slices.get("output"),
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    fn cost(&self, shape: SqueezeExciteShape) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: SqueezeExciteShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let (features, identity) = (inputs.need(Self::NAME, "features")?, inputs.get("identity"));
+        let excitation = excitation(Self::NAME, inputs)?;
+        let both = reference::squeeze_excite(shape.features, self.options, features, &excitation, identity);
+        Ok(gated(self.options.epilogue, both))
+    }
+}
