@@ -7,7 +7,7 @@ use visual_attention::{Element, Nchw, wgpu};
 
 use crate::common::Bench;
 use crate::suite::catalogue::catalogue;
-use crate::suite::rig::Rig;
+use crate::suite::fixture::Fixture;
 
 const SHAPE: Nchw = Nchw::new(2, 16, 14, 14);
 const REPEATS: usize = 50;
@@ -35,17 +35,17 @@ pub(crate) fn bench(bench: &Bench) {
         let start = Instant::now();
         let opened = (entry.open)(device).expect("operator");
         let new = start.elapsed();
-        let rig = Rig::with(opened, device, &entry).expect("rig");
+        let fixture = Fixture::with(opened, device, &entry).expect("fixture");
         let start = Instant::now();
-        bench.gpu.run(|pass| rig.recording.record(pass)).expect("run");
+        bench.gpu.run(|pass| fixture.recording.record(pass)).expect("run");
         bench.gpu.wait().expect("end of the work");
         let mut cost = Cost { new, first: start.elapsed(), ..Cost::default() };
-        let inputs: Vec<_> = rig.inputs.iter().map(|input| input.slice(..)).collect();
-        let outputs = rig.output_slices();
-        let dispatches = u32::try_from(rig.recording.dispatches().len().max(1)).expect("few");
+        let inputs: Vec<_> = fixture.inputs.iter().map(|input| input.slice(..)).collect();
+        let outputs = fixture.output_slices();
+        let dispatches = u32::try_from(fixture.recording.dispatches().len().max(1)).expect("few");
         for _ in 0..REPEATS {
             let start = Instant::now();
-            let bound = (rig.bind)(device, &inputs, &outputs).expect("bind");
+            let bound = (fixture.bind)(device, &inputs, &outputs).expect("bind");
             cost.bind.push(start.elapsed() / dispatches);
             drop(bound);
         }
@@ -53,7 +53,7 @@ pub(crate) fn bench(bench: &Bench) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for _ in 0..REPEATS {
             let start = Instant::now();
-            rig.recording.record(&mut pass);
+            fixture.recording.record(&mut pass);
             cost.record.push(start.elapsed() / dispatches);
         }
         drop(pass);

@@ -5,8 +5,8 @@ use visual_attention::{
 };
 
 use crate::common::{
-    self, Precision, Random, SAMPLE_ROOM, TestGpu, assert_exact, assert_within_gate, assert_within_gate_with_room,
-    largest, rounded, wide,
+    self, Precision, Random, SAMPLE_ROOM, TestGpu, assert_exact, assert_within_tolerance,
+    assert_within_tolerance_with_room, largest, rounded, wide,
 };
 use crate::compiler;
 
@@ -98,13 +98,20 @@ fn check(gpu: &TestGpu, scene: &Scene, options: AttendedRegionOptions, element: 
     let exact = reference::normalize(shape.plane(), options.normalization, &exact);
     let baseline = reference::attention_map(shape, options.statistic, &features);
     let baseline = reference::normalize(shape.plane(), options.normalization, &baseline);
-    assert_within_gate(&actual.map, &exact, &baseline, Precision::F32, format!("map, {what}"));
+    assert_within_tolerance(&actual.map, &exact, &baseline, Precision::F32, format!("map, {what}"));
 
     let planes = Nchw { channels: 1, ..shape };
     let exact = reference::resize(planes, size, options.sampling, &wide(&actual.map));
     let baseline = reference::resize(planes, size, options.sampling, &actual.map);
     let room = SAMPLE_ROOM * largest(&actual.map);
-    assert_within_gate_with_room(&actual.map_up, &exact, &baseline, Precision::F32, room, format!("map_up, {what}"));
+    assert_within_tolerance_with_room(
+        &actual.map_up,
+        &exact,
+        &baseline,
+        Precision::F32,
+        room,
+        format!("map_up, {what}"),
+    );
 
     let plane = scene.images_shape.plane();
     let mask = reference::threshold(plane, options.threshold, &actual.map_up);
@@ -118,7 +125,7 @@ fn check(gpu: &TestGpu, scene: &Scene, options: AttendedRegionOptions, element: 
     let exact = reference::crop_resize(scene.images_shape, scene.crop, end, sampling, &wide(&images), &actual.boxes);
     let baseline = reference::crop_resize(scene.images_shape, scene.crop, end, sampling, &images, &actual.boxes);
     let room = SAMPLE_ROOM * largest(&images);
-    assert_within_gate_with_room(&actual.crops, &exact, &baseline, element.into(), room, format!("crops, {what}"));
+    assert_within_tolerance_with_room(&actual.crops, &exact, &baseline, element.into(), room, format!("crops, {what}"));
     actual
 }
 

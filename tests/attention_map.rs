@@ -1,6 +1,6 @@
 use visual_attention::{AttentionMap, AttentionMapBuffers, Element, Nchw, Statistic, reference};
 
-use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::common::{self, Random, TestGpu, assert_exact, assert_within_tolerance, rounded, wide};
 use crate::compiler;
 
 /// One pixel, odd tails, primes, few and many pixels and channels, both vector widths, more than a workgroup and one less.
@@ -40,7 +40,7 @@ fn matches_reference() {
                 if matches!(statistic, Statistic::Max | Statistic::MaxAbs) {
                     assert_exact(&actual, &baseline, what);
                 } else {
-                    assert_within_gate(&actual, &exact, &baseline, common::Precision::F32, what);
+                    assert_within_tolerance(&actual, &exact, &baseline, common::Precision::F32, what);
                 }
             }
         }

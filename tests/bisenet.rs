@@ -2,7 +2,7 @@ use visual_attention::reference::{self, Norm};
 use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Element, Epilogue, Nchw};
 
 use crate::common::{
-    self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
+    self, Precision, Random, TestGpu, assert_exact, assert_within_tolerance_of_exp, largest, rounded, wide,
 };
 use crate::compiler;
 
@@ -98,14 +98,14 @@ fn matches_reference_and_works_in_place() {
                 let (exact_gate, exact) = numbers.reference(epilogue, wide);
                 let (baseline_gate, baseline) = numbers.reference(epilogue, <[f32]>::to_vec);
                 let what = format!("{epilogue:?} {element:?} {shape}");
-                assert_within_gate_of_exp(
+                assert_within_tolerance_of_exp(
                     &gate,
                     (&exact_gate, &baseline_gate),
                     Precision::F32,
                     1.0,
                     format!("gate of {what}"),
                 );
-                assert_within_gate_of_exp(
+                assert_within_tolerance_of_exp(
                     &output,
                     (&exact, &baseline),
                     element.into(),

@@ -5,7 +5,7 @@ use visual_attention::{
 };
 
 use crate::common::{
-    self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
+    self, Precision, Random, TestGpu, assert_exact, assert_within_tolerance_of_exp, largest, rounded, wide,
 };
 use crate::compiler;
 use crate::squeeze_excite::Numbers;
@@ -156,14 +156,20 @@ fn matches_reference_and_works_in_place() {
             let (baseline_gate, baseline) = conv.reference(<[f32]>::to_vec, |conv| {
                 reference::spatial_gate(shape, epilogue, side, &numbers.features, conv, Some(&numbers.identity))
             });
-            assert_within_gate_of_exp(
+            assert_within_tolerance_of_exp(
                 &gate,
                 (&exact_gate, &baseline_gate),
                 Precision::F32,
                 1.0,
                 format!("gate of {what}"),
             );
-            assert_within_gate_of_exp(&output, (&exact, &baseline), element.into(), largest(&numbers.features), &what);
+            assert_within_tolerance_of_exp(
+                &output,
+                (&exact, &baseline),
+                element.into(),
+                largest(&numbers.features),
+                &what,
+            );
             let (_, in_place) = run_spatial(gpu, &numbers, &conv, epilogue, false, true);
             assert_exact(&in_place, &output, format!("{what} in place"));
             let (alone, _) = run_spatial(gpu, &numbers, &conv, Epilogue::GateOnly, true, false);
@@ -181,7 +187,7 @@ fn matches_reference_and_works_in_place() {
             });
             let scale = 2.0 * largest(&numbers.features);
             let of_both = format!("both of {what}");
-            assert_within_gate_of_exp(&both, (&exact, &baseline), element.into(), scale, of_both);
+            assert_within_tolerance_of_exp(&both, (&exact, &baseline), element.into(), scale, of_both);
             assert_exact(&run_both(gpu, &numbers, &conv, epilogue, true), &both, format!("both of {what} in place"));
         }
     }

@@ -1,6 +1,6 @@
 use visual_attention::{ChannelScale, ChannelScaleBuffers, Element, Epilogue, Nchw, reference};
 
-use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::common::{self, Random, TestGpu, assert_exact, assert_within_tolerance, rounded, wide};
 use crate::compiler;
 
 const SHAPES: [Nchw; 8] = [
@@ -64,7 +64,7 @@ fn matches_reference_and_works_in_place() {
                 let exact =
                     reference::channel_scale(shape, epilogue, &wide(features), &wide(gate), Some(&wide(identity)));
                 let what = format!("{epilogue:?} {element:?} {shape}");
-                assert_within_gate(&actual, &exact, &baseline, element.into(), &what);
+                assert_within_tolerance(&actual, &exact, &baseline, element.into(), &what);
                 assert_exact(&numbers.run(gpu, shape, epilogue, element, true), &actual, format!("{what} in place"));
             }
         }

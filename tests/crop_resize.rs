@@ -2,7 +2,7 @@ use visual_attention::{
     CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Element, Nchw, Sampling, Size, reference,
 };
 
-use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_tolerance, rounded, wide};
 use crate::compiler;
 
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ fn matches_reference() {
                     let exact = reference::crop_resize(shape, size, end, sampling, &wide(&images), &boxes);
                     let baseline = reference::crop_resize(shape, size, end, sampling, &images, &boxes);
                     let what = format!("{end:?} {sampling:?} {element:?} {size}");
-                    assert_within_gate(&actual, &exact, &baseline, Precision::from(element), what);
+                    assert_within_tolerance(&actual, &exact, &baseline, Precision::from(element), what);
                 }
             }
         }

@@ -3,8 +3,8 @@ use visual_attention::wgpu::Limits;
 use visual_attention::{Activation, BatchNorm, Dense, DenseBuffers, DenseShape, Element, Error};
 
 use crate::common::{
-    self, EXP_ROOM, NORM_ROOM, Precision, Random, TestGpu, assert_exact, assert_within_gate,
-    assert_within_gate_with_room, largest, rounded, wide,
+    self, EXP_ROOM, NORM_ROOM, Precision, Random, TestGpu, assert_exact, assert_within_tolerance,
+    assert_within_tolerance_with_room, largest, rounded, wide,
 };
 use crate::compiler;
 
@@ -116,7 +116,7 @@ fn matches_reference() {
                     let before = expected(&numbers, shape, Activation::None, normed, <[f32]>::to_vec);
                     let norm_room = if normed { NORM_ROOM * largest(&before) } else { 0.0 };
                     let room = exp_room + norm_room;
-                    assert_within_gate_with_room(&actual, &exact, &baseline, Precision::F32, room, what);
+                    assert_within_tolerance_with_room(&actual, &exact, &baseline, Precision::F32, room, what);
                 }
             }
         }
@@ -190,7 +190,7 @@ fn two_inputs_are_one_longer_vector() {
         let exact = expected(&concatenated, one, Activation::Sigmoid, false, wide);
         let baseline = expected(&concatenated, one, Activation::Sigmoid, false, <[f32]>::to_vec);
         let actual = numbers.run(gpu, shape, Activation::Sigmoid, Element::F32, false);
-        assert_within_gate(&actual, &exact, &baseline, Precision::F32, "side by side");
+        assert_within_tolerance(&actual, &exact, &baseline, Precision::F32, "side by side");
         assert_exact(&actual, &numbers.run(gpu, shape, Activation::Sigmoid, Element::F32, false), "again");
     }
 }

@@ -1,7 +1,7 @@
 use visual_attention::{Eca, EcaBuffers, EcaShape, Element, Epilogue, Nchw, reference};
 
 use crate::common::{
-    self, Precision, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide,
+    self, Precision, Random, TestGpu, assert_exact, assert_within_tolerance_of_exp, largest, rounded, wide,
 };
 use crate::compiler;
 use crate::squeeze_excite::Numbers;
@@ -55,14 +55,20 @@ fn matches_reference_and_works_in_place() {
             let (baseline_gate, baseline) =
                 reference::eca(shape, epilogue, &numbers.features, &weight, Some(&numbers.identity));
             let what = format!("{epilogue:?} {element:?} {shape} taps {taps}");
-            assert_within_gate_of_exp(
+            assert_within_tolerance_of_exp(
                 &gate,
                 (&exact_gate, &baseline_gate),
                 Precision::F32,
                 1.0,
                 format!("gate of {what}"),
             );
-            assert_within_gate_of_exp(&output, (&exact, &baseline), element.into(), largest(&numbers.features), &what);
+            assert_within_tolerance_of_exp(
+                &output,
+                (&exact, &baseline),
+                element.into(),
+                largest(&numbers.features),
+                &what,
+            );
             if epilogue != Epilogue::GateOnly {
                 assert_exact(&run(gpu, &numbers, epilogue, taps, true).1, &output, format!("{what} in place"));
             }

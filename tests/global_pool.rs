@@ -1,6 +1,6 @@
 use visual_attention::{Element, Error, GlobalPool, GlobalPoolBuffers, Nchw, Squeeze, reference};
 
-use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_tolerance, rounded, wide};
 use crate::compiler;
 
 /// One pixel, odd tails, primes, few and many loads, both vector widths, one more and one less than a workgroup, several parts.
@@ -46,7 +46,7 @@ fn matches_reference() {
                 if squeeze != Squeeze::Max {
                     let exact = reference::global_mean(shape, &wide(&features));
                     let baseline = reference::global_mean(shape, &features);
-                    assert_within_gate(&mean, &exact, &baseline, Precision::F32, &what);
+                    assert_within_tolerance(&mean, &exact, &baseline, Precision::F32, &what);
                 }
                 if squeeze != Squeeze::Mean {
                     assert_exact(&maximum, &reference::global_max(shape, &features), &what);

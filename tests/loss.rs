@@ -10,7 +10,7 @@ use visual_attention::{AttentionMap, AttentionMapBuffers, Element, Error, Nchw, 
 
 use crate::common;
 use crate::common::catalogue::{Bind, Entry, catalogue};
-use crate::common::rig::stored;
+use crate::common::fixture::stored;
 use crate::compiler;
 
 const SHAPE: Nchw = Nchw::new(2, 4, 5, 6);

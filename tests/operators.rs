@@ -8,7 +8,7 @@ use visual_attention::{DType, Element, Error, Nchw, RelativePosition, Role, Tens
 
 use crate::common::catalogue::catalogue;
 use crate::common::problems::problems;
-use crate::common::{self, Precision, Random, TestGpu, assert_within_gate, rounded, wide};
+use crate::common::{self, Precision, Random, TestGpu, assert_within_tolerance, rounded, wide};
 use crate::compiler;
 
 /// Options that have no default, and shapes of the inputs that decide the others.
@@ -151,7 +151,7 @@ fn every_operator_gives_what_its_reference_gives() {
             match element(spec.dtype) {
                 Some(element) => {
                     let actual = gpu.floats(output, element);
-                    assert_within_gate(&actual, exact, baseline, Precision::from(element), &what);
+                    assert_within_tolerance(&actual, exact, baseline, Precision::from(element), &what);
                 }
                 None if entry.name == "heat_overlay" => {
                     // A byte may be rounded the other way.

@@ -9,7 +9,7 @@ use visual_attention::wgpu::{self, Limits};
 use visual_attention::{Error, Nchw, Recording, shaders};
 
 use crate::common::catalogue::{Entry, catalogue};
-use crate::common::rig::{Rig, read};
+use crate::common::fixture::{Fixture, read};
 use crate::common::{self, TestGpu};
 use crate::heat_overlay::{dividing, drawn};
 
@@ -51,12 +51,12 @@ const DIVISIONS: [Division; 10] = [
 ];
 
 fn run(gpu: &TestGpu, entry: &Entry) -> Result<(Vec<u8>, Recording), Error> {
-    let rig = Rig::new(&gpu.device, entry)?;
-    let archive = rig.archive(&gpu.device, 1);
+    let fixture = Fixture::new(&gpu.device, entry)?;
+    let archive = fixture.archive(&gpu.device, 1);
     let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    rig.record(&mut encoder, &archive, 0);
+    fixture.record(&mut encoder, &archive, 0);
     gpu.queue.submit([encoder.finish()]);
-    Ok((read(&gpu.device, &gpu.queue, &archive), rig.recording))
+    Ok((read(&gpu.device, &gpu.queue, &archive), fixture.recording))
 }
 
 #[test]

@@ -8,9 +8,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 use visual_attention::wgpu::{self, Limits};
 use visual_attention::{Error, Nchw};
 
-use crate::common::any::{self, Draw, KINDS, Pool, device, open};
+use crate::common::arbitrary::{self, Draw, KINDS, Pool, device, open};
 use crate::common::catalogue::catalogue;
-use crate::common::rig::{Rig, read};
+use crate::common::fixture::{Fixture, read};
 use crate::common::{self, Random, TestGpu};
 
 /// Devices of low limits, and operators on each.
@@ -46,7 +46,7 @@ fn bind(device: &wgpu::Device, pool: &Pool, kind: u32, options: &[u8], shapes: &
         return;
     };
     for bytes in shapes {
-        match any::bind(device, pool, &operator, &mut Draw(bytes)) {
+        match arbitrary::bind(device, pool, &operator, &mut Draw(bytes)) {
             Some(0) => tally.empty += 1,
             Some(dispatches) => {
                 tally.bound += 1;
@@ -127,14 +127,14 @@ fn divided_work_gives_the_same_bits() {
             let entry = &entries[random.below(entries.len() as u32) as usize];
             let what = format!("{} {shape} under {} bytes", entry.name, limits.max_storage_buffer_binding_size);
             let bits = |gpu: &TestGpu| {
-                let rig = Rig::new(&gpu.device, entry)?;
-                let archive = rig.archive(&gpu.device, 1);
+                let fixture = Fixture::new(&gpu.device, entry)?;
+                let archive = fixture.archive(&gpu.device, 1);
                 let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-                rig.record(&mut encoder, &archive, 0);
+                fixture.record(&mut encoder, &archive, 0);
                 gpu.queue.submit([encoder.finish()]);
                 let bits = read(&gpu.device, &gpu.queue, &archive);
-                rig.outputs(&bits, &what);
-                Ok((bits, rig.recording.dispatches().len()))
+                fixture.outputs(&bits, &what);
+                Ok((bits, fixture.recording.dispatches().len()))
             };
             match bits(&small) {
                 Ok((found, dispatches)) => {

@@ -1,7 +1,7 @@
 use visual_attention::wgpu::Limits;
 use visual_attention::{Element, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, reference};
 
-use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::common::{self, Random, TestGpu, assert_exact, assert_within_tolerance, rounded, wide};
 use crate::compiler;
 
 #[test]
@@ -52,7 +52,7 @@ fn matches_reference() {
             let baseline = reference::pointwise_conv(shape, &options, &x, &weights, bias.as_deref());
             for (stack, y) in y.iter().enumerate() {
                 let what = format!("{element:?} {shape} {options:?} {stack}");
-                assert_within_gate(&gpu.floats(y, element), &exact[stack], &baseline[stack], element.into(), what);
+                assert_within_tolerance(&gpu.floats(y, element), &exact[stack], &baseline[stack], element.into(), what);
             }
         }
     }

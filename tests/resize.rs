@@ -1,6 +1,6 @@
 use visual_attention::{Element, Nchw, Resize, ResizeBuffers, ResizeShape, Sampling, Size, reference};
 
-use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_tolerance, rounded, wide};
 use crate::compiler;
 
 fn run(gpu: &TestGpu, shape: Nchw, size: Size, sampling: Sampling, element: Element, input: &[f32]) -> Vec<f32> {
@@ -33,7 +33,7 @@ fn matches_reference() {
                 let exact = reference::resize(shape, size, sampling, &wide(&input));
                 let baseline = reference::resize(shape, size, sampling, &input);
                 let what = format!("{sampling:?} {element:?} {shape} -> {size}");
-                assert_within_gate(&actual, &exact, &baseline, Precision::from(element), what);
+                assert_within_tolerance(&actual, &exact, &baseline, Precision::from(element), what);
             }
         }
     }

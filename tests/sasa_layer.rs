@@ -3,7 +3,7 @@ use visual_attention::{
     WindowAttentionOptions, reference,
 };
 
-use crate::common::{self, Random, assert_within_gate_with_room, rounded, softmax_room, wide};
+use crate::common::{self, Random, assert_within_tolerance_with_room, rounded, softmax_room, wide};
 use crate::compiler;
 
 #[test]
@@ -95,7 +95,7 @@ fn matches_reference() {
             // Values are up to about 4.
             let room = softmax_room(window.pixels(), 4.0);
             let what = format!("{element:?} {shape} {options:?}");
-            assert_within_gate_with_room(&gpu.floats(&y, element), &exact, &baseline, element.into(), room, what);
+            assert_within_tolerance_with_room(&gpu.floats(&y, element), &exact, &baseline, element.into(), room, what);
         }
     }
 }

@@ -1,6 +1,6 @@
 use visual_attention::{Element, Nchw, SasaStem, SasaStemBuffers, SasaStemOptions, Size, reference};
 
-use crate::common::{self, Random, assert_exact, assert_within_gate_with_room, rounded, softmax_room, wide};
+use crate::common::{self, Random, assert_exact, assert_within_tolerance_with_room, rounded, softmax_room, wide};
 use crate::compiler;
 
 const BASE: SasaStemOptions = SasaStemOptions {
@@ -66,7 +66,7 @@ fn matches_reference() {
             // Two softmaxes, one inside the other, of values up to about 4.
             let room = softmax_room(options.window.pixels(), 4.0) + softmax_room(options.mixtures.into(), 4.0);
             let what = format!("{element:?} {shape} {options:?}");
-            assert_within_gate_with_room(&gpu.floats(&y, element), &exact, &baseline, element.into(), room, what);
+            assert_within_tolerance_with_room(&gpu.floats(&y, element), &exact, &baseline, element.into(), room, what);
         }
     }
 }
@@ -169,5 +169,12 @@ fn large_logits_of_the_mixture_are_stable() {
     let exact = reference::sasa_stem(shape, &options, &[1.0], &tables[0], &tables[1], &tables[2], &tables[3]);
     let baseline = reference::sasa_stem(shape, &options, &[1.0], &projections, &row, &column, &mix);
     let room = softmax_room(2, 5.0);
-    assert_within_gate_with_room(&gpu.floats(&y, Element::F32), &exact, &baseline, Element::F32.into(), room, "200");
+    assert_within_tolerance_with_room(
+        &gpu.floats(&y, Element::F32),
+        &exact,
+        &baseline,
+        Element::F32.into(),
+        room,
+        "200",
+    );
 }

@@ -1,6 +1,6 @@
 use visual_attention::{Element, Epilogue, Nchw, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, reference};
 
-use crate::common::{self, Random, TestGpu, assert_exact, assert_within_gate_of_exp, largest, rounded, wide};
+use crate::common::{self, Random, TestGpu, assert_exact, assert_within_tolerance_of_exp, largest, rounded, wide};
 use crate::compiler;
 use crate::squeeze_excite::Numbers;
 
@@ -76,7 +76,7 @@ fn matches_reference_and_works_in_place() {
                 let baseline = expected(&numbers, options, <[f32]>::to_vec);
                 let what = format!("{options:?} {element:?} {shape}");
                 let scale = 2.0 * largest(&numbers.features);
-                assert_within_gate_of_exp(&actual, (&exact, &baseline), element.into(), scale, &what);
+                assert_within_tolerance_of_exp(&actual, (&exact, &baseline), element.into(), scale, &what);
                 assert_exact(&run(gpu, &numbers, options, true), &actual, format!("{what} in place"));
             }
         }

@@ -5,8 +5,8 @@ use visual_attention::{
 };
 
 use crate::common::{
-    self, Precision, Random, TestGpu, assert_exact, assert_within_gate, assert_within_gate_of_exp, largest, rounded,
-    wide,
+    self, Precision, Random, TestGpu, assert_exact, assert_within_tolerance, assert_within_tolerance_of_exp, largest,
+    rounded, wide,
 };
 use crate::compiler;
 
@@ -168,14 +168,14 @@ fn matches_reference() {
                 let (exact_gate, exact) = numbers.reference(options, wide);
                 let (baseline_gate, baseline) = numbers.reference(options, <[f32]>::to_vec);
                 let what = format!("{options:?} {element:?} {shape} r {reduced}");
-                assert_within_gate_of_exp(
+                assert_within_tolerance_of_exp(
                     &gate,
                     (&exact_gate, &baseline_gate),
                     Precision::F32,
                     1.0,
                     format!("gate of {what}"),
                 );
-                assert_within_gate_of_exp(
+                assert_within_tolerance_of_exp(
                     &output,
                     (&exact, &baseline),
                     element.into(),
@@ -257,9 +257,9 @@ fn permuted_channels_permute_the_output() {
     let actual = reversed(&permuted.run(gpu, options, false, false).1, pixels, channels);
     let (_, exact) = numbers.reference(options, wide);
     let (_, baseline) = numbers.reference(options, <[f32]>::to_vec);
-    assert_within_gate(&actual, &exact, &baseline, Precision::F32, "permuted");
+    assert_within_tolerance(&actual, &exact, &baseline, Precision::F32, "permuted");
     // A permutation of the hidden units as well: only the order of sums changes.
-    assert_within_gate(&numbers.run(gpu, options, false, false).1, &exact, &baseline, Precision::F32, "as it was");
+    assert_within_tolerance(&numbers.run(gpu, options, false, false).1, &exact, &baseline, Precision::F32, "as it was");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use visual_attention::{
 };
 
 use crate::common::{
-    self, Precision, Random, TestGpu, assert_within_gate_with_room, log_sum_exp_room, rounded, softmax_room, wide,
+    self, Precision, Random, TestGpu, assert_within_tolerance_with_room, log_sum_exp_room, rounded, softmax_room, wide,
 };
 use crate::compiler;
 
@@ -121,11 +121,11 @@ fn check(gpu: &TestGpu, operator: &WindowAttention, shape: Nchw, element: Elemen
     let what = format!("seed {seed} {element:?} {shape} {options:?}");
     let largest = inputs.v.iter().fold(0.0f64, |largest, &value| largest.max(f64::from(value).abs()));
     let room = softmax_room(options.window.pixels(), largest);
-    assert_within_gate_with_room(&actual.y, &exact.y, &baseline.y, element.into(), room, format!("y of {what}"));
+    assert_within_tolerance_with_room(&actual.y, &exact.y, &baseline.y, element.into(), room, format!("y of {what}"));
     let (exact_lse, baseline_lse) = (&exact.log_sum_exp, &baseline.log_sum_exp);
     let room = log_sum_exp_room(options.window.pixels());
     let lse = format!("log_sum_exp of {what}");
-    assert_within_gate_with_room(&actual.log_sum_exp, exact_lse, baseline_lse, Precision::F32, room, lse);
+    assert_within_tolerance_with_room(&actual.log_sum_exp, exact_lse, baseline_lse, Precision::F32, room, lse);
 
     let out = options.output(shape.size());
     let mut random = Random::new(seed);
@@ -151,7 +151,7 @@ fn check(gpu: &TestGpu, operator: &WindowAttention, shape: Nchw, element: Elemen
     let baseline: Vec<f32> =
         chosen.iter().flat_map(|&first| baseline.weights[first..first + entries].to_vec()).collect();
     let room = softmax_room(options.window.pixels(), 1.0);
-    assert_within_gate_with_room(&actual, &exact, &baseline, Precision::F32, room, format!("weights of {what}"));
+    assert_within_tolerance_with_room(&actual, &exact, &baseline, Precision::F32, room, format!("weights of {what}"));
     for row in actual.chunks(entries) {
         let sum: f64 = wide(row).iter().sum();
         assert!((sum - 1.0).abs() < 1e-5, "weights of {what}: they sum to {sum}");
@@ -273,7 +273,7 @@ fn a_window_of_one_returns_the_values() {
         let inputs = Inputs::random(1, &options, shape, Element::F32);
         let y = run(gpu, &operator, shape, Element::F32, &inputs).y;
         let room = softmax_room(1, 4.0);
-        assert_within_gate_with_room(&y, &wide(&inputs.v), &inputs.v, Precision::F32, room, format!("{border:?}"));
+        assert_within_tolerance_with_room(&y, &wide(&inputs.v), &inputs.v, Precision::F32, room, format!("{border:?}"));
     }
 }
 

@@ -1,6 +1,6 @@
 use visual_attention::{Element, Nchw, Pooling, Size, WindowPool, WindowPoolBuffers, reference};
 
-use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_gate, rounded, wide};
+use crate::common::{self, Precision, Random, TestGpu, assert_exact, assert_within_tolerance, rounded, wide};
 use crate::compiler;
 
 fn run(gpu: &TestGpu, shape: Nchw, pooling: Pooling, window: Size, element: Element, x: &[f32]) -> Vec<f32> {
@@ -32,7 +32,7 @@ fn matches_reference() {
             let actual = run(gpu, shape, Pooling::Mean, window, element, &x);
             let exact = reference::window_pool(shape, Pooling::Mean, window, &wide(&x));
             let baseline = reference::window_pool(shape, Pooling::Mean, window, &x);
-            assert_within_gate(&actual, &exact, &baseline, Precision::from(element), &what);
+            assert_within_tolerance(&actual, &exact, &baseline, Precision::from(element), &what);
         }
     }
 }

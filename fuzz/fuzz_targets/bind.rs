@@ -2,16 +2,16 @@
 
 #![no_main]
 
-#[path = "../../tests/common/any.rs"]
-mod any;
+#[path = "../../tests/common/arbitrary.rs"]
+mod arbitrary;
 #[path = "../../tests/common/compiler.rs"]
 mod compiler;
-#[path = "../../tests/common/rounds.rs"]
-mod rounds;
+#[path = "../../tests/common/loop_bounds.rs"]
+mod loop_bounds;
 
 use std::sync::OnceLock;
 
-use any::{Draw, KINDS, Pool, bind, device, open};
+use arbitrary::{Draw, KINDS, Pool, bind, device, open};
 use libfuzzer_sys::fuzz_target;
 use visual_attention::wgpu::{Device, Limits, Queue};
 

@@ -127,3 +127,11 @@ pub(crate) fn presence(
     let needed = format!("{} ({reason})", text(wanted));
     Err(Error::InvalidParameter { op, parameter, given: text(given).into(), needed })
 }
+
+/// Kernels with windows compute positions in `i32`. Extents up to this one leave room for sums of two of them.
+pub(crate) const MAX_EXTENT: u64 = 1 << 30;
+
+/// An extent that was checked against [`MAX_EXTENT`], for a kernel.
+pub(crate) const fn signed(extent: u32) -> i32 {
+    extent as i32
+}

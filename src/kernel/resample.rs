@@ -34,7 +34,7 @@ impl Axis {
             Sampling::AlignedCorners if output == 1 => (0, 1),
             Sampling::AlignedCorners => (u64::from(input - 1), u64::from(output - 1)),
         };
-        let divisor = greatest_common_divisor(a, b);
+        let divisor = gcd(a, b);
         let (a, b) = (a / divisor, b / divisor);
         let (multiplier, plus, minus, denominator) = match sampling {
             Sampling::HalfPixel => (2 * a, a, b, 2 * b),
@@ -65,8 +65,9 @@ impl Axis {
     }
 }
 
-fn greatest_common_divisor(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+/// The greatest common divisor.
+pub(crate) fn gcd<T: num_traits::Num + Copy>(a: T, b: T) -> T {
+    if b.is_zero() { a } else { gcd(b, a % b) }
 }
 
 /// Workgroup of the kernels that write pictures, and the pixels of a row that each of its invocations takes: what depends on the row

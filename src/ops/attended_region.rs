@@ -134,16 +134,19 @@ impl AttendedRegion {
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
         options.threshold.value(OP)?;
+        // What belongs to an optional output. Otsu's kernels run for every mask.
+        let optional = compiler.at_first_use();
+        let threshold = if options.threshold == ThresholdRule::Otsu { compiler } else { optional };
         let rule = [("RULE", options.threshold.code())];
         Ok(Self {
             options,
             attention_map: AttentionMap::new(compiler, options.statistic, features)?,
             normalize: Normalize::new(compiler, options.normalization)?,
-            resize: Resize::new(compiler, options.sampling, Element::F32)?,
-            threshold: Threshold::new(compiler, options.threshold, options.sampling)?,
+            resize: Resize::new(optional, options.sampling, Element::F32)?,
+            threshold: Threshold::new(threshold, options.threshold, options.sampling)?,
             runs: largest_component::tile_kernel(OP, compiler, &ATTENDED_REGION_RUNS, &rule)?,
             components: Components::new(OP, compiler, options.connectivity)?,
-            crop_resize: CropResize::new(compiler, options.crop_end, options.sampling, images)?,
+            crop_resize: CropResize::new(optional, options.crop_end, options.sampling, images)?,
         })
     }
 

@@ -112,7 +112,8 @@ impl HeatOverlay {
         let compiler = compiler.into();
         let kernel = |shader: &'static Shader| {
             Kernel::new(
-                compiler,
+                // A program uses one of the two.
+                compiler.at_first_use(),
                 &Build {
                     op: OP,
                     shader,

@@ -421,7 +421,8 @@ impl Components {
             Connectivity::Eight => 8.0,
         };
         let connected = [("CONNECTIVITY", neighbours)];
-        let kernel = |shader, constants: &[(&'static str, f64)]| tile_kernel(op, compiler, shader, constants);
+        let kernel = |shader, constants: &[_]| tile_kernel(op, compiler, shader, constants);
+        let optional = |shader, constants: &[_]| tile_kernel(op, compiler.at_first_use(), shader, constants);
         Ok(Self {
             tiles: kernel(&LARGEST_COMPONENT_TILES, &connected)?,
             merge: kernel(&LARGEST_COMPONENT_MERGE, &connected)?,
@@ -437,9 +438,9 @@ impl Components {
                     workgroup_bytes: PICK_GROUP * 8,
                 },
             )?,
-            labels: kernel(&LARGEST_COMPONENT_LABELS, &connected)?,
+            labels: optional(&LARGEST_COMPONENT_LABELS, &connected)?,
             select: kernel(&LARGEST_COMPONENT_SELECT, &connected)?,
-            expand: kernel(&LARGEST_COMPONENT_EXPAND, &[])?,
+            expand: optional(&LARGEST_COMPONENT_EXPAND, &[])?,
         })
     }
 

@@ -515,7 +515,7 @@ impl WindowAttention {
             },
         )?;
         let weights = Kernel::new(
-            compiler,
+            compiler.at_first_use(),
             &Build {
                 op,
                 shader: &WINDOW_ATTENTION_WEIGHTS,

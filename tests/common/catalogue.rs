@@ -131,7 +131,7 @@ fn reference_of<T: Float + 'static>(
 
 /// The operator with its options, on the device that is asked for its tensors and references. Both depend on no device.
 fn described(problem: &Problem, element: Element) -> Box<dyn Operator> {
-    let (device, _) = super::any::device(&wgpu::Limits::default());
+    let (device, _) = super::arbitrary::device(&wgpu::Limits::default());
     let options = Options::new(problems::options(problem, element));
     operators::find(problem.operator).unwrap().open(&device, &options).unwrap()
 }
@@ -214,7 +214,7 @@ fn weights(element: Element, shape: Nchw, relative: RelativePosition, random: &m
         scale: 0.75,
         ..WindowAttentionOptions::new(2, shape.channels / 2, 3)
     };
-    let (device, _) = super::any::device(&wgpu::Limits::default());
+    let (device, _) = super::arbitrary::device(&wgpu::Limits::default());
     let specs = WindowAttention::new(&device, options, element).unwrap().weights_tensors(shape, 2).unwrap();
     let read = specs.iter().filter(|spec| spec.role == Role::Input);
     let inputs = read.map(|spec| Input { name: spec.name, contents: contents(spec, random, 0) }).collect();

@@ -6,10 +6,7 @@ use half::f16;
 use visual_attention::host::Gpu;
 use visual_attention::{Element, Recording, wgpu};
 
-/// Bytes before and after an output that no kernel may touch; a multiple of every offset alignment.
-const GUARD: usize = 256;
-/// What outputs and guards hold at first: a NaN, as f32 and as two f16, and no plausible integer.
-const POISON: [u8; 4] = 0x7fff_7fa5_u32.to_le_bytes();
+use super::guards::{self, GUARD, POISON};
 
 pub(crate) struct TestGpu(Gpu);
 
@@ -98,8 +95,7 @@ impl TestGpu {
     /// Room for `len` elements of `bytes` bytes.
     pub(crate) fn output(&self, len: usize, bytes: u64) -> Output {
         let bytes = len * bytes as usize;
-        let words = (bytes.next_multiple_of(4) + 2 * GUARD) / 4;
-        Output { buffer: self.upload("output", &vec![POISON; words]).unwrap(), bytes }
+        Output { buffer: self.upload("output", &vec![POISON; guards::words(bytes)]).unwrap(), bytes }
     }
 
     /// An output that holds numbers already, for operators that work in place.
@@ -108,8 +104,7 @@ impl TestGpu {
             Element::F32 => bytemuck::cast_slice(values).to_vec(),
             _ => values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
         };
-        let words = (contents.len().next_multiple_of(4) + 2 * GUARD) / 4;
-        let mut bytes: Vec<u8> = POISON.repeat(words);
+        let mut bytes: Vec<u8> = POISON.repeat(guards::words(contents.len()));
         bytes[GUARD..GUARD + contents.len()].copy_from_slice(&contents);
         Output { buffer: self.upload("output", &bytes).unwrap(), bytes: contents.len() }
     }
@@ -121,11 +116,7 @@ impl TestGpu {
     /// The output's words, after checking that the guards are untouched.
     pub(crate) fn words<T: bytemuck::Pod>(&self, output: &Output) -> Vec<T> {
         let bytes: Vec<u8> = self.read(output.buffer.slice(..)).unwrap();
-        let end = GUARD + output.bytes;
-        let guards = bytes[..GUARD].iter().zip(POISON.iter().cycle());
-        let after = bytes[end..].iter().zip(POISON.iter().cycle().skip(end % 4));
-        assert!(guards.chain(after).all(|(a, b)| a == b), "a kernel wrote beyond its output");
-        bytemuck::pod_collect_to_vec(&bytes[GUARD..end])
+        bytemuck::pod_collect_to_vec(guards::inside(&bytes, output.bytes, "output"))
     }
 
     /// The output's numbers, stored as `element`.

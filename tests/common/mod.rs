@@ -1,23 +1,25 @@
 //! What the tests share: the device, inputs, outputs that can't pass unwritten, and the gates.
 
-pub(crate) mod any;
+pub(crate) mod arbitrary;
 pub(crate) mod catalogue;
 pub(crate) mod compiler;
-mod gate;
+pub(crate) mod fixture;
 mod gpu;
+mod guards;
 mod known_faults;
+pub(crate) mod loop_bounds;
 pub(crate) mod problems;
 mod random;
-pub(crate) mod rig;
-pub(crate) mod rounds;
+mod tolerance;
 
-pub(crate) use gate::{
-    EXP_ROOM, NORM_ROOM, Precision, SAMPLE_ROOM, assert_exact, assert_within_gate, assert_within_gate_of_exp,
-    assert_within_gate_with_room, check_exact, check_gate, check_gate_with_room, log_sum_exp_room, softmax_room,
-};
 pub(crate) use gpu::{Output, TestGpu, gpu, gpu_with, is_software, rounded, skipped};
 pub(crate) use known_faults::{must_fail, with_known_faults};
 pub(crate) use random::Random;
+pub(crate) use tolerance::{
+    EXP_ROOM, NORM_ROOM, Precision, SAMPLE_ROOM, assert_exact, assert_within_tolerance, assert_within_tolerance_of_exp,
+    assert_within_tolerance_with_room, check_exact, check_tolerance, check_tolerance_with_room, log_sum_exp_room,
+    softmax_room,
+};
 use visual_attention::wgpu::Limits;
 
 /// The same numbers in f64, for the oracle.

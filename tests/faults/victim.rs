@@ -12,8 +12,8 @@ use visual_attention::host::{Gpu, Timestamps};
 use visual_attention::{Element, Error, Nchw, wgpu};
 
 use crate::common::catalogue::{Bind, Contents, Entry, Kind, catalogue};
-use crate::common::rig::{decoded, stored};
-use crate::common::{EXP_ROOM, Precision, check_exact, check_gate_with_room};
+use crate::common::fixture::{decoded, stored};
+use crate::common::{EXP_ROOM, Precision, check_exact, check_tolerance_with_room};
 
 const SHAPE: Nchw = Nchw::new(2, 4, 5, 6);
 
@@ -133,7 +133,7 @@ fn check(entry: &Entry, results: &[Vec<u8>]) {
         let checked = match kind {
             Kind::Near(_) => {
                 let actual: Vec<_> = actual.iter().map(|&value| value as f32).collect();
-                check_gate_with_room(&actual, &exact[index], &baseline[index], Precision::F32, EXP_ROOM)
+                check_tolerance_with_room(&actual, &exact[index], &baseline[index], Precision::F32, EXP_ROOM)
             }
             _ => check_exact(&actual, &exact[index]),
         };

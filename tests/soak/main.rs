@@ -13,7 +13,7 @@ use visual_attention::{Element, Nchw};
 
 use common::Random;
 use common::catalogue::{Bind, Entry, catalogue};
-use common::rig::Rig;
+use common::fixture::Fixture;
 
 const DISPATCHES: u64 = 6_000;
 const SAMPLES: u64 = 40;
@@ -42,10 +42,10 @@ fn main() {
     while done < dispatches {
         let (entry, bind) = &opened[random.below(opened.len() as u32) as usize];
         let shared = Arc::clone(bind);
-        let rig = Rig::with(Box::new(move |d, i, o| shared(d, i, o)), &gpu.device, entry).expect("rig");
-        gpu.run(|pass| (0..RECORDINGS).for_each(|_| rig.recording.record(pass))).expect("run");
-        done += RECORDINGS * rig.recording.dispatches().len() as u64;
-        drop(rig);
+        let fixture = Fixture::with(Box::new(move |d, i, o| shared(d, i, o)), &gpu.device, entry).expect("fixture");
+        gpu.run(|pass| (0..RECORDINGS).for_each(|_| fixture.recording.record(pass))).expect("run");
+        done += RECORDINGS * fixture.recording.dispatches().len() as u64;
+        drop(fixture);
         if done >= dispatches * (samples.len() as u64 + 1) / SAMPLES {
             gpu.wait().expect("end of the work");
             samples.push((done as f64, resident_bytes()));

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use visual_attention::{Compiler, Element, GlobalPool, GlobalPoolBuffers, Nchw, Squeeze, wgpu};
 
 use crate::common::catalogue::{Bind, Entry, catalogue};
-use crate::common::rig::{Rig, read};
+use crate::common::fixture::{Fixture, read};
 use crate::common::{self, Random};
 
 const SHAPE: Nchw = Nchw::new(2, 4, 5, 6);
 
 /// Each tensor in turn too short, without its usage, misaligned, and each output over another tensor.
-fn refusals(entry: &Entry, rig: &Rig, device: &wgpu::Device) {
+fn refusals(entry: &Entry, fixture: &Fixture, device: &wgpu::Device) {
     let unusable = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("unusable"),
         size: 1 << 16,
@@ -25,11 +25,11 @@ fn refusals(entry: &Entry, rig: &Rig, device: &wgpu::Device) {
         usage: wgpu::BufferUsages::STORAGE,
         mapped_at_creation: false,
     });
-    let inputs: Vec<_> = rig.inputs.iter().map(|input| input.slice(..)).collect();
-    let outputs = rig.output_slices();
+    let inputs: Vec<_> = fixture.inputs.iter().map(|input| input.slice(..)).collect();
+    let outputs = fixture.output_slices();
     let (first_input, name) = (usize::from(entry.in_place), &entry.name);
     let refused = |what: &str, inputs: &[wgpu::BufferSlice<'_>], outputs: &[wgpu::BufferSlice<'_>]| {
-        assert!((rig.bind)(device, inputs, outputs).is_err(), "{name}: {what} is not refused");
+        assert!((fixture.bind)(device, inputs, outputs).is_err(), "{name}: {what} is not refused");
     };
     for (spoilt, why) in
         [(large.slice(..0x100), "short"), (large.slice(4..), "misaligned"), (unusable.slice(..), "unusable")]
@@ -86,26 +86,26 @@ fn nothing_reaches_the_callers_error_handling() {
         let name = &entry.name;
         let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal]
             .map(|filter| device.push_error_scope(filter));
-        let rig = Rig::new(&device, &entry).unwrap();
-        let archive = rig.archive(&device, 2);
+        let fixture = Fixture::new(&device, &entry).unwrap();
+        let archive = fixture.archive(&device, 2);
         let alone = {
             let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            rig.record(&mut encoder, &archive, 0);
+            fixture.record(&mut encoder, &archive, 0);
             encoder
         };
         queue.write_buffer(&theirs, 0, &[7; 64]);
         queue.submit([alone.finish()]);
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.clear_buffer(&theirs, 0, Some(32));
-        refusals(&entry, &rig, &device);
-        rig.record(&mut encoder, &archive, 1);
-        refusals(&entry, &rig, &device);
+        refusals(&entry, &fixture, &device);
+        fixture.record(&mut encoder, &archive, 1);
+        refusals(&entry, &fixture, &device);
         encoder.clear_buffer(&theirs, 48, None);
         queue.submit([encoder.finish()]);
         let after = read(&device, &queue, &theirs);
         assert_eq!(after, [[0; 16], [0; 16], [7; 16], [0; 16]].concat(), "{name}: the caller's own work");
         let archive = read(&device, &queue, &archive);
-        let (first, second) = archive.split_at(rig.stride() as usize);
+        let (first, second) = archive.split_at(fixture.stride() as usize);
         assert!(first == second, "{name}: after refusals the result is another");
         for scope in scopes.into_iter().rev() {
             let reported = pollster::block_on(scope.pop());
@@ -139,11 +139,11 @@ fn nothing_reaches_the_callers_error_handling() {
 fn recording_allocates_nothing() {
     let Some(gpu) = common::gpu() else { return };
     for entry in catalogue(Element::F32, SHAPE, 1) {
-        let rig = Rig::new(&gpu.device, &entry).unwrap();
+        let fixture = Fixture::new(&gpu.device, &entry).unwrap();
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let allocating = (0..256)
-            .filter(|_| allocation_counter::measure(|| rig.recording.record(&mut pass)).count_total > 0)
+            .filter(|_| allocation_counter::measure(|| fixture.recording.record(&mut pass)).count_total > 0)
             .count();
         assert!(allocating <= 16, "{}: {allocating} of 256 recordings allocate", entry.name);
     }
@@ -206,12 +206,12 @@ fn eight_threads_share_a_device() {
     let opened: Vec<(Vec<u8>, Arc<Bind>)> = entries
         .iter()
         .map(|entry| {
-            let rig = Rig::new(device, entry).unwrap();
-            let archive = rig.archive(device, 1);
+            let fixture = Fixture::new(device, entry).unwrap();
+            let archive = fixture.archive(device, 1);
             let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            rig.record(&mut encoder, &archive, 0);
+            fixture.record(&mut encoder, &archive, 0);
             queue.submit([encoder.finish()]);
-            (read(device, queue, &archive), Arc::new(rig.bind))
+            (read(device, queue, &archive), Arc::new(fixture.bind))
         })
         .collect();
     std::thread::scope(|scope| {
@@ -223,10 +223,10 @@ fn eight_threads_share_a_device() {
                     let index = random.below(entries.len() as u32) as usize;
                     let (entry, (expected, bind)) = (&entries[index], &opened[index]);
                     let shared = Arc::clone(bind);
-                    let rig = Rig::with(Box::new(move |d, i, o| shared(d, i, o)), device, entry).unwrap();
-                    let archive = rig.archive(device, 1);
+                    let fixture = Fixture::with(Box::new(move |d, i, o| shared(d, i, o)), device, entry).unwrap();
+                    let archive = fixture.archive(device, 1);
                     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-                    rig.record(&mut encoder, &archive, 0);
+                    fixture.record(&mut encoder, &archive, 0);
                     queue.submit([encoder.finish()]);
                     let actual = read(device, queue, &archive);
                     assert!(actual == *expected, "{}: thread {thread}, operation {operation}", entry.name);

@@ -7,13 +7,12 @@ use visual_attention::wgpu::{self, BufferUsages, util::DeviceExt};
 use visual_attention::{Element, Error, Recording};
 
 use super::catalogue::{Bind, Contents, Entry, Kind};
+use super::guards::{self, POISON};
 
-/// Bytes before and after an output; a multiple of every offset alignment.
-const GUARD: u64 = 256;
-/// A NaN, as f32 and as two f16, and no plausible integer.
-const POISON: [u8; 4] = 0x7fff_7fa5_u32.to_le_bytes();
+/// As offsets in buffers are counted.
+const GUARD: u64 = guards::GUARD as u64;
 
-pub(crate) struct Rig {
+pub(crate) struct Fixture {
     pub(crate) bind: Bind,
     pub(crate) inputs: Vec<wgpu::Buffer>,
     outputs: Vec<(wgpu::Buffer, u64)>,
@@ -52,7 +51,7 @@ fn buffer(device: &wgpu::Device, contents: &[u8]) -> wgpu::Buffer {
     })
 }
 
-impl Rig {
+impl Fixture {
     pub(crate) fn new(device: &wgpu::Device, entry: &Entry) -> Result<Self, Error> {
         Self::with((entry.open)(device)?, device, entry)
     }
@@ -65,7 +64,7 @@ impl Rig {
             .iter()
             .map(|&(_, len, kind)| {
                 let bytes = len as u64 * kind.bytes();
-                (buffer(device, &POISON.repeat(((bytes.next_multiple_of(4) + 2 * GUARD) / 4) as usize)), bytes)
+                (buffer(device, &POISON.repeat(guards::words(bytes as usize))), bytes)
             })
             .collect();
         let largest = outputs.iter().map(|(buffer, _)| buffer.size()).max().unwrap();
@@ -121,11 +120,7 @@ impl Rig {
             .map(|(buffer, bytes)| {
                 let (output, after) = rest.split_at(buffer.size() as usize);
                 rest = after;
-                let end = (GUARD + bytes) as usize;
-                let guards = output[..GUARD as usize].iter().zip(POISON.iter().cycle());
-                let after = output[end..].iter().zip(POISON.iter().cycle().skip(end % 4));
-                assert!(guards.chain(after).all(|(a, b)| a == b), "{what}: a kernel wrote beyond its output");
-                &output[GUARD as usize..end]
+                guards::inside(output, *bytes as usize, what)
             })
             .collect()
     }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 use visual_attention::{Element, Nchw, wgpu};
 
 use crate::common::catalogue::{Contents, Entry, Kind, catalogue};
-use crate::common::rig::{Rig, decoded, read, stored};
+use crate::common::fixture::{Fixture, decoded, read, stored};
 use crate::common::{self, Precision, TestGpu, wide};
 
 /// Small enough that a number can stand in every place.
@@ -166,18 +166,18 @@ fn wrong(actual: &[f64], kind: Kind, baseline: &[f32], exact: &[f64], nudged: &[
 /// Runs every case of an entry; how many there were.
 fn sweep(gpu: &TestGpu, entry: &Entry, failures: &mut Vec<String>) -> usize {
     let cases = cases(entry);
-    let rig = Rig::new(&gpu.device, entry).unwrap();
-    let archive = rig.archive(&gpu.device, cases.len().max(1));
+    let fixture = Fixture::new(&gpu.device, entry).unwrap();
+    let archive = fixture.archive(&gpu.device, cases.len().max(1));
     let bytes = |input: usize, numbers: &[f32]| {
         let Contents::Floats(element, _) = &entry.inputs[input].contents else { unreachable!("words are not swept") };
         stored(&Contents::Floats(*element, numbers.to_vec()))
     };
     for (run, case) in cases.iter().enumerate() {
-        gpu.queue.write_buffer(&rig.inputs[case.input], 0, &bytes(case.input, &case.numbers));
+        gpu.queue.write_buffer(&fixture.inputs[case.input], 0, &bytes(case.input, &case.numbers));
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        rig.record(&mut encoder, &archive, run);
+        fixture.record(&mut encoder, &archive, run);
         gpu.queue.submit([encoder.finish()]);
-        gpu.queue.write_buffer(&rig.inputs[case.input], 0, &stored(&entry.inputs[case.input].contents));
+        gpu.queue.write_buffer(&fixture.inputs[case.input], 0, &stored(&entry.inputs[case.input].contents));
     }
     let ordinary: Vec<Vec<f32>> = entry
         .inputs
@@ -188,7 +188,7 @@ fn sweep(gpu: &TestGpu, entry: &Entry, failures: &mut Vec<String>) -> usize {
         })
         .collect();
     let archive = read(&gpu.device, &gpu.queue, &archive);
-    for (case, run) in cases.iter().zip(archive.chunks_exact(rig.stride() as usize)) {
+    for (case, run) in cases.iter().zip(archive.chunks_exact(fixture.stride() as usize)) {
         let with = |numbers: &[f32]| {
             let Contents::Floats(element, _) = &entry.inputs[case.input].contents else { unreachable!() };
             let mut inputs = ordinary.clone();
@@ -205,7 +205,7 @@ fn sweep(gpu: &TestGpu, entry: &Entry, failures: &mut Vec<String>) -> usize {
         };
         let nudged: Vec<_> = case.nudged.iter().map(nudge).collect();
         let what = format!("{}, {}", entry.name, case.what);
-        for (index, output) in rig.outputs(run, &what).into_iter().enumerate() {
+        for (index, output) in fixture.outputs(run, &what).into_iter().enumerate() {
             let (name, _, kind) = entry.outputs[index];
             if case.overflows && matches!(kind, Kind::Near(_)) {
                 continue;
@@ -242,15 +242,15 @@ fn repeated_runs_give_the_same_bits() {
     let runs = repeats();
     for element in gpu.elements() {
         for entry in catalogue(element, Nchw::new(2, 4, 9, 11), 2) {
-            let rig = Rig::new(&gpu.device, &entry).unwrap();
-            let archive = rig.archive(&gpu.device, runs);
+            let fixture = Fixture::new(&gpu.device, &entry).unwrap();
+            let archive = fixture.archive(&gpu.device, runs);
             let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            (0..runs).for_each(|run| rig.record(&mut encoder, &archive, run));
+            (0..runs).for_each(|run| fixture.record(&mut encoder, &archive, run));
             gpu.queue.submit([encoder.finish()]);
             let archive = read(&gpu.device, &gpu.queue, &archive);
-            let mut all = archive.chunks_exact(rig.stride() as usize);
+            let mut all = archive.chunks_exact(fixture.stride() as usize);
             let first = all.next().unwrap();
-            rig.outputs(first, &entry.name);
+            fixture.outputs(first, &entry.name);
             for (run, bits) in all.enumerate() {
                 assert!(bits == first, "{}: run {} differs from the first", entry.name, run + 1);
             }

@@ -18,7 +18,7 @@ use visual_attention::{
 };
 
 use super::compiler;
-use super::rounds;
+use super::loop_bounds;
 
 /// Numbers drawn from bytes; zeros once those have run out.
 pub(crate) struct Draw<'a>(pub(crate) &'a [u8]);
@@ -249,7 +249,7 @@ pub(crate) fn bind(device: &wgpu::Device, pool: &Pool, operator: &Bound, draw: &
     let dispatches = result.ok()?.dispatches().len() as u32;
     // GPUs end no loop early.
     let software = device.adapter_info().device_type == visual_attention::wgpu::DeviceType::Cpu;
-    assert!(dispatches == 0 || !software || rounds <= rounds::MOST, "{what}: {rounds} rounds of one invocation");
+    assert!(dispatches == 0 || !software || rounds <= loop_bounds::MOST, "{what}: {rounds} rounds of one invocation");
     Some(dispatches)
 }
 
@@ -297,7 +297,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 "attention_map",
                 (statistic, element),
                 |device, pool, draw, deal| draw.nchw(pool),
-                |shape| rounds::channels(shape),
+                |shape| loop_bounds::channels(shape),
                 {
                     let _ = operator.cost(shape);
                     let buffers = AttentionMapBuffers { features: deal.slice(draw), map: deal.slice(draw) };
@@ -311,7 +311,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 "normalize",
                 normalization,
                 |device, pool, draw, deal| draw.nchw(pool).plane(),
-                |shape| rounds::normalize(shape),
+                |shape| loop_bounds::normalize(shape),
                 {
                     let _ = operator.cost(shape);
                     operator.bind(device, shape, NormalizeBuffers { map: deal.slice(draw) })
@@ -339,7 +339,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 "threshold",
                 (threshold, sampling),
                 |device, pool, draw, deal| (draw.nchw(pool).plane(), draw.size(pool)),
-                |(shape, size)| if otsu { rounds::histogram(size) } else { 0 },
+                |(shape, size)| if otsu { loop_bounds::histogram(size) } else { 0 },
                 {
                     let _ = operator.cost(ThresholdShape { map: shape, mask: size });
                     let buffers = ThresholdBuffers { map: deal.slice(draw), mask: deal.slice(draw) };
@@ -353,7 +353,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 "largest_component",
                 connectivity,
                 |device, pool, draw, deal| draw.nchw(pool).plane(),
-                |shape| rounds::largest_component(shape),
+                |shape| loop_bounds::largest_component(shape),
                 {
                     let _ = (operator.cost(shape), operator.scratch_bytes(shape));
                     let all = draw.option().then(|| LabelBuffers { labels: deal.slice(draw), sizes: deal.slice(draw) });
@@ -368,7 +368,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 "bounding_box",
                 (),
                 |device, pool, draw, deal| draw.nchw(pool).plane(),
-                |shape| rounds::bounding_box(shape),
+                |shape| loop_bounds::bounding_box(shape),
                 {
                     let _ = operator.cost(shape);
                     let buffers = BoundingBoxBuffers { mask: deal.slice(draw), boxes: deal.slice(draw) };
@@ -440,9 +440,9 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                     (features, Nchw { batch, ..images }, draw.size(pool))
                 },
                 |(features, images, crop)| {
-                    let map = rounds::channels(features).max(rounds::normalize(features.plane()));
-                    let mask = rounds::largest_component(images.plane());
-                    map.max(mask).max(if otsu { rounds::histogram(images.size()) } else { 0 })
+                    let map = loop_bounds::channels(features).max(loop_bounds::normalize(features.plane()));
+                    let mask = loop_bounds::largest_component(images.plane());
+                    map.max(mask).max(if otsu { loop_bounds::histogram(images.size()) } else { 0 })
                 },
                 {
                     let _ = operator.cost(AttendedRegionShape { features, images, crop });
@@ -475,7 +475,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 "global_pool",
                 (squeeze, element),
                 |device, pool, draw, deal| draw.nchw(pool),
-                |shape| rounds::pool(shape),
+                |shape| loop_bounds::pool(shape),
                 {
                     let _ = operator.cost(shape);
                     let features = deal.slice(draw);
@@ -494,7 +494,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                     let Nchw { batch, channels: inputs, height: outputs, width } = draw.nchw(pool);
                     DenseShape { batch, inputs, second_inputs: if draw.option() { width } else { 0 }, outputs }
                 },
-                |shape| rounds::dense(shape.inputs, shape.second_inputs, 1),
+                |shape| loop_bounds::dense(shape.inputs, shape.second_inputs, 1),
                 {
                     let _ = operator.cost(shape, draw.option());
                     let (bias, norm) = deal.bias_or_norm(draw);
@@ -516,7 +516,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 "channel_scale",
                 (epilogue, element),
                 |device, pool, draw, deal| draw.nchw(pool),
-                |shape| rounds::scale(shape, 0),
+                |shape| loop_bounds::scale(shape, 0),
                 {
                     let _ = operator.cost(shape);
                     let (features, gate) = (deal.slice(draw), deal.slice(draw));
@@ -534,8 +534,8 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 (options, element),
                 |device, pool, draw, deal| (draw.nchw(pool), draw.count()),
                 |(shape, reduced)| {
-                    let layer = rounds::layer(shape, squeeze == Squeeze::MeanAndMax);
-                    rounds::pool(shape).max(layer).max(rounds::scale(shape, reduced))
+                    let layer = loop_bounds::layer(shape, squeeze == Squeeze::MeanAndMax);
+                    loop_bounds::pool(shape).max(layer).max(loop_bounds::scale(shape, reduced))
                 },
                 {
                     let _ = operator.cost(SqueezeExciteShape { features: shape, reduced });
@@ -560,7 +560,9 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 "bisenet",
                 (epilogue, element),
                 |device, pool, draw, deal| draw.nchw(pool),
-                |shape| rounds::pool(shape).max(rounds::layer(shape, false)).max(rounds::scale(shape, 0)),
+                |shape| loop_bounds::pool(shape)
+                    .max(loop_bounds::layer(shape, false))
+                    .max(loop_bounds::scale(shape, 0)),
                 {
                     let _ = operator.cost(shape);
                     let features = deal.slice(draw);
@@ -585,7 +587,9 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 (epilogue, element),
                 |device, pool, draw, deal| (draw.nchw(pool), draw_kernel(draw)),
                 |(shape, kernel)| {
-                    rounds::channels(shape).max(rounds::spatial_gate_conv(kernel)).max(rounds::scale(shape, 0))
+                    loop_bounds::channels(shape)
+                        .max(loop_bounds::spatial_gate_conv(kernel))
+                        .max(loop_bounds::scale(shape, 0))
                 },
                 {
                     let _ = operator.cost(SpatialGateShape { features: shape, kernel });
@@ -611,9 +615,9 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 (options, element),
                 |device, pool, draw, deal| (draw.nchw(pool), draw.count(), draw_kernel(draw)),
                 |(shape, reduced, kernel)| {
-                    let channel = rounds::layer(shape, true).max(rounds::scale(shape, reduced));
-                    let spatial = rounds::channels(shape).max(rounds::spatial_gate_conv(kernel));
-                    rounds::pool(shape).max(channel).max(spatial)
+                    let channel = loop_bounds::layer(shape, true).max(loop_bounds::scale(shape, reduced));
+                    let spatial = loop_bounds::channels(shape).max(loop_bounds::spatial_gate_conv(kernel));
+                    loop_bounds::pool(shape).max(channel).max(spatial)
                 },
                 {
                     let _ = operator.cost(CbamShape { features: shape, reduced, kernel });
@@ -643,7 +647,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                     draw.nchw(pool),
                     if draw.right(true) { draw.byte() | 1 } else { draw.extent() }
                 ),
-                |(shape, taps)| rounds::pool(shape).max(rounds::scale(shape, taps)),
+                |(shape, taps)| loop_bounds::pool(shape).max(loop_bounds::scale(shape, taps)),
                 {
                     let _ = (operator.cost(EcaShape { features: shape, taps }), Eca::taps(shape.channels));
                     let (features, weight) = (deal.slice(draw), deal.slice(draw));
@@ -666,8 +670,8 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
                 (options, element),
                 |device, pool, draw, deal| (draw.nchw(pool), draw.count()),
                 |(shape, reduced)| {
-                    let layer = rounds::layer(shape, false).max(rounds::scale(shape, reduced));
-                    rounds::pool(shape).max(rounds::channels(shape)).max(layer)
+                    let layer = loop_bounds::layer(shape, false).max(loop_bounds::scale(shape, reduced));
+                    loop_bounds::pool(shape).max(loop_bounds::channels(shape)).max(layer)
                 },
                 {
                     let _ = operator.cost(ScSeShape { features: shape, reduced });
@@ -731,7 +735,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 "window_attention",
                 (options, element),
                 |device, pool, draw, deal| draw.with_channels(pool, options.channels()),
-                |shape| rounds::window_attention(&options),
+                |shape| loop_bounds::window_attention(&options),
                 {
                     let _ = operator.cost(shape);
                     let buffers = WindowAttentionBuffers {
@@ -764,7 +768,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                     let queries: Vec<_> = (0..shape.width % 12).map(query).collect();
                     (shape, queries)
                 },
-                |(shape, queries)| rounds::window_attention_weights(&options),
+                |(shape, queries)| loop_bounds::window_attention_weights(&options),
                 {
                     let buffers = WindowWeightsBuffers {
                         q: deal.slice(draw),
@@ -792,7 +796,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 "pointwise_conv",
                 (options, element),
                 |device, pool, draw, deal| draw.with_channels(pool, options.inputs),
-                |shape| rounds::pointwise_conv(options.inputs, options.groups),
+                |shape| loop_bounds::pointwise_conv(options.inputs, options.groups),
                 {
                     let _ = operator.cost(shape);
                     let bias = deal.when(draw, options.bias);
@@ -811,7 +815,8 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 (options, element),
                 |device, pool, draw, deal| draw.with_channels(pool, options.inputs),
                 |shape| {
-                    rounds::window_attention(&attention).max(rounds::pointwise_conv(options.inputs, options.groups))
+                    loop_bounds::window_attention(&attention)
+                        .max(loop_bounds::pointwise_conv(options.inputs, options.groups))
                 },
                 {
                     let _ = operator.cost(shape);
@@ -838,7 +843,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 "sasa_stem",
                 (options, element),
                 |device, pool, draw, deal| draw.with_channels(pool, options.inputs),
-                |shape| rounds::stem(&options).max(rounds::pointwise_conv(options.inputs, 1)),
+                |shape| loop_bounds::stem(&options).max(loop_bounds::pointwise_conv(options.inputs, 1)),
                 {
                     let _ = operator.cost(shape);
                     let buffers = SasaStemBuffers {
@@ -861,7 +866,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 "window_pool",
                 (pooling, window, element),
                 |device, pool, draw, deal| draw.nchw(pool),
-                |shape| rounds::window_pool(window),
+                |shape| loop_bounds::window_pool(window),
                 {
                     let _ = operator.cost(shape);
                     let buffers = WindowPoolBuffers { x: deal.slice(draw), y: deal.slice(draw) };

@@ -57,9 +57,9 @@ pub(crate) const NORM_ROOM: f64 = 7.0 * 1.192_092_895_507_812_5e-7;
 /// up to 1, which may be 2.5 ULP off (an ULP below 1 is 2^-24), times the difference of two neighbours, at most twice the largest.
 pub(crate) const SAMPLE_ROOM: f64 = 2.0 * 2.5 * 2.0 * 5.960_464_477_539_063e-8;
 
-/// As [`check_gate`], for results of `exp`: where the gate is tighter than `room`, what WGSL allows, that is the gate. A
+/// As [`check_tolerance`], for results of `exp`: where the gate is tighter than `room`, what WGSL allows, that is the gate. A
 /// tensor of a few elements does not show the error that the formula brings elsewhere.
-pub(crate) fn check_gate_with_room(
+pub(crate) fn check_tolerance_with_room(
     actual: &[f32],
     exact: &[f64],
     baseline: &[f32],
@@ -71,7 +71,12 @@ pub(crate) fn check_gate_with_room(
 
 /// `max |y - R| <= 2 max |P - R| + 2 max |((R + 0.3) - 0.3) - R|`, the last computed in the output's type: `exact` is the f64
 /// reference R, `baseline` the same reference run in f32, P.
-pub(crate) fn check_gate(actual: &[f32], exact: &[f64], baseline: &[f32], precision: Precision) -> Result<(), String> {
+pub(crate) fn check_tolerance(
+    actual: &[f32],
+    exact: &[f64],
+    baseline: &[f32],
+    precision: Precision,
+) -> Result<(), String> {
     check(actual, exact, baseline, precision, 0.0)
 }
 
@@ -132,35 +137,35 @@ pub(crate) fn assert_exact<T: ToPrimitive + std::fmt::Debug>(
 }
 
 #[track_caller]
-pub(crate) fn assert_within_gate(
+pub(crate) fn assert_within_tolerance(
     actual: &[f32],
     exact: &[f64],
     baseline: &[f32],
     precision: Precision,
     what: impl std::fmt::Display,
 ) {
-    if let Err(message) = check_gate(actual, exact, baseline, precision) {
+    if let Err(message) = check_tolerance(actual, exact, baseline, precision) {
         panic!("{what}: {message}");
     }
 }
 
-/// [`check_gate_with_room`] of a gate's activation, or of what gates in `0..1` or `-1..1` do to numbers up to `scale`.
+/// [`check_tolerance_with_room`] of a gate's activation, or of what gates in `0..1` or `-1..1` do to numbers up to `scale`.
 #[track_caller]
-pub(crate) fn assert_within_gate_of_exp(
+pub(crate) fn assert_within_tolerance_of_exp(
     actual: &[f32],
     (exact, baseline): (&[f64], &[f32]),
     precision: Precision,
     scale: f64,
     what: impl std::fmt::Display,
 ) {
-    if let Err(message) = check_gate_with_room(actual, exact, baseline, precision, EXP_ROOM * scale) {
+    if let Err(message) = check_tolerance_with_room(actual, exact, baseline, precision, EXP_ROOM * scale) {
         panic!("{what}: {message}");
     }
 }
 
-/// [`check_gate_with_room`] of a tensor.
+/// [`check_tolerance_with_room`] of a tensor.
 #[track_caller]
-pub(crate) fn assert_within_gate_with_room(
+pub(crate) fn assert_within_tolerance_with_room(
     actual: &[f32],
     exact: &[f64],
     baseline: &[f32],
@@ -168,7 +173,7 @@ pub(crate) fn assert_within_gate_with_room(
     room: f64,
     what: impl std::fmt::Display,
 ) {
-    if let Err(message) = check_gate_with_room(actual, exact, baseline, precision, room) {
+    if let Err(message) = check_tolerance_with_room(actual, exact, baseline, precision, room) {
         panic!("{what}: {message}");
     }
 }
