@@ -1,6 +1,6 @@
 //! Documents and comments: paths that exist, short and plain sentences, and how many shared files name one operator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -356,4 +356,25 @@ fn stem_window_pool_is_in_few_shared_files() {
         .filter(|path| read(path).contains("window_pool"))
         .collect();
     assert!(naming.len() <= FILES_THAT_NAME_WINDOW_POOL, "{} files: {naming:#?}", naming.len());
+}
+
+/// README's tables and the crate's front page list the same operators: those that the crate exports.
+#[test]
+fn every_operator_is_in_both_tables() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let (front_page, readme) = (read("src/lib.rs"), read("README.md"));
+    let buffers = front_page.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.strip_suffix("Buffers"));
+    // An operator has buffers. Two structs of buffers are parts of an operator's.
+    let operators: BTreeSet<_> = buffers.filter(|name| !["", "Label", "WindowWeights"].contains(name)).collect();
+    assert!(operators.len() > 20, "{operators:?}");
+    let listed = |text: &str, start: &str, name_of: fn(&str) -> Option<&str>| -> BTreeSet<String> {
+        let rows = text.lines().filter_map(|line| line.strip_prefix(start));
+        rows.filter_map(|row| Some(name_of(row)?.to_owned()))
+            .filter(|name| name.starts_with(char::is_uppercase))
+            .collect()
+    };
+    let operators: BTreeSet<_> = operators.into_iter().map(str::to_owned).collect();
+    assert_eq!(listed(&readme, "| `", |row| Some(row.split_once('`')?.0)), operators, "README.md");
+    assert_eq!(listed(&front_page, "//! | [`", |row| Some(row.split_once('`')?.0)), operators, "src/lib.rs");
 }
