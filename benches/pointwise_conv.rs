@@ -9,7 +9,7 @@ pub(crate) fn bench(bench: &mut Bench) {
     // What a GPU needs to be busy.
     let large = (!software(&bench.gpu)).then_some(Nchw::new(8, 256, 56, 56));
     for shape in stages.into_iter().chain(large) {
-        let options = PointwiseConvOptions { stack: 3, ..PointwiseConvOptions::new(shape.channels, shape.channels) };
+        let options = PointwiseConvOptions::new(shape.channels, shape.channels).with_stack(3);
         let len = shape.elements().expect("small");
         let values = noise(len);
         let weights = noise(3 * u64::from(shape.channels * shape.channels));

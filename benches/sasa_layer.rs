@@ -11,11 +11,7 @@ pub(crate) fn bench(bench: &mut Bench) {
     // The second and third stage of the paper's ResNet-50.
     for shape in [Nchw::new(1, 128, 28, 28), Nchw::new(1, 256, 14, 14)] {
         let head_dim = shape.channels / 8;
-        let options = SasaLayerOptions {
-            inputs: shape.channels,
-            groups: 1,
-            attention: WindowAttentionOptions::new(8, head_dim, 7),
-        };
+        let options = SasaLayerOptions::new(shape.channels, WindowAttentionOptions::new(8, head_dim, 7));
         let values = noise(shape.elements().expect("small"));
         // Small, so that the softmax is not one-hot.
         let small = |len: u64| -> Vec<f32> { noise(len).iter().map(|number| number * 0.1).collect() };

@@ -5,16 +5,7 @@ use crate::common::{Bench, noise};
 use crate::window_attention::attend;
 
 pub(crate) fn bench(bench: &mut Bench) {
-    let options = SasaStemOptions {
-        inputs: 3,
-        heads: 8,
-        head_dim: 8,
-        window: Size::new(4, 4),
-        padding: Size::new(2, 2),
-        mixtures: 4,
-        embeddings: 16,
-        scale: 1.0,
-    };
+    let options = SasaStemOptions::new(8, 8, 16);
     let shape = Nchw::new(1, 3, 112, 112);
     let [values, weights, row, column, mix] =
         [shape.elements().expect("small"), 6 * 64 * 3, 16 * 4, 16 * 4, 4 * 16].map(noise);

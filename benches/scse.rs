@@ -12,7 +12,7 @@ pub(crate) fn bench(bench: &mut Bench) {
     let (features, weight, spatial_weight) = (upload(&values), upload(&weights), upload(&spatial));
     let output = bench.gpu.buffer("output", elements * 4).expect("output");
     for combine in [ScSeCombine::Add, ScSeCombine::Max] {
-        let options = ScSeOptions { combine, ..ScSeOptions::STANDARD };
+        let options = ScSeOptions::STANDARD.with_combine(combine);
         let operator = ScSe::new(&bench.gpu.device, options, Element::F32).expect("operator");
         let buffers = ScSeBuffers {
             features: features.slice(..),

@@ -47,7 +47,7 @@ fn name(batch: u32, side: u32, (heads, head_dim): (u32, u32), k: u32) -> String 
 fn case(bench: &mut Bench, batch: u32, side: u32, (heads, head_dim): (u32, u32), k: u32, embedded: bool) {
     let relative = if embedded { RelativePosition::PerHead } else { RelativePosition::None };
     let scale = 1.0 / (head_dim as f32).sqrt();
-    let options = WindowAttentionOptions { relative, scale, ..WindowAttentionOptions::new(heads, head_dim, k) };
+    let options = WindowAttentionOptions::new(heads, head_dim, k).with_relative(relative).with_scale(scale);
     let shape = Nchw::new(batch, heads * head_dim, side, side);
     let len = shape.elements().expect("small") as usize;
     let numbers = noise(3 * len as u64);

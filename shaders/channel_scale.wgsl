@@ -1,4 +1,4 @@
-// Scales each plane by its gate, and each pixel by a spatial gate where there is one, in the form that the block needs.
+// Scales each plane by its gate, and each pixel by a spatial gate if one is bound, in the epilogue that the block needs.
 //
 //   gate(n, c)   given, or g(sum over j of weight(c, j) * hidden(n, j) + bias(c))     Eq. 3, the second layer
 //                or with one row of weights for all channels, at hidden(n, c + j - reach)   ECA, Eq. 6

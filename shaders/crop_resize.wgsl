@@ -4,7 +4,7 @@
 // Host      src/ops/crop_resize.rs        Reference  src/reference/crop_resize.rs
 // Shapes    images [n, c, h, w], boxes [n, 4] (xmin, ymin, xmax, ymax) -> crops [n, c, oh, ow]; a plane is one unit
 // Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation takes 4 outputs of a row, 16 apart
-// Numerics  positions exact, three blends in f32; a box is cut to the image and holds at least one pixel
+// Numerics  positions exact, three blends in f32; a box is clamped to the image and holds at least one pixel
 // Uses      `tap`, `blend` of shared/bilinear.wgsl
 // Needs     f16 variants: SHADER_F16
 

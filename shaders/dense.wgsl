@@ -28,7 +28,7 @@ struct Params {
     parts: u32,
     // 0 one input, 1 side by side, 2 the mean of both through the layer: `Join` in the host.
     join: u32,
-    // Parts of `input` are maxima, where they otherwise add up. Those of `second` are always maxima.
+    // 1: parts of `input` are maxima. 0: they add up. Parts of `second` are always maxima.
     maxima: u32,
     has_bias: u32,
     has_norm: u32,
@@ -43,7 +43,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<Real>;
 @group(0) @binding(2) var<storage, read> second: array<Real>;
 @group(0) @binding(3) var<storage, read> weight: array<Element>;
-// The layer's own, or the norm's where there is one.
+// The layer's bias, or the norm's if the layer has a norm.
 @group(0) @binding(4) var<storage, read> bias: array<Scalar>;
 @group(0) @binding(5) var<storage, read> norm_weight: array<Scalar>;
 @group(0) @binding(6) var<storage, read> norm_mean: array<Scalar>;

@@ -7,8 +7,8 @@
 // Host      src/ops/global_pool.rs        Reference  src/reference/global_pool.rs
 // Shapes    features [n, c, h, w] -> mean, maximum [n, c, parts], dense; four pixels to a load where h*w divides by 4
 // Grid      x: planes of a unit / PLANES, y: parts of a plane, z: units; PIXELS invocations share one part of one plane
-// Numerics  sums in f32, each invocation over strided pixels in blocks of blocks, then a tree; a part's mean is its share of the whole mean,
-//           so that parts only add up; maxima exact, NaN propagates
+// Numerics  sums in f32, each invocation over strided pixels in blocks of blocks, then a tree.
+//           A part's mean is its share of the whole mean, so the parts only add up. Maxima are exact. NaN propagates.
 // Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
 // Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16

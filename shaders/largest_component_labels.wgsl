@@ -2,9 +2,9 @@
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
 // Host      src/ops/largest_component.rs        Reference  src/reference/largest_component.rs
-// Shapes    bits, roots [n, tile_stride, 8], parent, pixels [n, node_stride] -> labels [n, h, w]: smallest linear index within
-//           the image of the pixel's component, 0xffffffff where the mask is clear;
-//           sizes [n, h, w]: pixels of the component at its smallest index, else 0
+// Shapes    bits, roots [n, tile_stride, 8], parent, pixels [n, node_stride] -> labels, sizes [n, h, w].
+//           A label is the smallest linear index of the pixel's component within the image, 0xffffffff where the mask is clear.
+//           A size is the pixel count of the component, at its smallest index; elsewhere it is 0.
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact
 // Uses      `node_at`, `is_empty`, `first_row`, `place` of shared/component_tile.wgsl

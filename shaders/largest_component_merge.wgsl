@@ -11,9 +11,9 @@
 //
 // Which unions: along a side let a be its pixels in this tile and b those beyond it. Each maximal stretch of a & b is one
 // union, since within it both a and b are connected already. With 8 neighbours a diagonal step from a[t] to b[t - 1]
-// is a union of its own only if neither b[t] nor a[t - 1] is set: with b[t] set, a[t] meets b[t], which touches
-// b[t - 1] on its own side; with a[t - 1] set, a[t - 1] meets b[t - 1]. Likewise for b[t + 1], and at the tile's corners,
-// where the pixel that closes the step lies in a third tile and that tile's own side joins it.
+// needs a union of its own only if neither b[t] nor a[t - 1] is set. With b[t] set, a[t] meets b[t], which touches b[t - 1] on its
+// own side. With a[t - 1] set, a[t - 1] meets b[t - 1]. The same holds for b[t + 1]. At the tile's corners the pixel that closes the
+// step lies in a third tile, and that tile's own side joins it.
 
 override CONNECTIVITY: u32 = 8u; // 4: edges, 8: edges and corners
 

@@ -84,7 +84,7 @@ fn largest_component_tiles(
     }
     let sides = outside(tile, global_id.xy);
 
-    // Runs that touch nothing need no filling. Of those, `rows & (rows >> 1)` leaves the longest to the end.
+    // Runs that touch nothing need no filling. `rows & (rows >> 1)` leaves the longest of these runs to the end.
     let up = Tile(vec4<u32>(0u, here.low.xyz), vec4<u32>(here.low.w, here.high.xyz));
     let down = Tile(vec4<u32>(here.low.yzw, here.high.x), vec4<u32>(here.high.yzw, 0u));
     let touching = Tile(

@@ -52,8 +52,8 @@ fn normalize(
     let low = from_ordered(low_key);
     let high = from_ordered(high_key);
 
-    // The range of a map may overflow where its numbers do not, and WGSL promises a quotient only for divisors up to 2^126: above it
-    // a GPU may divide by multiplying with a reciprocal that it flushes to 0. A sixteenth of each number gives the same quotient, to
+    // The range of a map may overflow where its numbers do not. WGSL promises a quotient only for divisors up to 2^126. For larger
+    // ones a GPU may multiply by a reciprocal that it flushes to 0. A sixteenth of each number gives the same quotient, to
     // the bit unless it is subnormal.
     let huge = max(abs(low), abs(high)) > 1e37;
     let near_low = reduced(low, huge);

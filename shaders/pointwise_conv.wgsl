@@ -13,7 +13,7 @@
 // are 64 apart, so that lanes side by side read pixels side by side. Sizes that divide by 4 have pointwise_conv_vec4.wgsl.
 
 override BIAS: u32 = 0u;
-// 1: 32 blocks make a block of a third level, for so many inputs that the error would grow with two levels.
+// 1: 32 blocks make a block of a third level. It is for counts of inputs at which two levels would let the error grow.
 override DEEP: u32 = 0u;
 
 struct Params {
@@ -81,7 +81,7 @@ fn pointwise_conv(
     let input = near + params.x_base
         + (group.z * params.inputs + channel_group * params.group_inputs) * params.pixels;
 
-    // Beyond the last output of the group there are copies of it, which are not written.
+    // Indices beyond the group's last output repeat that output. The copies are not written.
     let last = params.group_outputs - 1u;
     let low = min(tile + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
     let high = min(tile + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(last));

@@ -13,7 +13,7 @@
 // which all lanes share, for 128 multiply-adds: 12 loads, where one number to a load takes 48.
 
 override BIAS: u32 = 0u;
-// 1: 32 blocks make a block of a third level, for so many inputs that the error would grow with two levels.
+// 1: 32 blocks make a block of a third level. It is for counts of inputs at which two levels would let the error grow.
 override DEEP: u32 = 0u;
 
 // Pixels and inputs count in fours.
@@ -73,7 +73,7 @@ fn pointwise_conv_vec4(
     let channels = 4u * params.group_inputs;
     var at = params.x_base + (group.z * params.inputs + channel_group * channels) * params.pixels + pixel;
 
-    // Beyond the last output of the group there are copies of it, which are not written.
+    // Indices beyond the group's last output repeat that output. The copies are not written.
     let last = params.group_outputs - 1u;
     let low = min(tile + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
     let high = min(tile + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(last));

@@ -1,7 +1,7 @@
 // CBAM's spatial gate: gate(y, x) = sigmoid(norm(k x k convolution over the two planes, zero padded)).
 //
 // Source    Woo et al. 2018, arXiv:1807.06521, Eq. 3; the batch norm is that of the authors' code
-// Host      src/ops/cbam.rs        Reference  src/reference/cbam.rs
+// Host      src/ops/spatial_gate/mod.rs        Reference  src/reference/cbam.rs
 // Shapes    planes [n, 2, h, w], weight [1, 2, k, k], bias and norm [1] -> gate [n, h, w]
 // Grid      x: ceil(w / 16), y: ceil(h / 16), z: n; one invocation per pixel
 // Numerics  sums in f32, in the order plane, row, column; NaN propagates
@@ -25,7 +25,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> planes: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<Scalar>;
-// The convolution's own, or the norm's where there is one.
+// The convolution's bias, or the norm's if it has a norm.
 @group(0) @binding(3) var<storage, read> bias: array<Scalar>;
 @group(0) @binding(4) var<storage, read> norm_weight: array<Scalar>;
 @group(0) @binding(5) var<storage, read> norm_mean: array<Scalar>;

@@ -4,7 +4,7 @@
 //   projection   sigmoid(sum over c of weight(c) * features(c) + bias)                         scSE, Sec. 2
 //
 // Source    Woo et al. 2018, arXiv:1807.06521, Eq. 3; Roy et al. 2018, arXiv:1803.02579, Sec. 2
-// Host      src/ops/cbam.rs, src/ops/scse.rs        Reference  src/reference/cbam.rs, src/reference/scse.rs
+// Host      src/ops/spatial_gate/squeeze.rs, src/ops/scse.rs        Reference  src/reference/cbam.rs, src/reference/scse.rs
 // Shapes    features [n, c, h, w], gate [n, c] -> planes [n, 2, h, w] or [n, h, w]; weight [c], bias [1];
 //           four pixels to a load where h*w divides by 4
 // Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel when pixels are few

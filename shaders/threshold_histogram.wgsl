@@ -1,4 +1,4 @@
-// Histogram of a map, resampled to the picture's size, in 256 levels: floor(255 * value), cut to 0..255, NaN left out.
+// Histogram of a map, resampled to the picture's size, in 256 levels: floor(255 * value) clamped to 0..255, without NaN.
 //
 // Source    Otsu 1979, IEEE Trans. SMC 9(1); levels as in OpenCV's THRESH_OTSU on 8-bit pictures
 // Host      src/ops/threshold.rs        Reference  src/reference/threshold.rs

@@ -1,5 +1,5 @@
-// Otsu's threshold of each image: the level t whose classes (levels up to t, levels above) have the largest variance between
-// them, (S w0 - N s0)^2 / (w0 w1), with N pixels of level sum S in all, w0 of sum s0 in the lower class. The lowest such t.
+// Otsu's threshold of each image: the lowest level t for which the classes (levels up to t, levels above) have the largest
+// variance between them, (S w0 - N s0)^2 / (w0 w1). All N pixels have the level sum S, the w0 pixels of the lower class have s0.
 //
 // Source    Otsu 1979, IEEE Trans. SMC 9(1), Eq. 18, multiplied out
 // Host      src/ops/threshold.rs        Reference  src/reference/threshold.rs

@@ -4,19 +4,19 @@
 //   y           = sum over (a, b) of softmax(score)(a, b) * v(a, b)
 //
 // Source    Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143, for `shift` and the bias table
-// Host      src/ops/window_attention.rs        Reference  src/reference/window_attention.rs
+// Host      src/ops/window_attention/mod.rs        Reference  src/reference/window_attention.rs
 // Shapes    q, k, v [n, g*d, h, w] -> y [n, g*d, ho, wo], log_sum_exp [n, g, ho, wo] f32, dense
-//           row [d/2 or c/2, kh], column [d/2 or c/2, kw]; or bias [g, 2kh-1, 2kw-1] in the place of row
+//           row [d/2 or c/2, kh], column [d/2 or c/2, kw]; or bias [g, 2kh-1, 2kw-1] instead of row
 // Grid      x: ceil(tiles * wo / TEAM), y: chunks of channels, z: one head of one image;
 //           SPLIT invocations for four queries, LENGTH channels each
 // Numerics  online softmax in f32, rescaled once a block; a NaN or +infinite logit gives NaN, a row without keys zeros
 // Uses      `window_axis` of shared/window.wgsl
 // Needs     f16 variants: SHADER_F16
 //
-// On software adapters and on GPUs alike the time goes into loads. The four queries of an invocation are in one column, as
-// many rows apart as it takes to look at the same rows of keys (stride and dilation decide), so a block of 4 * BLOCKS keys in
-// a column is loaded once for all four, and lanes side by side read pixels side by side: as many as there are in a row, since a
-// GPU takes a turn for each line of its cache that a load touches. Vectors hold the four queries.
+// On software adapters and on GPUs alike the time goes into loads. The four queries of an invocation lie in one
+// column, at a distance in rows that lets them share rows of keys; stride and dilation decide it. A block of 4 * BLOCKS keys in a column is
+// therefore loaded once for all four. Neighbouring invocations read neighbouring pixels, along whole rows: a GPU needs one pass for each cache
+// line that a load touches. Vectors hold the four queries.
 // A GPU keeps 16 sums in registers, as long as the loops over them have a constant count; deeper heads are split among SPLIT
 // invocations, which add up their shares of the logits in workgroup memory. On a software adapter a barrier costs more than to
 // compute the logits again for every chunk of LENGTH channels. Row terms belong to the rows of a block, so rows are the outer loop,
@@ -24,10 +24,10 @@
 
 // 0 none, 1 row and column tables, 2 bias table: `Relative` in the host.
 override RELATIVE: u32 = 0u;
-// A block is so many times 4 keys: 1 to 3.
+// Groups of 4 keys in a block: 1 to 3.
 override BLOCKS: u32 = 2u;
-// Invocations that have the channels of the same queries between them, LENGTH each or none; one works without a barrier. More than
-// one have BLOCKS 1.
+// Invocations that share the channels of four queries; each has LENGTH channels, or none. A single one needs no barrier. With more
+// than one, BLOCKS is 1.
 override SPLIT: u32 = 1u;
 override TEAM: u32 = 64u / SPLIT;
 // What is exchanged at a time, if anything: 4 vectors of each invocation.
@@ -58,7 +58,7 @@ struct Params {
     dilation_width: i32,
     stride_height: i32,
     stride_width: i32,
-    // Rows of queries that share rows of keys are `classes` apart; a class takes so many invocations in each column.
+    // Rows of queries that share rows of keys are `classes` apart. A class has `tiles` invocations in each column.
     classes: u32,
     tiles: u32,
     // 0 zero, 1 mask, 2 shift: `Border` in the host.
@@ -175,7 +175,7 @@ fn not_finite(term: vec4<f32>) -> vec4<bool> {
 
 var<private> poisoned: vec4<bool>;
 
-// The logit of one key for each query but for the bias, or an invocation's share of it.
+// The logit of one key for each of the four queries, without the bias. With SPLIT above 1, one invocation's share of that logit.
 fn share(dot: vec4<f32>, relative_term: vec4<f32>, inside: bool) -> vec4<f32> {
     // A key outside is zero for any query, infinite ones included.
     var score = params.scale * select(vec4<f32>(0.0), dot, inside);
@@ -208,7 +208,7 @@ fn exchanged(own: mat4x4<f32>, index: u32, turn: u32) -> mat4x4<f32> {
     return sum;
 }
 
-// Half of it; NONE where a key takes no part.
+// The logits of one key for the four queries, divided by 2. They are NONE for a key that takes no part.
 fn logit(share: vec4<f32>, bias: vec4<i32>, entry: vec4<i32>, inside: bool) -> vec4<f32> {
     var score = share;
     if RELATIVE == 2u {
@@ -260,7 +260,7 @@ fn window_attention(
     let queries = (params.out_height - class_index + params.classes - 1u) / params.classes;
     // The others come along to the barriers, and look at no rows.
     let working = class_index < params.classes && first_query < queries;
-    // Beyond the last query there are copies of it, which are not written.
+    // Rows beyond the last query repeat that query. The copies are not written.
     let out_row = class_index + min(vec4<u32>(first_query) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(queries - 1u)) * params.classes;
     let row = vec4<i32>(out_row) * params.stride_height;
     let column = i32(out_column) * params.stride_width;

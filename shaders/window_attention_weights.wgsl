@@ -1,7 +1,7 @@
 // Windowed attention: the softmax weights of chosen queries, for looking at them.
 //
 // Source    Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3; formula in shaders/window_attention.wgsl
-// Host      src/ops/window_attention.rs        Reference  src/reference/window_attention.rs
+// Host      src/ops/window_attention/weights.rs        Reference  src/reference/window_attention.rs
 // Shapes    q, k [n, g*d, h, w], tables as in window_attention, queries [m, 3] (image, row, column) -> weights [m, g, kh*kw] f32
 // Grid      x: heads, z: queries; a workgroup for each, its invocations divide the window
 // Numerics  softmax in f32 with the largest logit subtracted; a NaN or +infinite logit gives NaN, a row without keys zeros

@@ -82,7 +82,7 @@ pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
 pub use ops::batch_norm::BatchNorm;
 pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers};
 pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};
-pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, CbamShape, SpatialGate, SpatialGateBuffers, SpatialGateShape};
+pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, CbamShape};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers, Epilogue};
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};
 pub use ops::dense::{Dense, DenseBuffers, DenseShape};
@@ -96,6 +96,7 @@ pub use ops::resize::{Resize, ResizeBuffers, ResizeShape};
 pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
 pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape};
+pub use ops::spatial_gate::{SpatialGate, SpatialGateBuffers, SpatialGateShape};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape};
 pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape};
 pub use ops::window_attention::{

@@ -68,9 +68,9 @@ table! {
     /// [`SasaStem`](crate::SasaStem), the mixture of its values.
     SASA_STEM_MIXTURE = sasa_stem,
     /// The convolution of [`SpatialGate`](crate::SpatialGate).
-    SPATIAL_GATE_CONV = cbam,
+    SPATIAL_GATE_CONV = spatial_gate,
     /// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).
-    SPATIAL_GATE_SQUEEZE = cbam,
+    SPATIAL_GATE_SQUEEZE = spatial_gate,
     /// [`Threshold`](crate::Threshold).
     THRESHOLD = threshold,
     /// [`Threshold`](crate::Threshold) of a map of the mask's size.

@@ -140,18 +140,14 @@ fn every_option_matches_reference() {
     ];
     let default = AttendedRegionOptions::default();
     let mut ways = vec![default];
-    ways.extend(Statistic::ALL.map(|statistic| AttendedRegionOptions { statistic, ..default }));
-    ways.extend([0.0, 0.5, 0.95].map(|t| AttendedRegionOptions { threshold: ThresholdRule::Value(t), ..default }));
-    ways.push(AttendedRegionOptions { threshold: ThresholdRule::Level(178), crop_end: CropEnd::Exclusive, ..default });
-    ways.push(AttendedRegionOptions { threshold: ThresholdRule::Otsu, ..default });
-    ways.push(AttendedRegionOptions { connectivity: Connectivity::Four, ..default });
-    ways.push(AttendedRegionOptions { sampling: Sampling::AlignedCorners, ..default });
-    ways.push(AttendedRegionOptions { normalization: Normalization::Max, ..default });
-    ways.push(AttendedRegionOptions {
-        normalization: Normalization::None,
-        threshold: ThresholdRule::Value(1.4),
-        ..default
-    });
+    ways.extend(Statistic::ALL.map(|statistic| default.with_statistic(statistic)));
+    ways.extend([0.0, 0.5, 0.95].map(|t| default.with_threshold(ThresholdRule::Value(t))));
+    ways.push(default.with_threshold(ThresholdRule::Level(178)).with_crop_end(CropEnd::Exclusive));
+    ways.push(default.with_threshold(ThresholdRule::Otsu));
+    ways.push(default.with_connectivity(Connectivity::Four));
+    ways.push(default.with_sampling(Sampling::AlignedCorners));
+    ways.push(default.with_normalization(Normalization::Max));
+    ways.push(default.with_normalization(Normalization::None).with_threshold(ThresholdRule::Value(1.4)));
     for element in gpu.elements() {
         for scene in &scenes {
             for options in &ways {
@@ -178,7 +174,7 @@ fn an_empty_mask_gives_the_whole_image() {
     }
     assert_exact(&actual.map[..36], &[0.0; 36], "a constant map");
     assert_ne!(actual.boxes[2], [0, 0, 30, 23]);
-    let nothing = AttendedRegionOptions { threshold: ThresholdRule::Value(1.0), ..Default::default() };
+    let nothing = AttendedRegionOptions::default().with_threshold(ThresholdRule::Value(1.0));
     assert_eq!(scene.run(gpu, nothing, Element::F32).boxes, [[0, 0, 30, 23]; 3]);
 }
 
@@ -195,7 +191,7 @@ fn results_do_not_depend_on_how_the_work_is_divided() {
     // Planes of neither 256 nor 16 bytes, so that parts start inside bindings.
     let scene = Scene::new(6, Nchw::new(7, 9, 13, 11), Nchw::new(7, 3, 95, 101), Size::new(31, 57));
     for threshold in [ThresholdRule::Value(0.6), ThresholdRule::Otsu] {
-        let options = AttendedRegionOptions { threshold, ..Default::default() };
+        let options = AttendedRegionOptions::default().with_threshold(threshold);
         for element in gpu.elements() {
             let whole = scene.run(gpu, options, element);
             let divided = scene.run(&small, options, element);
@@ -245,7 +241,7 @@ fn refusals_name_what_is_wrong() {
     assert_eq!(error, Error::Aliased { op: "attended_region", output: "mask", other: "images" });
     let error = refuse(features, Nchw { height: 0, ..images }, given);
     assert!(matches!(error, Error::InvalidShape { op: "attended_region", .. }), "{error}");
-    let nan = AttendedRegionOptions { threshold: ThresholdRule::Value(f32::NAN), ..options };
+    let nan = options.with_threshold(ThresholdRule::Value(f32::NAN));
     let error = AttendedRegion::new(compiler::of(&gpu.device), nan, Element::F32, Element::F32).unwrap_err();
     assert!(matches!(error, Error::InvalidParameter { op: "attended_region", parameter: "threshold", .. }), "{error}");
     // And what is right goes through.

@@ -130,7 +130,7 @@ fn run_both(gpu: &TestGpu, numbers: &Numbers, conv: &Conv, epilogue: Epilogue, i
         output: output.slice(),
     };
     let operator =
-        Cbam::new(compiler::of(&gpu.device), CbamOptions { epilogue, ..CbamOptions::STANDARD }, element).unwrap();
+        Cbam::new(compiler::of(&gpu.device), CbamOptions::STANDARD.with_epilogue(epilogue), element).unwrap();
     gpu.recording(
         &operator.bind(&gpu.device, CbamShape { features: shape, reduced, kernel: conv.kernel }, buffers).unwrap(),
     );
@@ -177,7 +177,7 @@ fn matches_reference_and_works_in_place() {
 
             let both = run_both(gpu, &numbers, &conv, epilogue, false);
             let (weights, weights_f32) = (numbers.converted(wide), numbers.converted(<[f32]>::to_vec));
-            let options = CbamOptions { epilogue, ..CbamOptions::STANDARD };
+            let options = CbamOptions::STANDARD.with_epilogue(epilogue);
             let exact = conv.reference(wide, |conv| {
                 reference::cbam(shape, options, side, &features, &weights.borrowed(), conv, Some(&identity))
             });

@@ -1,7 +1,7 @@
 //! What the papers say about cost, from the operators' own figures.
 
 use visual_attention::{
-    Cost, Eca, Element, Nchw, SasaLayerOptions, SasaStemOptions, Size, SqueezeExcite, SqueezeExciteOptions,
+    Cost, Eca, Element, Nchw, SasaLayerOptions, SasaStemOptions, SqueezeExcite, SqueezeExciteOptions,
     SqueezeExciteShape, WindowAttentionOptions,
 };
 
@@ -60,16 +60,7 @@ fn resnet_50(attention_stem: bool, attention: bool) -> Cost {
     let stem = if attention_stem {
         // Attention in 4 x 4 windows, then maxima over 4 x 4; batch normalisation in between. The figure depends on the number
         // of mixtures, which is inferred from it: 2 give it, 4, as in public code, would give 7.5.
-        let stem = SasaStemOptions {
-            inputs: 3,
-            heads: 8,
-            head_dim: 8,
-            window: Size::new(4, 4),
-            padding: Size::new(2, 2),
-            mixtures: 2,
-            embeddings: 16,
-            scale: 1.0,
-        };
+        let stem = SasaStemOptions::new(8, 8, 16).with_mixtures(2);
         stem.cost(Nchw::new(1, 3, 224, 224), Element::F32) + Cost { parameters: 2 * 64, ..Cost::default() }
     } else {
         convolution(3, 64, 7, 112 * 112)
@@ -89,11 +80,7 @@ fn resnet_50(attention_stem: bool, attention: bool) -> Cost {
             }
             network.push(convolution(inputs, width, 1, before * before));
             network.push(if attention {
-                let layer = SasaLayerOptions {
-                    inputs: width as u32,
-                    groups: 1,
-                    attention: WindowAttentionOptions::new(8, width as u32 / 8, 7),
-                };
+                let layer = SasaLayerOptions::new(width as u32, WindowAttentionOptions::new(8, width as u32 / 8, 7));
                 let normalisation = Cost { parameters: 2 * width, ..Cost::default() };
                 layer.cost(Nchw::new(1, width as u32, before as u32, before as u32), Element::F32) + normalisation
             } else {

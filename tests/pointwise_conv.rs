@@ -7,7 +7,9 @@ use crate::compiler;
 #[test]
 fn matches_reference() {
     let Some(gpu) = common::gpu() else { return };
-    let options = |inputs, outputs, groups, stack, bias| PointwiseConvOptions { inputs, outputs, groups, stack, bias };
+    let options = |inputs, outputs, groups, stack, bias| {
+        PointwiseConvOptions::new(inputs, outputs).with_groups(groups).with_stack(stack).with_bias(bias)
+    };
     let cases = [
         (Nchw::new(1, 1, 1, 1), options(1, 1, 1, 1, false)),
         (Nchw::new(2, 3, 7, 9), options(3, 5, 1, 1, true)),
@@ -65,7 +67,7 @@ fn the_same_bits_however_the_work_is_divided() {
     let limits = Limits { max_compute_workgroups_per_dimension: 2, ..Limits::default() };
     let Some(limited) = common::gpu_with(&limits) else { return };
     for shape in [Nchw::new(3, 6, 23, 27), Nchw::new(3, 8, 24, 28)] {
-        let options = PointwiseConvOptions { groups: 2, stack: 2, ..PointwiseConvOptions::new(shape.channels, 40) };
+        let options = PointwiseConvOptions::new(shape.channels, 40).with_groups(2).with_stack(2);
         let mut random = Random::new(8);
         let x = random.normal(shape.elements().unwrap() as usize);
         let weights = random.normal((2 * 40 * shape.channels / 2) as usize);
@@ -95,11 +97,11 @@ fn refuses_what_has_no_meaning() {
             PointwiseConv::new(compiler::of(&gpu.device), options, Element::F32).map(|_| ()).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
-    refused(PointwiseConvOptions { groups: 3, ..base }, &["groups", "3", "a divisor of outputs, 4"]);
-    refused(PointwiseConvOptions { groups: 0, ..base }, &["groups", "0", "a divisor of inputs, 6"]);
-    refused(PointwiseConvOptions { stack: 4, ..base }, &["stack", "4", "1 to 3"]);
-    refused(PointwiseConvOptions { outputs: 0, ..base }, &["outputs", "0", "at least 1"]);
-    refused(PointwiseConvOptions { inputs: 40_000, ..base }, &["40000", "31774"]);
+    refused(base.with_groups(3), &["groups", "3", "a divisor of outputs, 4"]);
+    refused(base.with_groups(0), &["groups", "0", "a divisor of inputs, 6"]);
+    refused(base.with_stack(4), &["stack", "4", "1 to 3"]);
+    refused(PointwiseConvOptions::new(6, 0), &["outputs", "0", "at least 1"]);
+    refused(PointwiseConvOptions::new(40_000, 4), &["40000", "31774"]);
 
     let operator = PointwiseConv::new(compiler::of(&gpu.device), base, Element::F32).unwrap();
     let x = gpu.upload("x", &[0f32; 64]).unwrap();

@@ -11,32 +11,24 @@ fn matches_reference() {
     let Some(gpu) = common::gpu() else { return };
     let attention = WindowAttentionOptions::new(2, 4, 3);
     let cases = [
-        (Nchw::new(1, 3, 5, 6), SasaLayerOptions { inputs: 3, groups: 1, attention }),
+        (Nchw::new(1, 3, 5, 6), SasaLayerOptions::new(3, attention)),
         (
             Nchw::new(2, 16, 9, 7),
-            SasaLayerOptions {
-                inputs: 16,
-                groups: 4,
-                attention: WindowAttentionOptions {
-                    relative: RelativePosition::WholeChannel,
-                    stride: Size::new(2, 2),
-                    scale: 0.5,
-                    ..attention
-                },
-            },
+            SasaLayerOptions::new(
+                16,
+                attention.with_relative(RelativePosition::WholeChannel).with_stride(Size::new(2, 2)).with_scale(0.5),
+            )
+            .with_groups(4),
         ),
         (
             Nchw::new(1, 8, 12, 10),
-            SasaLayerOptions {
-                inputs: 8,
-                groups: 1,
-                attention: WindowAttentionOptions {
-                    relative: RelativePosition::Bias,
-                    border: Border::Shift,
-                    scale_relative: false,
-                    ..WindowAttentionOptions::new(3, 5, 7)
-                },
-            },
+            SasaLayerOptions::new(
+                8,
+                WindowAttentionOptions::new(3, 5, 7)
+                    .with_relative(RelativePosition::Bias)
+                    .with_border(Border::Shift)
+                    .with_scale_relative(false),
+            ),
         ),
     ];
     for element in gpu.elements() {
@@ -104,15 +96,15 @@ fn matches_reference() {
 fn refuses_what_has_no_meaning() {
     let Some(gpu) = common::gpu() else { return };
     let attention = WindowAttentionOptions::new(2, 4, 3);
-    let base = SasaLayerOptions { inputs: 6, groups: 1, attention };
+    let base = SasaLayerOptions::new(6, attention);
     let refused = |options: SasaLayerOptions, words: &[&str]| {
         let error =
             SasaLayer::new(compiler::of(&gpu.device), options, Element::F32).map(|_| ()).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
-    refused(SasaLayerOptions { groups: 4, ..base }, &["sasa_layer", "groups", "4", "6"]);
+    refused(base.with_groups(4), &["sasa_layer", "groups", "4", "6"]);
     refused(
-        SasaLayerOptions { attention: WindowAttentionOptions { window: Size::new(2, 3), ..attention }, ..base },
+        SasaLayerOptions::new(6, attention.with_window(Size::new(2, 3))),
         &["sasa_layer", "window.height", "2", "odd"],
     );
     let operator = SasaLayer::new(compiler::of(&gpu.device), base, Element::F32).unwrap();

@@ -3,29 +3,17 @@ use visual_attention::{Element, Nchw, SasaStem, SasaStemBuffers, SasaStemOptions
 use crate::common::{self, Random, assert_exact, assert_within_tolerance_with_room, rounded, softmax_room, wide};
 use crate::compiler;
 
-const BASE: SasaStemOptions = SasaStemOptions {
-    inputs: 3,
-    heads: 2,
-    head_dim: 4,
-    window: Size::new(4, 4),
-    padding: Size::new(2, 2),
-    mixtures: 4,
-    embeddings: 6,
-    scale: 1.0,
-};
+const BASE: SasaStemOptions = SasaStemOptions::new(2, 4, 6);
 
 #[test]
 fn matches_reference() {
     let Some(gpu) = common::gpu() else { return };
     let cases = [
         (Nchw::new(1, 3, 9, 10), BASE),
-        (Nchw::new(2, 3, 1, 1), SasaStemOptions { heads: 1, head_dim: 19, ..BASE }),
-        (Nchw::new(1, 5, 7, 17), SasaStemOptions { inputs: 5, window: Size::new(3, 6), mixtures: 1, ..BASE }),
-        (Nchw::new(1, 3, 6, 8), SasaStemOptions { window: Size::new(2, 5), padding: Size::new(1, 2), ..BASE }),
-        (
-            Nchw::new(2, 3, 12, 9),
-            SasaStemOptions { heads: 8, head_dim: 8, padding: Size::new(0, 5), embeddings: 1, scale: -0.4, ..BASE },
-        ),
+        (Nchw::new(2, 3, 1, 1), SasaStemOptions::new(1, 19, 6)),
+        (Nchw::new(1, 5, 7, 17), BASE.with_inputs(5).with_window(Size::new(3, 6)).with_mixtures(1)),
+        (Nchw::new(1, 3, 6, 8), BASE.with_window(Size::new(2, 5)).with_padding(Size::new(1, 2))),
+        (Nchw::new(2, 3, 12, 9), SasaStemOptions::new(8, 8, 1).with_padding(Size::new(0, 5)).with_scale(-0.4)),
     ];
     for element in gpu.elements() {
         for (seed, (shape, options)) in (0..).zip(cases) {
@@ -79,10 +67,10 @@ fn refuses_what_has_no_meaning() {
             SasaStem::new(compiler::of(&gpu.device), options, Element::F32).map(|_| ()).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
-    refused(SasaStemOptions { mixtures: 0, ..BASE }, &["mixtures", "0", "at least 1"]);
-    refused(SasaStemOptions { scale: f32::NAN, ..BASE }, &["scale", "NaN", "finite"]);
+    refused(BASE.with_mixtures(0), &["mixtures", "0", "at least 1"]);
+    refused(BASE.with_scale(f32::NAN), &["scale", "NaN", "finite"]);
     if common::is_software(gpu) {
-        refused(SasaStemOptions { window: Size::new(100, 100), ..BASE }, &["rounds", "32767", "window smaller"]);
+        refused(BASE.with_window(Size::new(100, 100)), &["rounds", "32767", "window smaller"]);
     }
     let operator = SasaStem::new(compiler::of(&gpu.device), BASE, Element::F32).unwrap();
     let x = gpu.upload("x", &[0f32; 256]).unwrap();
@@ -102,16 +90,8 @@ fn refuses_what_has_no_meaning() {
 fn infinite_and_nan_logits() {
     let Some(gpu) = common::gpu() else { return };
     let one = Size::new(1, 1);
-    let options = SasaStemOptions {
-        inputs: 1,
-        heads: 1,
-        head_dim: 1,
-        window: one,
-        padding: Size::new(0, 0),
-        mixtures: 1,
-        embeddings: 1,
-        scale: 1.0,
-    };
+    let options =
+        SasaStemOptions::new(1, 1, 1).with_inputs(1).with_window(one).with_padding(Size::new(0, 0)).with_mixtures(1);
     let operator = SasaStem::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
     let zero = gpu.upload("table", &[0f32]).unwrap();
     let shape = Nchw::new(1, 1, 1, 1);
@@ -140,16 +120,11 @@ fn infinite_and_nan_logits() {
 #[test]
 fn large_logits_of_the_mixture_are_stable() {
     let Some(gpu) = common::gpu() else { return };
-    let options = SasaStemOptions {
-        inputs: 1,
-        heads: 1,
-        head_dim: 1,
-        window: Size::new(1, 1),
-        padding: Size::new(0, 0),
-        mixtures: 2,
-        embeddings: 1,
-        scale: 1.0,
-    };
+    let options = SasaStemOptions::new(1, 1, 1)
+        .with_inputs(1)
+        .with_window(Size::new(1, 1))
+        .with_padding(Size::new(0, 0))
+        .with_mixtures(2);
     let (shape, projections) = (Nchw::new(1, 1, 1, 1), [1.0, 1.0, 3.0, 5.0]);
     let (row, column, mix) = ([150.0], [50.0], [1.0, 0.995]);
     let [x_in, projections_in, row_in, column_in, mix_in] =

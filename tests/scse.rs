@@ -5,10 +5,10 @@ use crate::compiler;
 use crate::squeeze_excite::Numbers;
 
 const OPTIONS: [ScSeOptions; 4] = [
-    ScSeOptions { combine: ScSeCombine::Add, epilogue: Epilogue::Scale },
-    ScSeOptions { combine: ScSeCombine::Max, epilogue: Epilogue::Scale },
-    ScSeOptions { combine: ScSeCombine::Add, epilogue: Epilogue::ScaleAdd },
-    ScSeOptions { combine: ScSeCombine::Max, epilogue: Epilogue::Residual },
+    ScSeOptions::STANDARD,
+    ScSeOptions::STANDARD.with_combine(ScSeCombine::Max),
+    ScSeOptions::STANDARD.with_epilogue(Epilogue::ScaleAdd),
+    ScSeOptions::STANDARD.with_combine(ScSeCombine::Max).with_epilogue(Epilogue::Residual),
 ];
 
 /// Weight and bias of the spatial projection; the bias is there where the channels' are.
@@ -124,7 +124,7 @@ fn refusals_name_both_sides() {
     assert_eq!(refusal(5, buffers).unwrap(), "scse: `reduce_weight` holds 128 bytes, needs 160");
     let unused = ScSeBuffers { identity: Some(output.slice(..)), ..buffers };
     assert_eq!(refusal(4, unused).unwrap(), "scse: `identity` is a slice, needs none (Epilogue::Scale)");
-    let gate_only = ScSeOptions { epilogue: Epilogue::GateOnly, ..ScSeOptions::STANDARD };
+    let gate_only = ScSeOptions::STANDARD.with_epilogue(Epilogue::GateOnly);
     let refused = ScSe::new(compiler::of(&gpu.device), gate_only, Element::F32).map(|_| ()).unwrap_err();
     assert_eq!(
         refused.to_string(),

@@ -157,12 +157,11 @@ fn matches_reference() {
         for (index, (shape, reduced)) in SHAPES.into_iter().enumerate() {
             // Four of the combinations for each shape; over all shapes each value meets each other.
             for (turn, epilogue) in Epilogue::ALL.into_iter().enumerate() {
-                let options = SqueezeExciteOptions {
-                    squeeze: Squeeze::ALL[(index + turn) % 3],
-                    activation: activations[(index / 3 + turn) % 2],
-                    gate: gates[(index / 2 + turn) % 3],
-                    epilogue,
-                };
+                let options = SqueezeExciteOptions::STANDARD
+                    .with_squeeze(Squeeze::ALL[(index + turn) % 3])
+                    .with_activation(activations[(index / 3 + turn) % 2])
+                    .with_gate(gates[(index / 2 + turn) % 3])
+                    .with_epilogue(epilogue);
                 let numbers = Numbers::new(index as u64, shape, reduced, element, (index + turn) % 2 == 0);
                 let (gate, output) = numbers.run(gpu, options, true, false);
                 let (exact_gate, exact) = numbers.reference(options, wide);
@@ -194,7 +193,7 @@ fn in_place_and_without_the_gate_the_bits_are_the_same() {
         for (shape, reduced) in [SHAPES[1], SHAPES[3], SHAPES[8]] {
             let numbers = Numbers::new(5, shape, reduced, element, true);
             for epilogue in [Epilogue::Scale, Epilogue::Residual, Epilogue::ScaleAdd] {
-                let options = SqueezeExciteOptions { epilogue, ..SqueezeExciteOptions::STANDARD };
+                let options = SqueezeExciteOptions::STANDARD.with_epilogue(epilogue);
                 let (_, output) = numbers.run(gpu, options, true, false);
                 assert_exact(&numbers.run(gpu, options, false, true).1, &output, format!("{epilogue:?} {shape}"));
             }
@@ -210,7 +209,7 @@ fn three_dispatches_from_features_to_output() {
         let buffer = |elements: u64| gpu.buffer("tensor", elements * 4).unwrap();
         let (features, weight) = (buffer(elements), buffer(u64::from(shape.channels * reduced)));
         for squeeze in Squeeze::ALL {
-            let options = SqueezeExciteOptions { squeeze, ..SqueezeExciteOptions::STANDARD };
+            let options = SqueezeExciteOptions::STANDARD.with_squeeze(squeeze);
             let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
             let buffers = SqueezeExciteBuffers {
                 features: features.slice(..),
@@ -270,7 +269,7 @@ fn a_gate_of_one_is_the_identity() {
             let mut numbers = Numbers::new(2, shape, reduced, element, false);
             numbers.w2.fill(0.0);
             numbers.b2 = Some(vec![3.0; shape.channels as usize]);
-            let options = SqueezeExciteOptions { gate: Activation::HARD_SIGMOID, ..SqueezeExciteOptions::STANDARD };
+            let options = SqueezeExciteOptions::STANDARD.with_gate(Activation::HARD_SIGMOID);
             let (gate, output) = numbers.run(gpu, options, true, false);
             assert!(gate.iter().all(|&gate| gate == 1.0));
             assert_exact(&output, &numbers.features, shape);
@@ -287,7 +286,7 @@ fn the_same_bits_however_the_work_is_divided() {
         for element in gpu.elements() {
             let numbers = Numbers::new(8, shape, 3, element, true);
             for squeeze in Squeeze::ALL {
-                let options = SqueezeExciteOptions { squeeze, ..SqueezeExciteOptions::RESIDUAL };
+                let options = SqueezeExciteOptions::RESIDUAL.with_squeeze(squeeze);
                 let whole = numbers.run(gpu, options, true, false);
                 assert_eq!(whole, numbers.run(gpu, options, true, false), "{shape} {squeeze:?} again");
                 assert_eq!(whole, numbers.run(&limited, options, true, false), "{shape} {squeeze:?}");
@@ -307,7 +306,7 @@ fn the_same_bits_in_turns() {
             for (epilogue, gate, in_place) in
                 [(Epilogue::Residual, true, false), (Epilogue::Scale, false, true), (Epilogue::GateOnly, true, false)]
             {
-                let options = SqueezeExciteOptions { epilogue, ..SqueezeExciteOptions::CBAM_CHANNEL };
+                let options = SqueezeExciteOptions::CBAM_CHANNEL.with_epilogue(epilogue);
                 let (dispatches, whole) = numbers.run_in_turns(gpu, options, gate, in_place, shape.batch);
                 for images in [1, 3, shape.batch - 1, u32::MAX] {
                     let (turned, actual) = numbers.run_in_turns(gpu, options, gate, in_place, images);
@@ -333,7 +332,7 @@ fn images_of_a_batch_do_not_see_each_other() {
     let image = numbers.features.len() / 3;
     numbers.features[image + 4] = f32::NAN;
     for squeeze in Squeeze::ALL {
-        let options = SqueezeExciteOptions { squeeze, ..SqueezeExciteOptions::RESIDUAL };
+        let options = SqueezeExciteOptions::RESIDUAL.with_squeeze(squeeze);
         let (_, batch) = numbers.run(gpu, options, false, false);
         for index in 0..3 {
             let range = index * image..(index + 1) * image;
@@ -367,7 +366,7 @@ fn refusals_name_both_sides() {
         output: Some(output.slice(0..256)),
     };
     let bind = |epilogue, reduced, buffers| {
-        let options = SqueezeExciteOptions { epilogue, ..SqueezeExciteOptions::STANDARD };
+        let options = SqueezeExciteOptions::STANDARD.with_epilogue(epilogue);
         let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         operator
             .bind(&gpu.device, SqueezeExciteShape { features: shape, reduced }, buffers)

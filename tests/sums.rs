@@ -126,12 +126,10 @@ fn of_matrix_rows() {
 #[test]
 fn of_gates() {
     let Some(gpu) = common::gpu() else { return };
-    let options = SqueezeExciteOptions {
-        activation: Activation::None,
-        gate: Activation::None,
-        epilogue: Epilogue::GateOnly,
-        ..SqueezeExciteOptions::STANDARD
-    };
+    let options = SqueezeExciteOptions::STANDARD
+        .with_activation(Activation::None)
+        .with_gate(Activation::None)
+        .with_epilogue(Epilogue::GateOnly);
     let operator = SqueezeExcite::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
     for (channels, reduced) in [(70_000, 1), (2, 10_000), (1, 70_000)] {
         let shape = Nchw::new(1, channels, 1, 1);
@@ -178,7 +176,7 @@ fn of_projections() {
     let Some(gpu) = common::gpu() else { return };
     // Two and three levels of blocks, one number and four to a load, and one block more or less.
     for (inputs, pixels) in [(1, 3), (2047, 3), (2048, 4), (2050, 3), (8192, 4), (8196, 4), (9000, 8), (31_774, 1)] {
-        let options = PointwiseConvOptions { inputs, outputs: 3, groups: 1, stack: 1, bias: false };
+        let options = PointwiseConvOptions::new(inputs, 3);
         let shape = Nchw::new(1, inputs, 1, pixels);
         let weights: Vec<f32> = [1.0, 0.3, -0.7].iter().flat_map(|&weight| vec![weight; inputs as usize]).collect();
         for x in terms((inputs * pixels) as usize, Element::F32) {

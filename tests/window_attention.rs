@@ -183,17 +183,14 @@ fn random_cases_match_reference() {
             // A longer array in a quarter of the cases.
             _ => (1 + random.below(4), 1 + random.below(if seed % 16 == 3 { 21 } else { 8 })),
         };
-        let options = WindowAttentionOptions {
-            heads,
-            head_dim,
-            window,
-            dilation,
-            stride,
-            border,
-            relative,
-            scale: [1.0, 0.353_553_4, -0.7, 0.11][random.below(4) as usize],
-            scale_relative: random.below(2) == 0,
-        };
+        let options = WindowAttentionOptions::new(heads, head_dim, 1)
+            .with_window(window)
+            .with_dilation(dilation)
+            .with_stride(stride)
+            .with_border(border)
+            .with_relative(relative)
+            .with_scale([1.0, 0.353_553_4, -0.7, 0.11][random.below(4) as usize])
+            .with_scale_relative(random.below(2) == 0);
         let element = elements[usize::from(seed % 5 == 4) % elements.len()];
         let operator = WindowAttention::new(compiler::of(&gpu.device), options, element).unwrap();
         for image in 0..7 {
@@ -214,13 +211,12 @@ fn corners_match_reference() {
     let Some(gpu) = common::gpu() else { return };
     let base = WindowAttentionOptions::new(1, 8, 3);
     let with = |heads, head_dim, k| WindowAttentionOptions::new(heads, head_dim, k);
-    let plain =
-        |heads, head_dim, k| WindowAttentionOptions { relative: RelativePosition::None, ..with(heads, head_dim, k) };
+    let plain = |heads, head_dim, k| with(heads, head_dim, k).with_relative(RelativePosition::None);
     let cases = [
         (Nchw::new(1, 2, 1, 1), with(1, 2, 7)),
         (Nchw::new(2, 6, 3, 2), with(1, 6, 31)),
-        (Nchw::new(1, 8, 3, 5), WindowAttentionOptions { border: Border::Mask, ..with(1, 8, 31) }),
-        (Nchw::new(1, 16, 6, 7), WindowAttentionOptions { relative: RelativePosition::WholeChannel, ..with(16, 1, 3) }),
+        (Nchw::new(1, 8, 3, 5), with(1, 8, 31).with_border(Border::Mask)),
+        (Nchw::new(1, 16, 6, 7), with(16, 1, 3).with_relative(RelativePosition::WholeChannel)),
         (Nchw::new(1, 17, 5, 9), plain(17, 1, 5)),
         (Nchw::new(1, 33, 9, 10), plain(1, 33, 3)),
         (Nchw::new(1, 31, 9, 10), plain(1, 31, 5)),
@@ -230,32 +226,21 @@ fn corners_match_reference() {
         (Nchw::new(1, 128, 4, 3), plain(1, 128, 31)),
         (
             Nchw::new(1, 8, 31, 40),
-            WindowAttentionOptions {
-                border: Border::Shift,
-                relative: RelativePosition::Bias,
-                scale_relative: false,
-                ..with(2, 4, 31)
-            },
+            with(2, 4, 31).with_border(Border::Shift).with_relative(RelativePosition::Bias).with_scale_relative(false),
         ),
         // Heads that several invocations of a GPU have between them, some of which get none of the channels.
         (Nchw::new(1, 32, 9, 10), with(1, 32, 7)),
-        (Nchw::new(1, 48, 5, 17), WindowAttentionOptions { border: Border::Mask, ..with(2, 24, 5) }),
-        (Nchw::new(1, 96, 9, 9), WindowAttentionOptions { relative: RelativePosition::WholeChannel, ..with(2, 48, 3) }),
-        (
-            Nchw::new(2, 80, 8, 11),
-            WindowAttentionOptions { border: Border::Shift, relative: RelativePosition::Bias, ..with(2, 40, 5) },
-        ),
-        (
-            Nchw::new(1, 64, 30, 9),
-            WindowAttentionOptions { dilation: Size::new(3, 2), stride: Size::new(2, 1), ..plain(1, 64, 5) },
-        ),
+        (Nchw::new(1, 48, 5, 17), with(2, 24, 5).with_border(Border::Mask)),
+        (Nchw::new(1, 96, 9, 9), with(2, 48, 3).with_relative(RelativePosition::WholeChannel)),
+        (Nchw::new(2, 80, 8, 11), with(2, 40, 5).with_border(Border::Shift).with_relative(RelativePosition::Bias)),
+        (Nchw::new(1, 64, 30, 9), plain(1, 64, 5).with_dilation(Size::new(3, 2)).with_stride(Size::new(2, 1))),
         (Nchw::new(1, 72, 9, 10), with(1, 72, 3)),
-        (Nchw::new(1, 8, 1, 70), WindowAttentionOptions { window: Size::new(1, 15), ..base }),
-        (Nchw::new(1, 8, 70, 1), WindowAttentionOptions { window: Size::new(15, 1), ..base }),
-        (Nchw::new(1, 8, 40, 9), WindowAttentionOptions { stride: Size::new(7, 2), ..base }),
-        (Nchw::new(2, 8, 40, 9), WindowAttentionOptions { stride: Size::new(2, 9), ..base }),
-        (Nchw::new(1, 8, 40, 9), WindowAttentionOptions { stride: Size::new(1_000_000, u32::MAX), ..base }),
-        (Nchw::new(1, 8, 30, 9), WindowAttentionOptions { stride: Size::new(6, 1), dilation: Size::new(4, 2), ..base }),
+        (Nchw::new(1, 8, 1, 70), base.with_window(Size::new(1, 15))),
+        (Nchw::new(1, 8, 70, 1), base.with_window(Size::new(15, 1))),
+        (Nchw::new(1, 8, 40, 9), base.with_stride(Size::new(7, 2))),
+        (Nchw::new(2, 8, 40, 9), base.with_stride(Size::new(2, 9))),
+        (Nchw::new(1, 8, 40, 9), base.with_stride(Size::new(1_000_000, u32::MAX))),
+        (Nchw::new(1, 8, 30, 9), base.with_stride(Size::new(6, 1)).with_dilation(Size::new(4, 2))),
     ];
     for (seed, (shape, options)) in (1000..).zip(cases) {
         let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
@@ -268,7 +253,7 @@ fn a_window_of_one_returns_the_values() {
     let Some(gpu) = common::gpu() else { return };
     let shape = Nchw::new(2, 12, 7, 9);
     for border in [Border::Zero, Border::Mask, Border::Shift] {
-        let options = WindowAttentionOptions { border, ..WindowAttentionOptions::new(3, 4, 1) };
+        let options = WindowAttentionOptions::new(3, 4, 1).with_border(border);
         let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         let inputs = Inputs::random(1, &options, shape, Element::F32);
         let y = run(gpu, &operator, shape, Element::F32, &inputs).y;
@@ -282,12 +267,10 @@ fn a_window_of_one_returns_the_values() {
 fn a_constant_added_to_all_logits_changes_nothing() {
     let Some(gpu) = common::gpu() else { return };
     let shape = Nchw::new(1, 12, 9, 11);
-    let options = WindowAttentionOptions {
-        relative: RelativePosition::Bias,
-        border: Border::Mask,
-        scale_relative: false,
-        ..WindowAttentionOptions::new(3, 4, 5)
-    };
+    let options = WindowAttentionOptions::new(3, 4, 5)
+        .with_relative(RelativePosition::Bias)
+        .with_border(Border::Mask)
+        .with_scale_relative(false);
     let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
     let mut inputs = Inputs::random(2, &options, shape, Element::F32);
     let before = run(gpu, &operator, shape, Element::F32, &inputs);
@@ -307,7 +290,7 @@ fn large_logits_are_stable() {
     let Some(gpu) = common::gpu() else { return };
     let shape = Nchw::new(1, 8, 12, 13);
     for border in [Border::Zero, Border::Mask, Border::Shift] {
-        let options = WindowAttentionOptions { border, ..WindowAttentionOptions::new(2, 4, 5) };
+        let options = WindowAttentionOptions::new(2, 4, 5).with_border(border);
         let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         let mut inputs = Inputs::random(3, &options, shape, Element::F32);
         // The tables' part would dwarf the keys otherwise.
@@ -334,7 +317,7 @@ fn special_logits_follow_the_reference() {
     for border in [Border::Zero, Border::Mask, Border::Shift] {
         for special in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for tensor in 0..3 {
-                let options = WindowAttentionOptions { border, ..WindowAttentionOptions::new(2, 2, 3) };
+                let options = WindowAttentionOptions::new(2, 2, 3).with_border(border);
                 let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
                 let mut inputs = Inputs::random(4, &options, shape, Element::F32);
                 let values = [&mut inputs.q, &mut inputs.k, &mut inputs.v];
@@ -353,11 +336,7 @@ fn special_logits_follow_the_reference() {
             }
         }
     }
-    let options = WindowAttentionOptions {
-        relative: RelativePosition::Bias,
-        scale_relative: false,
-        ..WindowAttentionOptions::new(2, 2, 3)
-    };
+    let options = WindowAttentionOptions::new(2, 2, 3).with_relative(RelativePosition::Bias).with_scale_relative(false);
     let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
     let mut inputs = Inputs::random(5, &options, shape, Element::F32);
     inputs.tables[0].fill(f32::NEG_INFINITY);
@@ -377,12 +356,10 @@ fn the_lowest_finite_logits_take_part() {
     let shape = Nchw::new(1, 4, 6, 7);
     let queries = [QueryPosition { image: 0, row: 0, column: 0 }, QueryPosition { image: 0, row: 3, column: 4 }];
     for border in [Border::Zero, Border::Mask, Border::Shift] {
-        let options = WindowAttentionOptions {
-            relative: RelativePosition::Bias,
-            border,
-            scale_relative: false,
-            ..WindowAttentionOptions::new(2, 2, 3)
-        };
+        let options = WindowAttentionOptions::new(2, 2, 3)
+            .with_relative(RelativePosition::Bias)
+            .with_border(border)
+            .with_scale_relative(false);
         let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         for lowest in [-f32::MAX, -3e38, -2e38, -1.75e38] {
             let mut inputs = Inputs::random(6, &options, shape, Element::F32);
@@ -414,7 +391,7 @@ fn values_near_the_largest_number_have_a_mean() {
     let Some(gpu) = common::gpu() else { return };
     let shape = Nchw::new(1, 4, 9, 9);
     for window in [1, 3, 7] {
-        let options = WindowAttentionOptions { border: Border::Shift, ..WindowAttentionOptions::new(2, 2, window) };
+        let options = WindowAttentionOptions::new(2, 2, window).with_border(Border::Shift);
         let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
         let mut inputs = Inputs::random(7, &options, shape, Element::F32);
         inputs.v.fill(3e38);
@@ -430,7 +407,7 @@ fn a_split_changes_nothing() {
         return;
     }
     let shape = Nchw::new(5, 18, 19, 23);
-    let options = WindowAttentionOptions { relative: RelativePosition::Bias, ..WindowAttentionOptions::new(3, 6, 5) };
+    let options = WindowAttentionOptions::new(3, 6, 5).with_relative(RelativePosition::Bias);
     let inputs = Inputs::random(6, &options, shape, Element::F32);
     let run = |limits: &wgpu::Limits| -> (Vec<u32>, usize) {
         let gpu = Gpu::open_with(wgpu::Features::empty(), limits).unwrap();
@@ -470,46 +447,31 @@ fn refuses_what_has_no_meaning() {
             WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).map(|_| ()).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
-    refused(WindowAttentionOptions { window: Size::new(4, 3), ..base }, &["window.height", "4", "odd"]);
-    refused(WindowAttentionOptions { window: Size::new(3, 0), ..base }, &["window.width", "0", "odd"]);
-    refused(WindowAttentionOptions { head_dim: 5, ..base }, &["head_dim", "5", "even"]);
-    refused(WindowAttentionOptions { head_dim: 0, ..base }, &["head_dim", "0", "1 to 128"]);
-    refused(WindowAttentionOptions { head_dim: 129, ..base }, &["head_dim", "129", "1 to 128"]);
-    refused(WindowAttentionOptions { heads: 0, ..base }, &["heads", "0", "at least 1"]);
+    refused(base.with_window(Size::new(4, 3)), &["window.height", "4", "odd"]);
+    refused(base.with_window(Size::new(3, 0)), &["window.width", "0", "odd"]);
+    refused(WindowAttentionOptions::new(2, 5, 3), &["head_dim", "5", "even"]);
+    refused(WindowAttentionOptions::new(2, 0, 3), &["head_dim", "0", "1 to 128"]);
+    refused(WindowAttentionOptions::new(2, 129, 3), &["head_dim", "129", "1 to 128"]);
+    refused(WindowAttentionOptions::new(0, 4, 3), &["heads", "0", "at least 1"]);
     refused(
-        WindowAttentionOptions { heads: 3, head_dim: 3, relative: RelativePosition::WholeChannel, ..base },
+        WindowAttentionOptions::new(3, 3, 3).with_relative(RelativePosition::WholeChannel),
         &["3 x 3", "even number of channels"],
     );
-    refused(WindowAttentionOptions { scale: f32::NAN, ..base }, &["scale", "NaN", "finite"]);
-    refused(WindowAttentionOptions { scale: f32::INFINITY, ..base }, &["scale", "inf", "finite"]);
-    refused(WindowAttentionOptions { stride: Size::new(1, 0), ..base }, &["stride.width", "0", "at least 1"]);
-    refused(WindowAttentionOptions { dilation: Size::new(0, 1), ..base }, &["dilation.height", "0", "at least 1"]);
-    refused(
-        WindowAttentionOptions { border: Border::Shift, stride: Size::new(2, 1), ..base },
-        &["stride", "[2, 1]", "[1, 1]"],
-    );
+    refused(base.with_scale(f32::NAN), &["scale", "NaN", "finite"]);
+    refused(base.with_scale(f32::INFINITY), &["scale", "inf", "finite"]);
+    refused(base.with_stride(Size::new(1, 0)), &["stride.width", "0", "at least 1"]);
+    refused(base.with_dilation(Size::new(0, 1)), &["dilation.height", "0", "at least 1"]);
+    refused(base.with_border(Border::Shift).with_stride(Size::new(2, 1)), &["stride", "[2, 1]", "[1, 1]"]);
     // Only software adapters have a bound on loops.
     if common::is_software(gpu) {
         let advice = ["rounds", "32767", "make the window smaller", "or use a GPU"];
-        refused(
-            WindowAttentionOptions {
-                relative: RelativePosition::None,
-                window: Size::new(201, 201),
-                head_dim: 64,
-                ..base
-            },
-            &advice,
-        );
+        refused(WindowAttentionOptions::new(2, 64, 201).with_relative(RelativePosition::None), &advice);
         let window = Size::new(u32::MAX, u32::MAX);
-        refused(WindowAttentionOptions { relative: RelativePosition::Bias, window, heads: 1 << 24, ..base }, &advice);
+        let widest = WindowAttentionOptions::new(1 << 24, 4, 1).with_window(window);
+        refused(widest.with_relative(RelativePosition::Bias), &advice);
     }
 
-    let shift = WindowAttentionOptions {
-        border: Border::Shift,
-        dilation: Size::new(3, 1),
-        relative: RelativePosition::None,
-        ..base
-    };
+    let shift = base.with_border(Border::Shift).with_dilation(Size::new(3, 1)).with_relative(RelativePosition::None);
     let buffer = gpu.upload("x", &[0f32; 1024]).unwrap();
     let output = gpu.upload("y", &[0f32; 1024]).unwrap();
     let bind = |options: WindowAttentionOptions, shape: Nchw, tables: PositionTables<wgpu::BufferSlice<'_>>| -> Error {
@@ -532,7 +494,7 @@ fn refuses_what_has_no_meaning() {
     let whole = buffer.slice(..);
     let tables = PositionTables::Factorised { row: whole, column: small };
     says(bind(base, Nchw::new(1, 8, 4, 4), tables), &["tables.column", "20", "24"]);
-    let bias = WindowAttentionOptions { relative: RelativePosition::Bias, ..base };
+    let bias = base.with_relative(RelativePosition::Bias);
     says(bind(bias, Nchw::new(1, 8, 4, 4), PositionTables::Bias(buffer.slice(..196))), &["tables.bias", "196", "200"]);
 
     let operator = WindowAttention::new(compiler::of(&gpu.device), bias, Element::F32).unwrap();

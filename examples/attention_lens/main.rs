@@ -87,12 +87,10 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         return Err(format!("--heads is {}, needs a divisor of {channels}", arguments.heads));
     }
     let shape = Nchw::new(1, channels, height, width);
-    let options = WindowAttentionOptions {
-        border: Border::Mask,
-        relative: visual_attention::RelativePosition::None,
-        scale: arguments.scale,
-        ..WindowAttentionOptions::new(arguments.heads, channels / arguments.heads, arguments.window)
-    };
+    let options = WindowAttentionOptions::new(arguments.heads, channels / arguments.heads, arguments.window)
+        .with_border(Border::Mask)
+        .with_relative(visual_attention::RelativePosition::None)
+        .with_scale(arguments.scale);
     options.check(shape).map_err(|error| error.to_string())?;
     if arguments.window > 63 {
         return Err(format!("--window is {}, needs 1 to 63", arguments.window));

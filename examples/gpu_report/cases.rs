@@ -236,11 +236,9 @@ fn pointwise_conv(gpu: &Gpu) -> Result<Option<Case>, Error> {
 
 fn window_attention(gpu: &Gpu, head_dim: u32, k: u32) -> Result<Option<Case>, Error> {
     let heads = 256 / head_dim / 4;
-    let options = WindowAttentionOptions {
-        relative: RelativePosition::None,
-        scale: 1.0 / (head_dim as f32).sqrt(),
-        ..WindowAttentionOptions::new(heads, head_dim, k)
-    };
+    let options = WindowAttentionOptions::new(heads, head_dim, k)
+        .with_relative(RelativePosition::None)
+        .with_scale(1.0 / (head_dim as f32).sqrt());
     let shape = Nchw::new(2, heads * head_dim, 56, 56);
     let numbers = noise(3 * elements(shape));
     let mut thirds = numbers.chunks_exact(numbers.len() / 3);

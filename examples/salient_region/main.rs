@@ -76,19 +76,20 @@ enum Colors {
 
 impl Arguments {
     fn options(&self) -> AttendedRegionOptions {
-        AttendedRegionOptions {
-            statistic: match self.statistic {
-                StatisticName::MaxAbs => Statistic::MaxAbs,
-                StatisticName::MeanAbs => Statistic::MeanAbs,
-                StatisticName::Rms => Statistic::Rms,
-                StatisticName::L2 => Statistic::L2,
-                StatisticName::Max => Statistic::Max,
-                StatisticName::Mean => Statistic::Mean,
-            },
-            threshold: if self.otsu { ThresholdRule::Otsu } else { ThresholdRule::Value(self.threshold) },
-            connectivity: if self.connectivity == "4" { Connectivity::Four } else { Connectivity::Eight },
-            ..AttendedRegionOptions::default()
-        }
+        let statistic = match self.statistic {
+            StatisticName::MaxAbs => Statistic::MaxAbs,
+            StatisticName::MeanAbs => Statistic::MeanAbs,
+            StatisticName::Rms => Statistic::Rms,
+            StatisticName::L2 => Statistic::L2,
+            StatisticName::Max => Statistic::Max,
+            StatisticName::Mean => Statistic::Mean,
+        };
+        let threshold = if self.otsu { ThresholdRule::Otsu } else { ThresholdRule::Value(self.threshold) };
+        let connectivity = if self.connectivity == "4" { Connectivity::Four } else { Connectivity::Eight };
+        AttendedRegionOptions::default()
+            .with_statistic(statistic)
+            .with_threshold(threshold)
+            .with_connectivity(connectivity)
     }
 }
 

@@ -17,9 +17,9 @@ struct Tap {
     weight: f32,
 }
 
-// numerator / denominator, rounded down, for a denominator below 2^30. Integer division is slow wherever a vector unit has no
-// instruction for it, which is everywhere. The quotient of floats is off by a millionth of it; what then remains divides to a number
-// that floats do hold, but for 1.
+// numerator / denominator, rounded down, for a denominator below 2^30. Vector units emulate integer division,
+// which is slow. The float quotient has a relative error of about a millionth. The quotient of the remainder is small enough for floats
+// to be exact, except for an error of 1.
 fn quotient(numerator: u32, denominator: u32) -> u32 {
     let near = u32(f32(numerator) / f32(denominator));
     let rest = i32(numerator - near * denominator);

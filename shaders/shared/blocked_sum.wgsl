@@ -1,7 +1,7 @@
 // Expects: the alias `Sum`, the type of the sums.
-// A sum in blocks of blocks. The rounding error of a plain sum grows with the number of its terms, that of this one hardly: a kernel
-// adds up BLOCK terms in fours, 8 blocks make a block of the next level, and of those there are at most 62 in one invocation, so that a
-// term takes part in 2 + 16 + 8 + 62 additions.
+// A sum in blocks of blocks. The rounding error of a plain sum grows with its number of terms, and the error of this sum hardly does. A
+// kernel adds up BLOCK terms in fours, and 8 blocks make a block of the next level. One invocation has at most 62 of those blocks. A term
+// therefore takes part in at most 2 + 16 + 8 + 62 additions.
 const BLOCK = 64u;
 
 struct BlockedSum {

@@ -31,7 +31,7 @@ fn spread(filled: u32, row: u32, next: u32) -> u32 {
     return fill_runs(row & (filled | reach(vec4<u32>(next)).x), row);
 }
 
-// The components of `tile` that hold a run of `seeds`, whole runs of it.
+// The components of `tile` that hold a run of `seeds`. `seeds` has whole runs of `tile`.
 // Every round but the last adds a pixel: at most 256 rounds for one call, and at most 256 and one for each component if the
 // components of a tile are filled one after the other.
 fn flood(seeds: Tile, tile: Tile) -> Tile {

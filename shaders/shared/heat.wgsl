@@ -1,5 +1,5 @@
 // Expects: shared/sampled_map.wgsl; `pictures: array<Element>`, `colors: array<u32>` of 256, `params` with the members read here.
-// A pixel of the picture with the map's colour over it. Heat outside 0..1 is cut to it, NaN counts as 0.
+// A pixel of the picture with the map's colour over it. Heat is clamped to 0..1, and NaN counts as 0.
 fn heat_at(image: u32, map_row: MapRow, row: u32, column: u32) -> vec4<f32> {
     let value = map_at(map_row, column);
     let is_nan = (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;

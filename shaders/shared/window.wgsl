@@ -1,6 +1,6 @@
 // Expects: `params.border`: 0 zero, 1 mask, 2 shift.
-// Where the window of a query lies on one axis: entry a is the key at `first + a * dilation`, and is `a + offset` window steps
-// from entry 0 of a window that reaches as far before the query as it can, which is how a bias table counts.
+// Where the window of a query lies on one axis. Entry a is the key at `first + a * dilation`. A bias table counts from entry 0 of the
+// window that reaches farthest before the query, so entry a has index `a + offset` there.
 struct Axis {
     first: i32,
     offset: i32,

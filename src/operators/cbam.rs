@@ -21,11 +21,10 @@ impl Described for CbamGate {
 
     fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
         let defaults = CbamOptions::STANDARD;
-        let chosen = CbamOptions {
-            activation: options.activation("activation", defaults.activation)?,
-            gate: options.activation("gate", defaults.gate)?,
-            epilogue: epilogue(options)?,
-        };
+        let chosen = defaults
+            .with_activation(options.activation("activation", defaults.activation)?)
+            .with_gate(options.activation("gate", defaults.gate)?)
+            .with_epilogue(epilogue(options)?);
         let epsilon = options.number("norm_epsilon", Some(EPSILON))?;
         Ok(Self { operator: Cbam::new(compiler, chosen, options.element()?)?, options: chosen, epsilon })
     }

@@ -22,12 +22,10 @@ impl Described for Projection {
     fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
         let (inputs, outputs) = (options.integer("inputs", None)?, options.integer("outputs", None)?);
         let defaults = PointwiseConvOptions::new(inputs, outputs);
-        let chosen = PointwiseConvOptions {
-            groups: options.integer("groups", Some(defaults.groups))?,
-            stack: options.integer("stack", Some(defaults.stack))?,
-            bias: options.flag("bias", defaults.bias)?,
-            ..defaults
-        };
+        let chosen = defaults
+            .with_groups(options.integer("groups", Some(defaults.groups))?)
+            .with_stack(options.integer("stack", Some(defaults.stack))?)
+            .with_bias(options.flag("bias", defaults.bias)?);
         Ok(Self { operator: PointwiseConv::new(compiler, chosen, options.element()?)?, options: chosen })
     }
 

@@ -20,7 +20,7 @@ impl Described for Layer {
 
     fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
         let (inputs, groups) = (options.integer("inputs", None)?, options.integer("groups", Some(1))?);
-        let chosen = SasaLayerOptions { inputs, groups, attention: window_options(options)? };
+        let chosen = SasaLayerOptions::new(inputs, window_options(options)?).with_groups(groups);
         Ok(Self { operator: SasaLayer::new(compiler, chosen, options.element()?)?, options: chosen })
     }
 

@@ -18,16 +18,17 @@ impl Described for Stem {
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
-        let chosen = SasaStemOptions {
-            inputs: options.integer("inputs", Some(3))?,
-            heads: options.integer("heads", None)?,
-            head_dim: options.integer("head_dim", None)?,
-            window: options.size("window", Some(Size::new(4, 4)))?,
-            padding: options.size("padding", Some(Size::new(2, 2)))?,
-            mixtures: options.integer("mixtures", Some(4))?,
-            embeddings: options.integer("embeddings", None)?,
-            scale: options.number("scale", Some(1.0))?,
-        };
+        let inputs = options.integer("inputs", Some(3))?;
+        let (heads, head_dim) = (options.integer("heads", None)?, options.integer("head_dim", None)?);
+        let window = options.size("window", Some(Size::new(4, 4)))?;
+        let padding = options.size("padding", Some(Size::new(2, 2)))?;
+        let mixtures = options.integer("mixtures", Some(4))?;
+        let chosen = SasaStemOptions::new(heads, head_dim, options.integer("embeddings", None)?)
+            .with_inputs(inputs)
+            .with_window(window)
+            .with_padding(padding)
+            .with_mixtures(mixtures)
+            .with_scale(options.number("scale", Some(1.0))?);
         Ok(Self { operator: SasaStem::new(compiler, chosen, options.element()?)?, options: chosen })
     }
 

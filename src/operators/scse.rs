@@ -20,7 +20,7 @@ impl Described for ScSeGate {
 
     fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
         let combine = options.name("combine", ScSeCombine::NAMES, ScSeCombine::default())?;
-        let chosen = ScSeOptions { combine, epilogue: epilogue(options)? };
+        let chosen = ScSeOptions::STANDARD.with_combine(combine).with_epilogue(epilogue(options)?);
         Ok(Self { operator: ScSe::new(compiler, chosen, options.element()?)?, options: chosen })
     }
 

@@ -81,16 +81,14 @@ pub(super) fn window_options(options: &Options) -> Result<WindowAttentionOptions
     let one = Some(Size::new(1, 1));
     let (heads, head_dim) = (options.integer("heads", None)?, options.integer("head_dim", None)?);
     let window = options.size("window", None)?;
-    let defaults = WindowAttentionOptions { window, ..WindowAttentionOptions::new(heads, head_dim, 1) };
-    Ok(WindowAttentionOptions {
-        dilation: options.size("dilation", one)?,
-        stride: options.size("stride", one)?,
-        border: options.name("border", Border::NAMES, defaults.border)?,
-        relative: options.name("relative", RelativePosition::NAMES, defaults.relative)?,
-        scale: options.number("scale", Some(defaults.scale))?,
-        scale_relative: options.flag("scale_relative", defaults.scale_relative)?,
-        ..defaults
-    })
+    let defaults = WindowAttentionOptions::new(heads, head_dim, 1).with_window(window);
+    Ok(defaults
+        .with_dilation(options.size("dilation", one)?)
+        .with_stride(options.size("stride", one)?)
+        .with_border(options.name("border", Border::NAMES, defaults.border)?)
+        .with_relative(options.name("relative", RelativePosition::NAMES, defaults.relative)?)
+        .with_scale(options.number("scale", Some(defaults.scale))?)
+        .with_scale_relative(options.flag("scale_relative", defaults.scale_relative)?))
 }
 
 /// The tables of a relative term, from whatever holds tensors by name.

@@ -1,4 +1,37 @@
-//! Activations: what a layer does to its sums, and a gate to its logits.
+//! Activations: functions of one number, applied to the sums of a layer or to the logits of a gate.
+//!
+//! ```text
+//! None         t
+//! Relu         max(t, 0)
+//! Relu6        clamp(t, 0, 6)
+//! LeakyRelu    t if t >= 0, else slope * t
+//! Silu         t * sigmoid(t)
+//! HardSwish    t * clamp(t / 6 + 1/2, 0, 1)
+//! Sigmoid      1 / (1 + exp(-t))
+//! HardSigmoid  clamp(slope * t + offset, 0, 1)
+//! Tanh         tanh(t)
+//! Gelu         t / 2 * (1 + erf(t / sqrt 2))
+//! GeluTanh     t / 2 * (1 + tanh(sqrt(2 / pi) * (t + 0.044715 t^3)))
+//! ```
+//!
+//! Sources: `Relu6` of `MobileNet` (Howard et al. 2017); `HardSwish` of `MobileNetV3` (Howard et al. 2019, arXiv:1905.02244),
+//! Sec. 5.2; `Gelu` and `GeluTanh` of Hendrycks and Gimpel 2016 (arXiv:1606.08415), Sec. 2. NaN in gives NaN out. Reference:
+//! [`Activation::apply`](crate::Activation::apply).
+//!
+//! # Example
+//!
+//! An activation is an option of [`Dense`](crate::Dense) and of the gates. It can be read from text:
+//!
+//! ```
+//! use visual_attention::Activation;
+//!
+//! let gate: Activation = "hard_sigmoid:0.2,0.5".parse()?;
+//! assert_eq!(gate, Activation::HARD_SIGMOID_ONNX);
+//! assert_eq!(Activation::LeakyRelu { slope: 0.01 }.to_string(), "leaky_relu:0.01");
+//! # Ok::<(), visual_attention::UnknownName>(())
+//! ```
+//!
+//! A slope or an offset must be finite: operators refuse others with [`Error::InvalidParameter`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +39,9 @@ use std::str::FromStr;
 use crate::kernel::check;
 use crate::{Error, UnknownName};
 
-/// What a layer does to each of its sums `t`.
+/// A function of one number `t`. The [page of the module](self) has all formulas.
+#[doc(alias = "swish")]
+#[doc(alias = "nonlinearity")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Activation {
@@ -14,16 +49,16 @@ pub enum Activation {
     None,
     /// `max(t, 0)`.
     Relu,
-    /// `clamp(t, 0, 6)` (`MobileNet`, Howard et al. 2017).
+    /// `clamp(t, 0, 6)`.
     Relu6,
     /// `t`, or `slope * t` below 0.
     LeakyRelu {
-        /// Below 0; finite.
+        /// Factor of `t` below 0; finite.
         slope: f32,
     },
     /// `t * sigmoid(t)`, also called swish.
     Silu,
-    /// `t * clamp(t / 6 + 1/2, 0, 1)` (`MobileNetV3`, Howard et al. 2019, arXiv:1905.02244, Sec. 5.2).
+    /// `t * clamp(t / 6 + 1/2, 0, 1)`.
     HardSwish,
     /// `1 / (1 + exp(-t))`.
     Sigmoid,
@@ -37,19 +72,20 @@ pub enum Activation {
     },
     /// The hyperbolic tangent.
     Tanh,
-    /// `t / 2 * (1 + erf(t / sqrt 2))` (Hendrycks and Gimpel 2016, arXiv:1606.08415, Sec. 2).
+    /// `t / 2 * (1 + erf(t / sqrt 2))`.
     Gelu,
-    /// `t / 2 * (1 + tanh(sqrt(2 / pi) * (t + 0.044715 t^3)))`: GELU's approximation (arXiv:1606.08415, Sec. 2).
+    /// `t / 2 * (1 + tanh(sqrt(2 / pi) * (t + 0.044715 t^3)))`, the approximation of [`Gelu`](Self::Gelu).
     GeluTanh,
 }
 
 impl Activation {
-    /// `clamp(t / 6 + 1/2, 0, 1)`: that of `PyTorch` and of `MobileNetV3`.
+    /// `clamp(t / 6 + 1/2, 0, 1)`: the hard sigmoid of PyTorch and of `MobileNetV3`.
     pub const HARD_SIGMOID: Self = Self::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 };
-    /// `clamp(0.2 t + 1/2, 0, 1)`: ONNX's default, that of Keras before version 3, and of `PaddlePaddle`'s networks.
+    /// `clamp(0.2 t + 1/2, 0, 1)`: the hard sigmoid of ONNX by default, of Keras before version 3, and of `PaddlePaddle`'s
+    /// networks.
     pub const HARD_SIGMOID_ONNX: Self = Self::HardSigmoid { slope: 0.2, offset: 0.5 };
 
-    /// Every activation; [`LeakyRelu`](Self::LeakyRelu) with slope 0.01, and both usual hard sigmoids.
+    /// Every activation: [`LeakyRelu`](Self::LeakyRelu) with slope 0.01, and both constants of the hard sigmoid.
     pub const ALL: [Self; 12] = [
         Self::None,
         Self::Relu,
@@ -65,7 +101,7 @@ impl Activation {
         Self::GeluTanh,
     ];
 
-    /// The number that `shared/activation.wgsl` knows it by.
+    /// Its code in `shaders/shared/activation.wgsl`.
     pub(crate) const fn code(self) -> u32 {
         match self {
             Self::None => 0,
@@ -82,7 +118,7 @@ impl Activation {
         }
     }
 
-    /// 0 for those that have none.
+    /// The slope, or 0 for an activation without one.
     pub(crate) const fn slope(self) -> f32 {
         match self {
             Self::LeakyRelu { slope } | Self::HardSigmoid { slope, .. } => slope,
@@ -90,7 +126,7 @@ impl Activation {
         }
     }
 
-    /// 0 for those that have none.
+    /// The offset, or 0 for an activation without one.
     pub(crate) const fn offset(self) -> f32 {
         match self {
             Self::HardSigmoid { offset, .. } => offset,
@@ -106,7 +142,7 @@ impl Activation {
     }
 }
 
-/// The names without a slope or an offset.
+/// Every name, with the slope and offset that it has by default.
 const NAMES: [(&str, Activation); 11] = [
     ("none", Activation::None),
     ("relu", Activation::Relu),
@@ -121,7 +157,7 @@ const NAMES: [(&str, Activation); 11] = [
     ("gelu_tanh", Activation::GeluTanh),
 ];
 
-/// `relu`, `leaky_relu:0.01`, `hard_sigmoid:0.2,0.5`: what [`FromStr`] reads.
+/// Writes what [`FromStr`] reads: `relu`, `leaky_relu:0.01`, `hard_sigmoid:0.2,0.5`.
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = NAMES.iter().find(|(_, activation)| activation.code() == self.code()).map_or("", |&(name, _)| name);
@@ -133,7 +169,8 @@ impl fmt::Display for Activation {
     }
 }
 
-/// A name; behind a colon the slope of `leaky_relu`, or slope and offset of `hard_sigmoid`, which otherwise have PyTorch's.
+/// Reads a name. A colon and numbers may follow: the slope of `leaky_relu`, or slope and offset of `hard_sigmoid`. Without them
+/// these have PyTorch's values.
 impl FromStr for Activation {
     type Err = UnknownName;
 

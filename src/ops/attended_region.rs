@@ -1,5 +1,63 @@
-//! AG-CNN's attended region as one operator.
+//! AG-CNN's attended region: from feature maps to a crop of the images, in one recording.
+//!
+//! ```text
+//! m     = attention map of the features                    AttentionMap, AG-CNN, Eq. 3
+//! m     = m, scaled to 0..1 by its own range               Normalize
+//! mask  = 1 where m, resized to the images, exceeds t      Resize, Threshold, Eq. 4
+//! boxes = box of the largest connected part of the mask    LargestComponent
+//! crops = the images in their boxes, resized               CropResize
+//! ```
+//!
+//! Source: AG-CNN (Guan et al. 2018, arXiv:1801.09927), Eqs. 3 and 4, Sec. III. Nothing is read back between the steps: the boxes
+//! stay on the GPU.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{
+//!     AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, Element, Nchw, Size, ThresholdRule,
+//! };
+//!
+//! let gpu = Gpu::open()?;
+//! let shape = AttendedRegionShape {
+//!     features: Nchw::new(1, 512, 7, 7),
+//!     images: Nchw::new(1, 3, 224, 224),
+//!     crop: Size::new(224, 224),
+//! };
+//! let features = gpu.upload("features", &vec![0.5f32; 512 * 7 * 7])?;
+//! let images = gpu.upload("images", &vec![0.5f32; 3 * 224 * 224])?;
+//! let map = gpu.buffer("map", 7 * 7 * 4)?;
+//! let boxes = gpu.buffer("boxes", 4 * 4)?;
+//! let crops = gpu.buffer("crops", 3 * 224 * 224 * 4)?;
+//!
+//! let options = AttendedRegionOptions::default().with_threshold(ThresholdRule::Otsu);
+//! let operator = AttendedRegion::new(&gpu.device, options, Element::F32, Element::F32)?;
+//! let buffers = AttendedRegionBuffers {
+//!     features: features.slice(..),
+//!     images: Some(images.slice(..)),
+//!     map: map.slice(..),
+//!     map_up: None,
+//!     mask: None,
+//!     component: None,
+//!     boxes: boxes.slice(..),
+//!     crops: Some(crops.slice(..)),
+//! };
+//! let recording = operator.bind(&gpu.device, shape, buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! let boxes: Vec<i32> = gpu.read(boxes.slice(..))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! [`AttendedRegionOptions`] has one field for each step. The resized map and the mask are written only if their buffers are
+//! given. Scratch takes at most 8 bytes for each mask pixel, as
+//! [`LargestComponent::scratch_bytes`](crate::LargestComponent::scratch_bytes) counts it, and up to 2 KiB for each image.
+//! [`AttendedRegion::bind`] lists the errors, [`AttendedRegion::cost`] counts bytes and operations.
+//!
+//! Kernels: [`attended_region_runs`](crate::shaders::ATTENDED_REGION_RUNS) and those of the operators above. Reference:
+//! [`reference::attended_region`](crate::reference::attended_region).
 
+use crate::cost::count;
 use crate::kernel::resample::{Axis, Sampling};
 use crate::kernel::shader::{PLAIN, Shader, THREE_CODES, group, params, shader};
 use crate::kernel::{Compiler, Kernel, Tensor, check};
@@ -35,21 +93,24 @@ pub(crate) const ATTENDED_REGION_RUNS: Shader = shader!(
     ["component_runs", "thresholded", "sampled_map", "bilinear", "exceeds", "ordered"],
 );
 
-/// What an [`AttendedRegion`] does at each step. The default is the paper's: `max |f|`, min-max normalisation, half-pixel bilinear
-/// resizing, threshold 0.7, 8 neighbours, the whole box.
+/// Options of an [`AttendedRegion`], step by step.
+///
+/// The default is the paper's: `max |f|`, min-max normalisation, half-pixel bilinear resizing, threshold 0.7, 8 neighbours, the
+/// whole box.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AttendedRegionOptions {
-    /// Over the channels of each feature pixel.
+    /// Statistic over the channels of each feature pixel.
     pub statistic: Statistic,
-    /// Of the map.
+    /// Normalisation of the map.
     pub normalization: Normalization,
-    /// Of the map to the images' size, and of the crops.
+    /// Positions of the map's pixels at the images' size, and of the crops' pixels.
     pub sampling: Sampling,
-    /// Of the map at the images' size.
+    /// Threshold of the map at the images' size.
     pub threshold: ThresholdRule,
-    /// Of the mask's components.
+    /// Which pixels of the mask are neighbours.
     pub connectivity: Connectivity,
-    /// Of the crops.
+    /// Whether a crop holds the last row and column of its box.
     pub crop_end: CropEnd,
 }
 
@@ -66,15 +127,47 @@ impl Default for AttendedRegionOptions {
     }
 }
 
-/// From feature maps to the attended region of the images, in one recording (AG-CNN, Guan et al. 2018, arXiv:1801.09927, Eqs. 3 and
-/// 4, Sec. III-B): attention map, normalisation, resizing to the images, threshold, largest connected component, its box, crop and
-/// resize. Nothing is read back: the box stays on the GPU.
-///
-/// Neither the resized map nor the mask is written unless asked for. Scratch: at most 8 bytes for each mask pixel
-/// ([`LargestComponent::scratch_bytes`](crate::LargestComponent::scratch_bytes)), and up to 2 KiB for each image.
-///
-/// Kernel `shaders/attended_region_runs.wgsl` and those of the operators that it is made of; reference
-/// [`reference::attended_region`](crate::reference::attended_region).
+impl AttendedRegionOptions {
+    /// With this statistic of the attention map.
+    #[must_use]
+    pub const fn with_statistic(self, statistic: Statistic) -> Self {
+        Self { statistic, ..self }
+    }
+
+    /// With this normalisation of the map.
+    #[must_use]
+    pub const fn with_normalization(self, normalization: Normalization) -> Self {
+        Self { normalization, ..self }
+    }
+
+    /// With these positions of resampled pixels.
+    #[must_use]
+    pub const fn with_sampling(self, sampling: Sampling) -> Self {
+        Self { sampling, ..self }
+    }
+
+    /// With this threshold.
+    #[must_use]
+    pub const fn with_threshold(self, threshold: ThresholdRule) -> Self {
+        Self { threshold, ..self }
+    }
+
+    /// With these neighbours of a pixel.
+    #[must_use]
+    pub const fn with_connectivity(self, connectivity: Connectivity) -> Self {
+        Self { connectivity, ..self }
+    }
+
+    /// With this end of a crop.
+    #[must_use]
+    pub const fn with_crop_end(self, crop_end: CropEnd) -> Self {
+        Self { crop_end, ..self }
+    }
+}
+
+/// The attended region of images. The [page of the module](self) has the steps and an example.
+#[doc(alias = "AG-CNN")]
+#[doc(alias = "attention-guided")]
 #[derive(Clone, Debug)]
 pub struct AttendedRegion {
     options: AttendedRegionOptions,
@@ -113,7 +206,7 @@ pub struct AttendedRegionBuffers<'a> {
     pub mask: Option<wgpu::BufferSlice<'a>>,
     /// Out, if asked for: `[n, H, W]` u32, 1 on the largest component.
     pub component: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, 4]` i32, `(xmin, ymin, xmax, ymax)` of it, inclusive.
+    /// Out: `[n, 4]` i32, `(xmin, ymin, xmax, ymax)` of the largest component, inclusive.
     pub boxes: wgpu::BufferSlice<'a>,
     /// Out, if asked for: `[n, c, oh, ow]`, the element type of images.
     pub crops: Option<wgpu::BufferSlice<'a>>,
@@ -124,8 +217,9 @@ impl AttendedRegion {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a threshold that is not finite; [`Error::MissingFeature`] for f16 on a device without it;
-    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
+    /// - [`Error::InvalidParameter`] for a threshold that is not finite.
+    /// - [`Error::MissingFeature`] for f16 on a device without it.
+    /// - [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         options: AttendedRegionOptions,
@@ -134,7 +228,7 @@ impl AttendedRegion {
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
         options.threshold.value(OP)?;
-        // What belongs to an optional output. Otsu's kernels run for every mask.
+        // Kernels of optional outputs are compiled at first use. Otsu's kernels run for every mask.
         let optional = compiler.at_first_use();
         let threshold = if options.threshold == ThresholdRule::Otsu { compiler } else { optional };
         let rule = [("RULE", options.threshold.code())];
@@ -150,11 +244,17 @@ impl AttendedRegion {
         })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The options that the operator was built with.
+    #[must_use]
+    pub const fn options(&self) -> &AttendedRegionOptions {
+        &self.options
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: AttendedRegionShape) -> Result<Vec<TensorSpec>, Error> {
         let AttendedRegionShape { features, images, crop: Size { height, width } } = shape;
         let crops = Nchw { height, width, ..images };
@@ -183,13 +283,14 @@ impl AttendedRegion {
         ])
     }
 
-    /// Checks the buffers against the shapes and binds them. `features` is `[n, k, h, w]`, `images` is `[n, c, H, W]`, `crop` the
-    /// crops' `[oh, ow]`.
+    /// Checks the buffers against the shapes and binds them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] for batches that differ, and empty features or images; [`Error::InvalidParameter`] for crops without
-    /// images; and what the operators that it is made of refuse of these buffers.
+    /// - [`Error::InvalidShape`] for batches that differ, and for features or images without pixels.
+    /// - [`Error::InvalidParameter`] for crops without images.
+    /// - What the operators of the single steps refuse.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -210,7 +311,7 @@ impl AttendedRegion {
                 });
             }
         };
-        // All tensors together, since an output of one step may overlap what only another step reads. Images are read for crops alone.
+        // All tensors are checked together: an output of one step may overlap an input of another. Images are read only for crops.
         let given = [
             ("features", Some(buffers.features)),
             ("map", Some(buffers.map)),
@@ -250,7 +351,7 @@ impl AttendedRegion {
         Ok(recording)
     }
 
-    /// From the map to the boxes, by way of the mask where that is asked for.
+    /// Binds the steps from the map to the boxes. The mask is written if `mask_out` is given.
     fn bind_components(
         &self,
         device: &wgpu::Device,
@@ -286,14 +387,14 @@ impl AttendedRegion {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves and computes at the least, without the optional outputs except the crops.
+    /// What one run moves and computes at the least. Of the optional outputs only the crops are counted.
     #[must_use]
     pub fn cost(&self, shape: AttendedRegionShape) -> Cost {
         let AttendedRegionShape { features, images, crop } = shape;
-        let mask = images.plane().elements().unwrap_or(u64::MAX);
+        let mask = count(images.plane().elements());
         self.attention_map.cost(features)
             + self.normalize.cost(features.plane())
             + self.crop_resize.cost(CropResizeShape { images, crop })
-            + Cost { flops: mask.saturating_mul(10), ..Cost::default() }
+            + Cost::new(count(0), mask * count(10), count(0))
     }
 }

@@ -1,7 +1,46 @@
 //! Attention maps: one statistic over the channels of each pixel.
+//!
+//! ```text
+//! map[n, y, x] = max |f|            MaxAbs
+//!                sum |f| / K        MeanAbs
+//!                sqrt(sum f^2 / K)  Rms
+//!                sqrt(sum f^2) / K  L2
+//!                max f              Max
+//!                sum f / K          Mean
+//!
+//! f = features[n, k, y, x], and the maximum and the sums are over k = 0 .. K - 1
+//! ```
+//!
+//! Source: AG-CNN (Guan et al. 2018, arXiv:1801.09927), Eq. 3. `Max` and `Mean` are the planes of CBAM's spatial gate (Woo et al.
+//! 2018, arXiv:1807.06521, Eq. 3).
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{AttentionMap, AttentionMapBuffers, Element, Nchw, Statistic};
+//!
+//! let gpu = Gpu::open()?;
+//! let features = gpu.upload("features", &vec![0.5f32; 512 * 28 * 28])?;
+//! let map = gpu.buffer("map", 28 * 28 * 4)?;
+//!
+//! let operator = AttentionMap::new(&gpu.device, Statistic::MaxAbs, Element::F32)?;
+//! let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice(..) };
+//! let recording = operator.bind(&gpu.device, Nchw::new(1, 512, 28, 28), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! let map: Vec<f32> = gpu.read(map.slice(..))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! [`Statistic`] chooses the row of the formula. The features are f32 or f16, the map is f32. [`AttentionMapBuffers`] lists the
+//! tensors, [`AttentionMap::bind`] the errors, and [`AttentionMap::cost`] counts bytes and operations. There is no scratch.
+//!
+//! Kernel: [`attention_map`](crate::shaders::ATTENTION_MAP). Reference:
+//! [`reference::attention_map`](crate::reference::attention_map).
 
 use bytemuck::Zeroable;
 
+use crate::cost::count;
 use crate::kernel::shader::{Shader, VECTORS, Variant, group, params, shader};
 use crate::kernel::tuning::Team;
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, rounds, tuning};
@@ -21,7 +60,7 @@ pub(crate) const ATTENTION_MAP: Shader = shader!(
     ["ordered", "blocked_sum"],
 );
 
-/// What an attention map takes over the channels of a pixel.
+/// The statistic of an attention map, over the `K` channels `f` of a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Statistic {
@@ -67,15 +106,15 @@ impl Statistic {
     }
 }
 
-/// Attention map `features [n, c, h, w] -> map [n, h, w]`: a [`Statistic`] over the channels of each pixel
-/// (AG-CNN, Guan et al. 2018, arXiv:1801.09927, Eq. 3).
-///
-/// Kernel `shaders/attention_map.wgsl`; reference [`reference::attention_map`](crate::reference::attention_map).
+/// Attention maps, `features [n, c, h, w] -> map [n, h, w]`. The [page of the module](self) has the formulas and an example.
+#[doc(alias = "AG-CNN")]
+#[doc(alias = "activation map")]
 #[derive(Clone, Debug)]
 pub struct AttentionMap {
+    statistic: Statistic,
     element: Element,
     software: bool,
-    /// By lanes (1, 4), then as [`tuning::channel_teams`].
+    /// By vector width (1, 4), then as [`tuning::channel_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -93,8 +132,8 @@ impl AttentionMap {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
-    /// fewer than 256 invocations.
+    /// - [`Error::MissingFeature`] for f16 on a device without it.
+    /// - [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, statistic: Statistic, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
         let kernel = |lanes: u32, team: &Team| {
@@ -116,18 +155,24 @@ impl AttentionMap {
         let kernels = |lanes| -> Result<_, Error> {
             tuning::channel_teams(compiler.software).iter().map(|team| kernel(lanes, team)).collect()
         };
-        Ok(Self { element, software: compiler.software, kernels: [kernels(1)?, kernels(4)?] })
+        Ok(Self { statistic, element, software: compiler.software, kernels: [kernels(1)?, kernels(4)?] })
+    }
+
+    /// The statistic that the operator was built with.
+    #[must_use]
+    pub const fn statistic(&self) -> Statistic {
+        self.statistic
     }
 
     pub(crate) const fn element(&self) -> Element {
         self.element
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         check::elements(OP, "features", shape)?;
         Ok(vec![
@@ -140,9 +185,9 @@ impl AttentionMap {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] without channels, [`Error::LimitExceeded`] beyond 32 * 31,774 channels or where one image exceeds
-    /// a binding of the device, and what every operator refuses of its buffers: too small, wrong usage, misaligned, output
-    /// overlapping input.
+    /// - [`Error::InvalidShape`] for a shape without channels.
+    /// - [`Error::LimitExceeded`] for more than 32 * 31,774 channels, or if one image exceeds a binding of the device.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -161,7 +206,7 @@ impl AttentionMap {
                 needed: "at least one channel".into(),
             });
         }
-        // The choice depends on one image alone, so a batch gives the same bits however it is divided.
+        // The choice depends on the size of one image alone. A batch then gives the same bits, however it is divided.
         let lanes = if shape.size().pixels().is_multiple_of(4) { 4 } else { 1 };
         let pixels = shape.size().pixels() / lanes;
         let index = tuning::channel_team(self.software, pixels, shape.channels);
@@ -184,15 +229,12 @@ impl AttentionMap {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves and computes: features read once, the map written once, one or two operations for each feature.
+    /// What one run moves and computes. Features are read once, the map is written once. Two operations are counted for each
+    /// feature.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
-        let features = shape.elements().unwrap_or(u64::MAX);
-        let pixels = shape.plane().elements().unwrap_or(u64::MAX);
-        Cost {
-            bytes: features.saturating_mul(self.element.bytes()).saturating_add(pixels.saturating_mul(4)),
-            flops: features.saturating_mul(2),
-            parameters: 0,
-        }
+        let (features, pixels) = (count(shape.elements()), count(shape.plane().elements()));
+        let bytes = features * count(self.element.bytes()) + pixels * count(4);
+        Cost::new(bytes, features * count(2), count(0))
     }
 }

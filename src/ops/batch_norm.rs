@@ -1,10 +1,54 @@
-//! Batch norm in its evaluation form, where a layer has one in the place of a bias.
+//! Batch norm in its evaluation form, which a layer may have instead of a bias.
+//!
+//! ```text
+//! norm(t) = (t - mean) / sqrt(variance + epsilon) * weight + bias      for each output of the layer
+//! ```
+//!
+//! Source: Ioffe and Szegedy 2015 (arXiv:1502.03167), Alg. 2. A bias of the layer's own would be part of `mean`.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{Activation, BatchNorm, Dense, DenseBuffers, DenseShape, Element};
+//!
+//! let gpu = Gpu::open()?;
+//! let input = gpu.upload("input", &vec![0.5f32; 128])?;
+//! let weight = gpu.upload("weight", &vec![0.1f32; 64 * 128])?;
+//! let ones = gpu.upload("ones", &vec![1.0f32; 64])?;
+//! let zeros = gpu.upload("zeros", &vec![0.0f32; 64])?;
+//! let output = gpu.buffer("output", 64 * 4)?;
+//!
+//! let norm = BatchNorm {
+//!     weight: ones.slice(..),
+//!     bias: zeros.slice(..),
+//!     mean: zeros.slice(..),
+//!     variance: ones.slice(..),
+//!     epsilon: 1e-5,
+//! };
+//! let operator = Dense::new(&gpu.device, Activation::Sigmoid, Element::F32)?;
+//! let shape = DenseShape { batch: 1, inputs: 128, second_inputs: 0, outputs: 64 };
+//! let buffers = DenseBuffers {
+//!     input: input.slice(..),
+//!     second: None,
+//!     weight: weight.slice(..),
+//!     bias: None,
+//!     norm: Some(norm),
+//!     output: output.slice(..),
+//! };
+//! let recording = operator.bind(&gpu.device, shape, buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! Operators refuse an `epsilon` that is negative or not finite with [`Error::InvalidParameter`]. Reference:
+//! [`reference::Norm`](crate::reference::Norm).
 
 use crate::kernel::{Tensor, check};
 use crate::{Element, Error, TensorSpec};
 
-/// Batch norm in its evaluation form, `(t - mean) / sqrt(variance + epsilon) * weight + bias` for each output. It takes the
-/// place of a bias: one of the layer's own would be part of `mean`.
+/// Batch norm in its evaluation form. The [page of the module](self) has the formula and an example.
+#[doc(alias = "BN")]
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm<'a> {
     /// In: `[out]`, the operator's element type.
@@ -20,15 +64,15 @@ pub struct BatchNorm<'a> {
 }
 
 impl<'a> BatchNorm<'a> {
-    /// What the tensors are called of a norm that is called `norm`.
+    /// Names of the tensors of a field `norm`.
     pub(crate) const NAMES: [&'static str; 4] = ["norm.weight", "norm.bias", "norm.mean", "norm.variance"];
 
-    /// The four tensors of a norm that may be absent, `names` in the order weight, bias, mean, variance.
+    /// The four tensors of an optional norm. `names` are in the order weight, bias, mean, variance.
     pub(crate) fn specs(names: [&'static str; 4], outputs: u32, element: Element) -> [TensorSpec; 4] {
         names.map(|name| TensorSpec::input(name, [outputs], element).optional())
     }
 
-    /// The slices of a norm that may be absent, by the same names.
+    /// The slices of an optional norm, by the same names.
     pub(crate) fn slices(
         norm: Option<Self>,
         names: [&'static str; 4],
@@ -42,8 +86,7 @@ impl<'a> BatchNorm<'a> {
         ]
     }
 
-    /// The four tensors of a norm that may be absent, in the order weight, bias, mean, variance; `bias` is the layer's own
-    /// where there is no norm.
+    /// The four tensors of an optional norm, in the order weight, bias, mean, variance. Without a norm, `bias` is the layer's own.
     pub(crate) fn tensors(
         norm: Option<Self>,
         bias: Option<wgpu::BufferSlice<'a>>,
@@ -61,7 +104,7 @@ impl<'a> BatchNorm<'a> {
         ]
     }
 
-    /// Refuses an epsilon that is no number to add, and a bias beside the norm's.
+    /// Refuses an epsilon that is negative or not finite, and a bias beside the norm's.
     pub(crate) fn check(norm: Option<Self>, op: &'static str, bias: bool) -> Result<(), Error> {
         let Some(norm) = norm else { return Ok(()) };
         check::presence(op, "bias", bias, false, "the batch norm has its own")?;

@@ -1,32 +1,63 @@
-//! The attention of BiSeNet's two modules.
+//! The attention of BiSeNet's attention refinement and feature fusion modules.
+//!
+//! ```text
+//! s    = mean of f over each plane                      kernel global_pool
+//! gate = sigmoid(norm(weight s))                        kernel dense: a 1x1 convolution, batch norm, sigmoid
+//! y    = f * gate, f * gate + f, or another Epilogue    kernel channel_scale
+//! ```
+//!
+//! Source: BiSeNet (Yu et al. 2018, arXiv:1808.00897), Fig. 2b and 2c. `f` are the features that the module's convolution gives.
+//! [`Epilogue::Scale`] is the attention refinement module. [`Epilogue::ScaleAdd`] is the feature fusion module with one layer and
+//! a batch norm; [`SqueezeExciteOptions::FEATURE_FUSION`](crate::SqueezeExciteOptions::FEATURE_FUSION) is the one with two
+//! layers.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Element, Epilogue, Nchw};
+//!
+//! let gpu = Gpu::open()?;
+//! let features = gpu.upload("features", &vec![0.5f32; 128 * 32 * 32])?;
+//! let weight = gpu.upload("weight", &vec![0.1f32; 128 * 128])?;
+//! let ones = gpu.upload("ones", &vec![1.0f32; 128])?;
+//! let zeros = gpu.upload("zeros", &vec![0.0f32; 128])?;
+//!
+//! let operator = BiSeNetAttention::new(&gpu.device, Epilogue::Scale, Element::F32)?;
+//! let (zeros, ones) = (zeros.slice(..), ones.slice(..));
+//! let buffers = BiSeNetAttentionBuffers {
+//!     features: features.slice(..),
+//!     weight: weight.slice(..),
+//!     norm: BatchNorm { weight: ones, bias: zeros, mean: zeros, variance: ones, epsilon: 1e-5 },
+//!     identity: None,
+//!     gate: None,
+//!     output: Some(features.slice(..)), // in place
+//! };
+//! let recording = operator.bind(&gpu.device, Nchw::new(1, 128, 32, 32), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! `output` may be the same slice as `features`. The scratch holds the mean, `[n, c]` f32 for each part of a plane (see
+//! [`global_pool`](super::global_pool)), and the gate, `[n, c]` f32, if the caller gives no buffer for it.
+//! [`BiSeNetAttention::bind`] lists the errors, [`BiSeNetAttention::cost`] counts bytes and operations.
+//!
+//! Kernels: [`global_pool`](crate::shaders::GLOBAL_POOL), [`dense`](crate::shaders::DENSE),
+//! [`channel_scale`](crate::shaders::CHANNEL_SCALE). Reference: [`reference::bisenet`](crate::reference::bisenet).
 
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output, gate_out};
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
+use crate::cost::count;
 use crate::kernel::tensor::Between;
 use crate::kernel::{Compiler, check, tensor};
 use crate::{Activation, BatchNorm, Cost, DenseShape, Element, Epilogue, Error, Nchw, Recording, Squeeze, TensorSpec};
 
 const OP: &str = "bisenet";
 
-/// The attention of BiSeNet's attention refinement and feature fusion modules (Yu et al. 2018, arXiv:1808.00897, Fig. 2b and
-/// 2c), after the convolution that gives the features `f`:
-///
-/// ```text
-/// s    = mean of f over each plane                  shaders/global_pool.wgsl
-/// gate = sigmoid(norm(weight s))                    shaders/dense.wgsl: a 1x1 convolution, batch norm, sigmoid
-/// y    = f * gate, f * gate + f, or another Epilogue    shaders/channel_scale.wgsl
-/// ```
-///
-/// [`Epilogue::Scale`] is the attention refinement module, [`Epilogue::ScaleAdd`] the feature fusion module in the form with one layer
-/// and a batch norm. The form with two layers is
-/// [`SqueezeExciteOptions::FEATURE_FUSION`](crate::SqueezeExciteOptions::FEATURE_FUSION).
-///
-/// A preset of [`GlobalPool`](crate::GlobalPool), [`Dense`](crate::Dense) and [`ChannelScale`](crate::ChannelScale) in three
-/// dispatches, with `[n, c]` f32 of scratch, 64 times that at most for planes of more than 16,384 loads. `output` may be
-/// `features` itself.
-///
-/// Reference [`reference::bisenet`](crate::reference::bisenet).
+/// The attention of BiSeNet's modules. The [page of the module](self) has the formula and an example.
+#[doc(alias = "ARM")]
+#[doc(alias = "FFM")]
 #[derive(Clone, Debug)]
 pub struct BiSeNetAttention {
     epilogue: Epilogue,
@@ -45,12 +76,11 @@ pub struct BiSeNetAttentionBuffers<'a> {
     pub weight: wgpu::BufferSlice<'a>,
     /// Batch norm over `c` channels.
     pub norm: BatchNorm<'a>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
+    /// In, only for [`Epilogue::Residual`]: `[n, c, h, w]`, the operator's element type.
     pub identity: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c]` f32, the gate; required by [`Epilogue::GateOnly`], optional otherwise.
+    /// Out: `[n, c]` f32, the gate. Required by [`Epilogue::GateOnly`], optional otherwise.
     pub gate: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`. Required by every form
-    /// except [`Epilogue::GateOnly`].
+    /// Out: `[n, c, h, w]`, the operator's element type; may be `features`. [`Epilogue::GateOnly`] has no output.
     pub output: Option<wgpu::BufferSlice<'a>>,
 }
 
@@ -59,8 +89,8 @@ impl BiSeNetAttention {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
-    /// fewer than 256 invocations.
+    /// - [`Error::MissingFeature`] for f16 on a device without it.
+    /// - [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, epilogue: Epilogue, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
         Ok(Self {
@@ -72,11 +102,17 @@ impl BiSeNetAttention {
         })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The epilogue that the operator was built with.
+    #[must_use]
+    pub const fn epilogue(&self) -> Epilogue {
+        self.epilogue
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         let Nchw { batch, channels, .. } = shape;
         check::elements(OP, "features", shape)?;
@@ -93,9 +129,11 @@ impl BiSeNetAttention {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a `norm.epsilon` that is negative or not finite, or where `identity`, `gate` or `output`
-    /// is missing or of no use to the operator's [`Epilogue`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane or the weights exceed a binding of the device, and what every
-    /// operator refuses of its buffers.
+    /// - [`Error::InvalidParameter`] for a `norm.epsilon` that is negative or not finite, or if `identity`, `gate` or `output`
+    ///   does not match the operator's [`Epilogue`].
+    /// - [`Error::InvalidShape`] for planes without pixels.
+    /// - [`Error::LimitExceeded`] if one plane or the weights exceed a binding of the device.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -142,20 +180,15 @@ impl BiSeNetAttention {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run has to move and to compute, with the batch norm folded into the layer as a bias.
+    /// What one run has to move and to compute. The batch norm is counted as a bias, into which it can be folded.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
-        let features = shape.elements().unwrap_or(u64::MAX);
+        let features = count(shape.elements());
         let channels = shape.channels;
         let layer = DenseShape { batch: shape.batch, inputs: channels, second_inputs: 0, outputs: channels };
         let Cost { flops, parameters, .. } = layer_cost(layer, true, self.element);
-        Cost {
-            bytes: features
-                .saturating_mul(self.epilogue.tensors())
-                .saturating_add(parameters)
-                .saturating_mul(self.element.bytes()),
-            flops: features.saturating_mul(1 + self.epilogue.flops()).saturating_add(flops),
-            parameters,
-        }
+        let parameters = count(parameters);
+        let bytes = (features * count(self.epilogue.tensors()) + parameters) * count(self.element.bytes());
+        Cost::new(bytes, features * count(1 + self.epilogue.flops()) + count(flops), parameters)
     }
 }

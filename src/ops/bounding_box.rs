@@ -1,14 +1,48 @@
-//! Bounding boxes of masks.
+//! Bounding boxes of the set pixels of masks.
+//!
+//! ```text
+//! box = (min x, min y, max x, max y) over the pixels with mask[n, y, x] != 0
+//! box = (0, 0, w - 1, h - 1)         for a mask without a set pixel
+//! ```
+//!
+//! `x` are columns and `y` rows; all four are inclusive.
+//!
+//! Source: AG-CNN (Guan et al. 2018, arXiv:1801.09927), Sec. III-B.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{BoundingBox, BoundingBoxBuffers, Nhw};
+//!
+//! let gpu = Gpu::open()?;
+//! let mask = gpu.upload("mask", &vec![1u32; 224 * 224])?;
+//! let boxes = gpu.buffer("boxes", 4 * 4)?;
+//!
+//! let operator = BoundingBox::new(&gpu.device)?;
+//! let buffers = BoundingBoxBuffers { mask: mask.slice(..), boxes: boxes.slice(..) };
+//! let recording = operator.bind(&gpu.device, Nhw::new(1, 224, 224), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! let boxes: Vec<i32> = gpu.read(boxes.slice(..))?; // xmin, ymin, xmax, ymax
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! There are no options. Scratch takes at most 1 KiB for each image. [`BoundingBox::bind`] lists the errors,
+//! [`BoundingBox::cost`] counts bytes.
+//!
+//! Kernels: [`bounding_box_share`](crate::shaders::BOUNDING_BOX_SHARE), then [`bounding_box`](crate::shaders::BOUNDING_BOX).
+//! Reference: [`reference::bounding_box`](crate::reference::bounding_box).
 
 use bytemuck::Zeroable;
 
+use crate::cost::count;
 use crate::kernel::shader::{PLAIN, Shader, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, rounds, tensor};
 use crate::{Cost, DType, Error, Nhw, Recording, TensorSpec};
 
 const OP: &str = "bounding_box";
 const GROUP: u32 = 64;
-/// Rows for each share of the first pass, and the most shares.
+/// Rows of an image for each workgroup of the first pass, and the most workgroups.
 const SHARE_ROWS: u32 = 16;
 const MAX_SHARES: u32 = 64;
 
@@ -33,11 +67,8 @@ pub(crate) const BOUNDING_BOX_SHARE: Shader = shader!(
     [],
 );
 
-/// Bounding box of the set pixels of `mask [n, h, w] -> boxes [n, 4]`: `(xmin, ymin, xmax, ymax)`, columns and rows, all
-/// inclusive (AG-CNN, Guan et al. 2018, arXiv:1801.09927, Sec. III-B). A mask without a set pixel gives the whole image.
-///
-/// Kernels `shaders/bounding_box_share.wgsl`, `shaders/bounding_box.wgsl`; reference
-/// [`reference::bounding_box`](crate::reference::bounding_box). Scratch: at most 1 KiB for each image.
+/// Bounding boxes of masks, `mask [n, h, w] -> boxes [n, 4]`. The [page of the module](self) has the formula and an example.
+#[doc(alias = "AABB")]
 #[derive(Clone, Debug)]
 pub struct BoundingBox {
     share: Kernel,
@@ -49,7 +80,7 @@ pub struct BoundingBox {
 pub struct BoundingBoxBuffers<'a> {
     /// In: `[n, h, w]` u32, set where not 0.
     pub mask: wgpu::BufferSlice<'a>,
-    /// Out: `[n, 4]` i32.
+    /// Out: `[n, 4]` i32, `(xmin, ymin, xmax, ymax)`.
     pub boxes: wgpu::BufferSlice<'a>,
 }
 
@@ -58,7 +89,7 @@ impl BoundingBox {
     ///
     /// # Errors
     ///
-    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 64 invocations.
+    /// [`Error::LimitExceeded`] if the device's workgroups hold fewer than 64 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>) -> Result<Self, Error> {
         let compiler = compiler.into();
         let kernel = |shader, constants, group, workgroup_bytes| {
@@ -73,11 +104,11 @@ impl BoundingBox {
         })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: Nhw) -> Result<Vec<TensorSpec>, Error> {
         check::plane(OP, "mask", shape)?;
         let boxes = [shape.batch, 4];
@@ -88,9 +119,9 @@ impl BoundingBox {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] for images without pixels, or with an axis beyond `i32`; [`Error::LimitExceeded`] where one
-    /// image exceeds a binding of the device; and what every operator refuses of its buffers: too small, wrong usage,
-    /// misaligned, output overlapping input.
+    /// - [`Error::InvalidShape`] for images without pixels, or with more than 2^31 - 1 rows or columns.
+    /// - [`Error::LimitExceeded`] if one image exceeds a binding of the device, or the loops of one invocation.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(&self, device: &wgpu::Device, shape: Nhw, buffers: BoundingBoxBuffers<'_>) -> Result<Recording, Error> {
         let specs = self.tensors(shape)?;
         let tensors = [Tensor::divided(buffers.mask, shape.size().pixels(), 4), Tensor::divided(buffers.boxes, 4, 4)];
@@ -119,9 +150,9 @@ impl BoundingBox {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves: the mask, once.
+    /// What one run moves. The mask is read once.
     #[must_use]
     pub fn cost(&self, shape: Nhw) -> Cost {
-        Cost { bytes: shape.elements().unwrap_or(u64::MAX).saturating_mul(4), ..Cost::default() }
+        Cost::new(count(shape.elements()) * count(4), count(0), count(0))
     }
 }

@@ -1,9 +1,49 @@
-//! Scaling of channels by gates, in the forms that blocks need.
+//! Scaling of channels by gates.
+//!
+//! ```text
+//! y = x * gate                       Scale, Squeeze-and-Excitation, Eq. 4
+//! y = relu(x * gate + identity)      Residual
+//! y = x * gate + x                   ScaleAdd
+//! ```
+//!
+//! `gate [n, c]` has one number for each plane of `features [n, c, h, w]`.
+//!
+//! Source: Squeeze-and-Excitation (Hu et al. 2018, arXiv:1709.01507), Eq. 4.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{ChannelScale, ChannelScaleBuffers, Element, Epilogue, Nchw};
+//!
+//! let gpu = Gpu::open()?;
+//! let features = gpu.upload("features", &vec![0.5f32; 256 * 56 * 56])?;
+//! let gate = gpu.upload("gate", &vec![0.5f32; 256])?;
+//!
+//! let operator = ChannelScale::new(&gpu.device, Epilogue::Scale, Element::F32)?;
+//! let buffers = ChannelScaleBuffers {
+//!     features: features.slice(..),
+//!     gate: gate.slice(..),
+//!     identity: None,
+//!     output: features.slice(..), // in place
+//! };
+//! let recording = operator.bind(&gpu.device, Nchw::new(1, 256, 56, 56), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! [`Epilogue`] chooses the formula, and every one except [`Epilogue::GateOnly`] is accepted. Features, identity and output are
+//! all f32 or all f16; the gate is f32. `output` may be the same slice as `features`. [`ChannelScale::bind`] lists the errors,
+//! [`ChannelScale::cost`] counts bytes and operations. There is no scratch.
+//!
+//! Kernel: [`channel_scale`](crate::shaders::CHANNEL_SCALE). Reference:
+//! [`reference::channel_scale`](crate::reference::channel_scale).
 
 use bytemuck::Zeroable;
 
 use super::activation::Activation;
 use super::global_pool::PlaneGrid;
+use crate::cost::count;
 use crate::kernel::rounds::MAX_TERMS;
 use crate::kernel::shader::{Shader, THREE_CODES, VECTORS, Variant, group, params, shader};
 use crate::kernel::tensor::Between;
@@ -13,7 +53,7 @@ use crate::names::names;
 use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
 
 const OP: &str = "channel_scale";
-/// Loads that one workgroup scales.
+/// Vectors that one workgroup scales.
 const CHUNK: u32 = 256 * 16;
 
 params!(Params {
@@ -54,25 +94,25 @@ pub(crate) const CHANNEL_SCALE: Shader = shader!(
     ["activation", "ordered", "blocked_sum"],
 );
 
-/// What becomes of features `x` and their gate.
+/// How a gate is applied to features `x`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Epilogue {
     /// `x * gate`: Squeeze-and-Excitation, Eq. 4.
     #[default]
     Scale,
-    /// `relu(x * gate + identity)`: the tail of an SE-ResNet block, the Axpy layer of the authors' code and its `ReLU`.
+    /// `relu(x * gate + identity)`: the tail of an SE-ResNet block. The authors' code has it as an Axpy layer and a `ReLU`.
     Residual,
     /// `x * gate + x`: BiSeNet's feature fusion.
     ScaleAdd,
-    /// The gate alone.
+    /// The gate alone, without an output.
     GateOnly,
 }
 
 names!(Epilogue, "epilogue", Scale = "scale", Residual = "residual", ScaleAdd = "scale_add", GateOnly = "gate_only");
 
 impl Epilogue {
-    /// Every form.
+    /// Every epilogue.
     pub const ALL: [Self; 4] = [Self::Scale, Self::Residual, Self::ScaleAdd, Self::GateOnly];
 
     const fn code(self) -> f64 {
@@ -83,7 +123,7 @@ impl Epilogue {
         }
     }
 
-    /// Refuses tensors that the form has no use for, and the lack of those that it needs.
+    /// Checks that each optional tensor is given exactly if the epilogue needs it. Any epilogue accepts a gate.
     pub(crate) fn check(self, op: &'static str, identity: bool, gate: bool, output: bool) -> Result<(), Error> {
         let reason = format!("Epilogue::{self:?}");
         check::presence(op, "identity", identity, self == Self::Residual, &reason)?;
@@ -91,7 +131,7 @@ impl Epilogue {
         if self == Self::GateOnly { check::presence(op, "gate", gate, true, &reason) } else { Ok(()) }
     }
 
-    /// Refuses the form without an output, where the gate alone is none.
+    /// Refuses the epilogue without an output, for an operator whose gate is an input.
     pub(crate) fn check_output(self, op: &'static str, reason: &str) -> Result<(), Error> {
         if self != Self::GateOnly {
             return Ok(());
@@ -110,7 +150,7 @@ impl Epilogue {
         }
     }
 
-    /// Tensors of the size of the features that move at the least.
+    /// Tensors of the features' size that move at the least.
     pub(crate) fn tensors(self) -> u64 {
         match self {
             Self::Scale | Self::ScaleAdd => 2,
@@ -120,12 +160,9 @@ impl Epilogue {
     }
 }
 
-/// Scales each channel by a gate that is given: `features [n, c, h, w], gate [n, c] -> output [n, c, h, w]`
-/// (Squeeze-and-Excitation, Hu et al. 2018, arXiv:1709.01507, Eq. 4), in any [`Epilogue`] that has an output.
-///
-/// `output` may be `features` itself: the same slice in both fields works in place.
-///
-/// Kernel `shaders/channel_scale.wgsl`; reference [`reference::channel_scale`](crate::reference::channel_scale).
+/// Scales each channel by its gate. The [page of the module](self) has the formulas and an example.
+#[doc(alias = "Axpy")]
+#[doc(alias = "excite")]
 #[derive(Clone, Debug)]
 pub struct ChannelScale {
     epilogue: Epilogue,
@@ -140,7 +177,7 @@ pub struct ChannelScaleBuffers<'a> {
     pub features: wgpu::BufferSlice<'a>,
     /// In: `[n, c]` f32.
     pub gate: wgpu::BufferSlice<'a>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
+    /// In, only for [`Epilogue::Residual`]: `[n, c, h, w]`, the operator's element type.
     pub identity: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c, h, w]`, the operator's element type, every element written; may be `features`.
     pub output: wgpu::BufferSlice<'a>,
@@ -151,8 +188,9 @@ impl ChannelScale {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for [`Epilogue::GateOnly`], [`Error::MissingFeature`] for f16 on a device without it;
-    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
+    /// - [`Error::InvalidParameter`] for [`Epilogue::GateOnly`].
+    /// - [`Error::MissingFeature`] for f16 on a device without it.
+    /// - [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, epilogue: Epilogue, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
         epilogue.check_output(OP, "the gate is given")?;
@@ -160,11 +198,17 @@ impl ChannelScale {
         Ok(Self { epilogue, element, scale })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The epilogue that the operator was built with.
+    #[must_use]
+    pub const fn epilogue(&self) -> Epilogue {
+        self.epilogue
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         check::elements(OP, "features", shape)?;
         let mut specs = features_and_output(shape, self.element, self.epilogue);
@@ -176,9 +220,9 @@ impl ChannelScale {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] where `identity` is missing or of no use to the operator's [`Epilogue`];
-    /// [`Error::LimitExceeded`] where one plane exceeds a binding of the device, and what every operator refuses of its
-    /// buffers: too small, wrong usage, misaligned, output overlapping another tensor other than `features` in place.
+    /// - [`Error::InvalidParameter`] if `identity` does not match the operator's [`Epilogue`].
+    /// - [`Error::LimitExceeded`] if one plane exceeds a binding of the device.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -206,23 +250,17 @@ impl ChannelScale {
         Ok(Recording::new(self.scale.dispatches(device, shape, &grid, tensors)?))
     }
 
-    /// What one run moves and computes: every tensor once.
+    /// What one run moves and computes. Every tensor moves once.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
-        let features = shape.elements().unwrap_or(u64::MAX);
-        let gates = u64::from(shape.batch) * u64::from(shape.channels);
-        Cost {
-            bytes: features
-                .saturating_mul(self.element.bytes())
-                .saturating_mul(self.epilogue.tensors())
-                .saturating_add(gates.saturating_mul(4)),
-            flops: features.saturating_mul(self.epilogue.flops()),
-            parameters: 0,
-        }
+        let features = count(shape.elements());
+        let gates = count(u64::from(shape.batch) * u64::from(shape.channels));
+        let bytes = features * count(self.element.bytes()) * count(self.epilogue.tensors()) + gates * count(4);
+        Cost::new(bytes, features * count(self.epilogue.flops()), count(0))
     }
 }
 
-/// The tensors of the size of the features that an epilogue has.
+/// The tensors of the features' size, for an epilogue.
 pub(crate) fn features_and_output(shape: Nchw, element: Element, epilogue: Epilogue) -> Vec<TensorSpec> {
     let mut specs = vec![TensorSpec::input("features", shape, element)];
     if epilogue == Epilogue::Residual {
@@ -235,7 +273,7 @@ pub(crate) fn features_and_output(shape: Nchw, element: Element, epilogue: Epilo
     specs
 }
 
-/// The gate as an output, which only [`Epilogue::GateOnly`] needs.
+/// The gate as an output. Only [`Epilogue::GateOnly`] requires it.
 pub(crate) fn gate_out(shape: impl Into<Vec<u32>>, epilogue: Epilogue) -> TensorSpec {
     let optional = epilogue != Epilogue::GateOnly;
     TensorSpec { optional, ..TensorSpec::output("gate", shape, Element::F32) }
@@ -254,11 +292,11 @@ pub(crate) enum Combine {
 /// Where the channel gate comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum GateFrom<'a> {
-    /// There is none.
+    /// Without a channel gate.
     Nowhere,
     /// `[n, c]`.
     Given(wgpu::BufferSlice<'a>),
-    /// A dense layer: `hidden [n, width]`, the mean of so many `vectors` whose results add up, `weight [c, width]`, `bias [c]`.
+    /// A dense layer: `weight [c, width]`, `bias [c]`, and `hidden [n, width]`, the mean of `vectors` vectors whose results add up.
     Dense {
         hidden: wgpu::BufferSlice<'a>,
         width: u32,
@@ -271,7 +309,7 @@ pub(crate) enum GateFrom<'a> {
 }
 
 impl GateFrom<'_> {
-    /// Terms of its sum; 0 where there is none.
+    /// Terms of the gate's sum; 0 without a sum.
     fn terms(&self) -> u32 {
         match *self {
             Self::Nowhere | Self::Given(_) => 0,
@@ -288,21 +326,21 @@ pub(crate) struct ScaleTensors<'a> {
     pub(crate) identity: Option<wgpu::BufferSlice<'a>>,
     /// `[n, h, w]`.
     pub(crate) spatial: Option<wgpu::BufferSlice<'a>>,
-    /// `[n, c]`: the channel gate, for the caller.
+    /// `[n, c]`: the channel gate as an output.
     pub(crate) gate_out: Option<wgpu::BufferSlice<'a>>,
-    /// None for the gate alone.
+    /// `None` for the gate alone.
     pub(crate) output: Option<wgpu::BufferSlice<'a>>,
 }
 
-/// The kernels that scale, for any operator that does.
+/// The kernels that scale channels, for any operator.
 #[derive(Clone, Debug)]
 pub(crate) struct Scale {
     op: &'static str,
     element: Element,
     software: bool,
-    /// The channel gate's.
+    /// Activation of the channel gate.
     activation: Activation,
-    /// By lanes (1, 4), then as [`tuning::scale_teams`].
+    /// By vector width (1, 4), then as [`tuning::scale_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -349,7 +387,7 @@ impl Scale {
         Ok(Self { op, element, software, activation, kernels: [kernels(1)?, kernels(4)?] })
     }
 
-    /// The tensors have been checked. `shape` has pixels and channels.
+    /// The caller has checked the tensors. `shape` has pixels and channels.
     pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,
@@ -372,7 +410,7 @@ impl Scale {
         let bytes = self.element.bytes();
         let load = bytes * grid.lanes;
         let in_place = output.is_some_and(|output| tensor::in_place(features, output));
-        // What the gate's sum runs over: see the kernel.
+        // The kernel's header explains the steps and the reach of the gate's sum.
         let (hidden, width, weight, weights, terms, dispatches, reach) = match gate {
             GateFrom::Nowhere => (None, channels, None, 1, 0, [0, 0], 0),
             GateFrom::Given(gate) => (Some(gate), channels, None, 1, 0, [0, 0], 0),
@@ -389,7 +427,7 @@ impl Scale {
             GateFrom::Dense { bias, vectors, .. } => (bias, vectors),
             _ => (None, 1.0),
         };
-        // With the gate alone there is nothing to scale, but each plane still has its workgroup.
+        // The gate alone scales no pixels, but each plane still has its workgroup.
         let pixels = if output.is_some() { grid.pixels } else { 0 };
         let index = tuning::scale_team(self.software, pixels.into(), terms.into());
         let team = tuning::scale_teams(self.software)[index];
@@ -399,7 +437,7 @@ impl Scale {
         }
         let chunk = CHUNK.min(pixels);
         let chunks = if pixels == 0 { 1 } else { pixels.div_ceil(chunk) };
-        // What belongs to an image is divided with the images, and whole where the units are planes.
+        // A tensor with one row for each image is divided if units are images. If units are planes, it is bound whole.
         let of_image = |slice, elements: u64, element_bytes| {
             if grid.by_image {
                 Tensor::divided(slice, elements, element_bytes)
@@ -422,7 +460,7 @@ impl Scale {
         let groups = [grid.planes.div_ceil(team.across), chunks];
         kernel.bind(device, grid.units, groups, &tensors, None, |part| {
             Params {
-                // Below the number of planes, which `PlaneGrid` and the limits of bindings hold within 32 bits.
+                // The product is below the number of planes, which `PlaneGrid` and the limits of bindings keep within 32 bits.
                 first_plane: part.units.start.wrapping_mul(grid.planes),
                 first_image: if grid.by_image { part.units.start } else { 0 },
                 planes: grid.planes,

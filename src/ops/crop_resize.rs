@@ -1,7 +1,42 @@
-//! Crop to a box that is on the GPU, and resize.
+//! Crops of images to boxes that are on the GPU, resized.
+//!
+//! ```text
+//! crops[n] = resize of images[n][.., ymin ..= ymax, xmin ..= xmax] to [oh, ow]      CropEnd::Inclusive
+//!            resize of images[n][.., ymin .. ymax, xmin .. xmax] to [oh, ow]        CropEnd::Exclusive
+//! ```
+//!
+//! `(xmin, ymin, xmax, ymax)` is `boxes[n]`, clamped to the image. An exclusive crop of a box that is one pixel high or wide
+//! keeps that pixel. The resampling is bilinear, at the positions of [`resize`](super::resize).
+//!
+//! Source: AG-CNN (Guan et al. 2018, arXiv:1801.09927), Sec. III-B.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Element, Nchw, Sampling, Size};
+//!
+//! let gpu = Gpu::open()?;
+//! let shape = CropResizeShape { images: Nchw::new(1, 3, 480, 640), crop: Size::new(224, 224) };
+//! let images = gpu.upload("images", &vec![0.5f32; 3 * 480 * 640])?;
+//! let boxes = gpu.upload("boxes", &[100i32, 50, 299, 349])?;
+//! let crops = gpu.buffer("crops", 3 * 224 * 224 * 4)?;
+//!
+//! let operator = CropResize::new(&gpu.device, CropEnd::Inclusive, Sampling::HalfPixel, Element::F32)?;
+//! let buffers = CropResizeBuffers { images: images.slice(..), boxes: boxes.slice(..), crops: crops.slice(..) };
+//! let recording = operator.bind(&gpu.device, shape, buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! Images and crops are both f32 or both f16. The boxes are read when the GPU runs, so another operator may write them in the
+//! same pass. [`CropResize::bind`] lists the errors, [`CropResize::cost`] counts bytes and operations. There is no scratch.
+//!
+//! Kernel: [`crop_resize`](crate::shaders::CROP_RESIZE). Reference: [`reference::crop_resize`](crate::reference::crop_resize).
 
 use bytemuck::Zeroable;
 
+use crate::cost::count;
 use crate::kernel::resample::Sampling;
 use crate::kernel::shader::{ELEMENTS, NO_OR_YES, Shader, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, resample};
@@ -32,27 +67,26 @@ pub(crate) const CROP_RESIZE: Shader = shader!(
     ["bilinear"],
 );
 
-/// Whether a crop holds the last row and column of its box. Boxes themselves are always inclusive.
+/// Whether a crop holds the last row and column of its box.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CropEnd {
     /// Rows `ymin..=ymax`, columns `xmin..=xmax`.
     #[default]
     Inclusive,
-    /// Rows `ymin..ymax`, columns `xmin..xmax`, as slices of a box are often written; a box of one pixel keeps that pixel.
+    /// Rows `ymin..ymax`, columns `xmin..xmax`, but at least one of each. Slices of a box are often written so.
     Exclusive,
 }
 
 names!(CropEnd, "end of a crop", Inclusive = "inclusive", Exclusive = "exclusive");
 
-/// Crops `images [n, c, h, w]` to `boxes [n, 4]` and resamples to `crops [n, c, oh, ow]`, bilinear (AG-CNN, Guan et al. 2018,
-/// arXiv:1801.09927, Sec. III-B).
-///
-/// The boxes are read on the GPU: `(xmin, ymin, xmax, ymax)` i32, inclusive, cut to the image where they leave it.
-///
-/// Kernel `shaders/crop_resize.wgsl`; reference [`reference::crop_resize`](crate::reference::crop_resize).
+/// Crops `images [n, c, h, w]` to `boxes [n, 4]` and resizes them. The [page of the module](self) has the formula and an example.
+#[doc(alias = "crop_and_resize")]
+#[doc(alias = "RoI")]
 #[derive(Clone, Debug)]
 pub struct CropResize {
+    end: CropEnd,
+    sampling: Sampling,
     element: Element,
     kernel: Kernel,
 }
@@ -71,7 +105,7 @@ pub struct CropResizeShape {
 pub struct CropResizeBuffers<'a> {
     /// In: `[n, c, h, w]`, the operator's element type.
     pub images: wgpu::BufferSlice<'a>,
-    /// In: `[n, 4]` i32.
+    /// In: `[n, 4]` i32, `(xmin, ymin, xmax, ymax)`, inclusive.
     pub boxes: wgpu::BufferSlice<'a>,
     /// Out: `[n, c, oh, ow]`, the operator's element type.
     pub crops: wgpu::BufferSlice<'a>,
@@ -105,18 +139,30 @@ impl CropResize {
                 workgroup_bytes: 0,
             },
         )?;
-        Ok(Self { element, kernel })
+        Ok(Self { end, sampling, element, kernel })
+    }
+
+    /// The end of a crop that the operator was built with.
+    #[must_use]
+    pub const fn end(&self) -> CropEnd {
+        self.end
+    }
+
+    /// The positions that the operator was built with.
+    #[must_use]
+    pub const fn sampling(&self) -> Sampling {
+        self.sampling
     }
 
     pub(crate) const fn element(&self) -> Element {
         self.element
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: CropResizeShape) -> Result<Vec<TensorSpec>, Error> {
         let CropResizeShape { images, crop: Size { height, width } } = shape;
         let crops = Nchw { height, width, ..images };
@@ -129,13 +175,14 @@ impl CropResize {
         ])
     }
 
-    /// Checks the buffers against the shapes and binds them. `shape` is the images', `size` the crops' `[oh, ow]`.
+    /// Checks the buffers against the shapes and binds them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] for empty images; [`Error::LimitExceeded`] where one plane exceeds a binding of the device, or
-    /// `2 * input * output` or `8 * output` of an axis exceeds 32 bits; and what every operator refuses of its buffers: too small, wrong
-    /// usage, misaligned, output overlapping input.
+    /// - [`Error::InvalidShape`] for images without pixels.
+    /// - [`Error::LimitExceeded`] if one plane exceeds a binding of the device, or if `2 * input * output` or `8 * output` of an axis
+    ///   exceeds 32 bits.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -158,7 +205,7 @@ impl CropResize {
             return Ok(Recording::default());
         }
         check::source(OP, "images", shape.size())?;
-        // Boxes are known to the GPU alone, so the ratio is not in lowest terms there.
+        // Only the GPU knows the boxes, so it does not reduce the ratio to lowest terms.
         for (input, output) in [(shape.height, size.height), (shape.width, size.width)] {
             let largest = 2 * u64::from(output) * u64::from(input);
             check::to_u32(OP, "2 * input * output of an axis", largest)?;
@@ -178,17 +225,12 @@ impl CropResize {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves and computes when every box is the whole image: the images read once, the crops written once, nine
-    /// operations for each output.
+    /// What one run moves and computes if every box is the whole image. The images are read once, the crops are written once, and
+    /// each output takes nine operations.
     #[must_use]
     pub fn cost(&self, shape: CropResizeShape) -> Cost {
-        let CropResizeShape { images: shape, crop: size } = shape;
-        let input = shape.elements().unwrap_or(u64::MAX);
-        let output = Nchw { height: size.height, width: size.width, ..shape }.elements().unwrap_or(u64::MAX);
-        Cost {
-            bytes: input.saturating_add(output).saturating_mul(self.element.bytes()),
-            flops: output.saturating_mul(9),
-            parameters: 0,
-        }
+        let CropResizeShape { images, crop: Size { height, width } } = shape;
+        let output = count(Nchw { height, width, ..images }.elements());
+        Cost::new((count(images.elements()) + output) * count(self.element.bytes()), output * count(9), count(0))
     }
 }

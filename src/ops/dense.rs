@@ -1,7 +1,52 @@
-//! Fully connected layers on pooled vectors.
+//! Fully connected layers on pooled vectors. A 1x1 convolution of pooled vectors is the same.
+//!
+//! ```text
+//! output[n] = activation(weight input[n] + bias)
+//! output[n] = activation(norm(weight input[n]))                    with a batch norm
+//! output[n] = activation(weight [input[n], second[n]] + bias)      with a second input
+//! ```
+//!
+//! Source: Squeeze-and-Excitation (Hu et al. 2018, arXiv:1709.01507), Eq. 3.
+//!
+//! `[input[n], second[n]]` is one vector of `in + second_inputs` numbers, which is never copied together. With
+//! [`Activation::Sigmoid`] the layer is then the fusion head of AG-CNN (Guan et al. 2018, arXiv:1801.09927, Fig. 2). Its inputs
+//! are the pooled vectors of the global and of the local branch, its outputs one probability for each label.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{Activation, Dense, DenseBuffers, DenseShape, Element};
+//!
+//! let gpu = Gpu::open()?;
+//! let shape = DenseShape { batch: 1, inputs: 2048, second_inputs: 2048, outputs: 14 };
+//! let global = gpu.upload("global", &vec![0.5f32; 2048])?;
+//! let local = gpu.upload("local", &vec![0.5f32; 2048])?;
+//! let weight = gpu.upload("weight", &vec![0.1f32; 14 * 4096])?;
+//! let output = gpu.buffer("output", 14 * 4)?;
+//!
+//! let operator = Dense::new(&gpu.device, Activation::Sigmoid, Element::F32)?;
+//! let buffers = DenseBuffers {
+//!     input: global.slice(..),
+//!     second: Some(local.slice(..)),
+//!     weight: weight.slice(..),
+//!     bias: None,
+//!     norm: None,
+//!     output: output.slice(..),
+//! };
+//! let recording = operator.bind(&gpu.device, shape, buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! [`Activation`] is the only option; [`BatchNorm`] has the formula of the norm. Weights are f32 or f16, vectors are f32.
+//! [`Dense::bind`] lists the errors, [`Dense::cost`] counts bytes and operations. There is no scratch.
+//!
+//! Kernel: [`dense`](crate::shaders::DENSE). Reference: [`reference::dense`](crate::reference::dense).
 
 use bytemuck::Zeroable;
 
+use crate::cost::count;
 use crate::kernel::rounds::MAX_ROUNDS;
 use crate::kernel::shader::{Shader, VECTORS, Variant, params, shader};
 use crate::kernel::tuning::Team;
@@ -38,14 +83,9 @@ pub(crate) const DENSE: Shader = shader!(
     ["activation", "batch_norm", "ordered", "blocked_sum"],
 );
 
-/// Fully connected layer `input [n, in] -> output [n, out]`: `activation(weight input + bias)`, or batch norm in the place of
-/// the bias (Squeeze-and-Excitation, Hu et al. 2018, arXiv:1709.01507, Eq. 3). A 1x1 convolution of pooled vectors is the same.
-///
-/// With a `second` input the two lie side by side, as one vector of `in + second_inputs` numbers, without a copy. With
-/// [`Activation::Sigmoid`] that is the fusion head of AG-CNN (Guan et al. 2018, arXiv:1801.09927, Fig. 2): the pooled vectors of
-/// the global and the local branch, one dense layer, a sigmoid for each label.
-///
-/// Kernel `shaders/dense.wgsl`; reference [`reference::dense`](crate::reference::dense).
+/// Fully connected layer, `input [n, in] -> output [n, out]`. The [page of the module](self) has the formula and an example.
+#[doc(alias = "linear")]
+#[doc(alias = "fully connected")]
 #[derive(Clone, Debug)]
 pub struct Dense {
     element: Element,
@@ -59,7 +99,7 @@ pub struct DenseShape {
     pub batch: u32,
     /// Numbers of an input vector.
     pub inputs: u32,
-    /// Numbers of a vector of the second input; 0 where there is none.
+    /// Numbers of a vector of the second input; 0 without a second input.
     pub second_inputs: u32,
     /// Numbers of an output vector.
     pub outputs: u32,
@@ -76,7 +116,7 @@ pub struct DenseBuffers<'a> {
     pub weight: wgpu::BufferSlice<'a>,
     /// In: `[out]`, the operator's element type.
     pub bias: Option<wgpu::BufferSlice<'a>>,
-    /// Batch norm, in the place of a bias.
+    /// Batch norm instead of a bias.
     pub norm: Option<BatchNorm<'a>>,
     /// Out: `[n, out]` f32, every element written.
     pub output: wgpu::BufferSlice<'a>,
@@ -87,18 +127,25 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
-    /// fewer than 256 invocations.
+    /// - [`Error::InvalidParameter`] for a slope or an offset of the activation that is not finite.
+    /// - [`Error::MissingFeature`] for f16 on a device without it.
+    /// - [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, activation: Activation, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
         Ok(Self { element, layer: Layer::new(OP, compiler, activation, element)? })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The activation that the operator was built with.
+    #[must_use]
+    pub const fn activation(&self) -> Activation {
+        self.layer.activation
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: DenseShape) -> Result<Vec<TensorSpec>, Error> {
         let DenseShape { batch, inputs, second_inputs, outputs } = shape;
         if inputs == 0 {
@@ -127,9 +174,11 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] without inputs; [`Error::InvalidParameter`] for a second input without `second_inputs` or the
-    /// other way round, a bias beside a batch norm, or a `norm.epsilon` that is negative or not finite;
-    /// [`Error::LimitExceeded`] beyond 2^32 weights, and what every operator refuses of its buffers.
+    /// - [`Error::InvalidShape`] for a shape without inputs.
+    /// - [`Error::InvalidParameter`] if `second` does not match `second_inputs`, for a bias beside a batch norm, and for a
+    ///   `norm.epsilon` that is negative or not finite.
+    /// - [`Error::LimitExceeded`] for 2^32 weights or more, and for more inputs than the loops of one invocation take.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -163,8 +212,8 @@ impl Dense {
         Ok(Recording::new(self.layer.dispatches(device, problem, tensors)?))
     }
 
-    /// What one run moves and computes, for a layer with a bias (`bias` true) or without. A batch norm's four numbers for each
-    /// output are not counted: folded into weight and bias they are a bias.
+    /// What one run moves and computes, for a layer with a bias (`bias` true) or without. The four tensors of a batch norm are not
+    /// counted: folded into weight and bias, they are a bias.
     #[must_use]
     pub fn cost(&self, shape: DenseShape, bias: bool) -> Cost {
         layer_cost(shape, bias, self.element)
@@ -172,25 +221,20 @@ impl Dense {
 }
 
 pub(crate) fn layer_cost(shape: DenseShape, bias: bool, element: Element) -> Cost {
-    let width = u64::from(shape.inputs) + u64::from(shape.second_inputs);
-    let (batch, outputs) = (u64::from(shape.batch), u64::from(shape.outputs));
-    let parameters = outputs.saturating_mul(width).saturating_add(if bias { outputs } else { 0 });
-    Cost {
-        bytes: parameters
-            .saturating_mul(element.bytes())
-            .saturating_add(batch.saturating_mul(width.saturating_add(outputs)).saturating_mul(4)),
-        flops: batch.saturating_mul(outputs.saturating_mul(width)).saturating_mul(2),
-        parameters,
-    }
+    let width = count(u64::from(shape.inputs) + u64::from(shape.second_inputs));
+    let [batch, outputs] = [shape.batch, shape.outputs].map(|extent| count(u64::from(extent)));
+    let parameters = outputs * width + if bias { outputs } else { count(0) };
+    let bytes = parameters * count(element.bytes()) + batch * (width + outputs) * count(4);
+    Cost::new(bytes, batch * (outputs * width) * count(2), parameters)
 }
 
-/// What a layer takes besides its first input.
+/// The second input of a layer, if any.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Join<'a> {
     One,
     /// The second input to the right of the first.
     SideBySide(wgpu::BufferSlice<'a>),
-    /// The second input through the same layer: the mean of both results.
+    /// The second input passes the same layer, and the output is the mean of both results.
     Averaged(wgpu::BufferSlice<'a>),
 }
 
@@ -202,7 +246,7 @@ pub(crate) struct LayerProblem {
     pub(crate) outputs: u32,
     /// Parts that each input is pooled in.
     pub(crate) parts: u32,
-    /// Whether the parts of the first input are maxima, where they otherwise add up.
+    /// Whether the parts of the first input are maxima. Else they are summands.
     pub(crate) maxima: bool,
 }
 
@@ -216,14 +260,14 @@ pub(crate) struct LayerTensors<'a> {
     pub(crate) output: wgpu::BufferSlice<'a>,
 }
 
-/// The kernels of a dense layer, for any operator that has one.
+/// The kernels of a dense layer, for any operator with such a layer.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
     op: &'static str,
     element: Element,
     software: bool,
     activation: Activation,
-    /// By lanes (1, 4), then as [`tuning::layer_teams`].
+    /// By vector width (1, 4), then as [`tuning::layer_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
@@ -256,7 +300,7 @@ impl Layer {
         Ok(Self { op, element, software, activation, kernels: [kernels(1)?, kernels(4)?] })
     }
 
-    /// The tensors have been checked.
+    /// The caller has checked the tensors.
     pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,
@@ -270,7 +314,7 @@ impl Layer {
             Join::SideBySide(second) => (1, Some(second), inputs + second_inputs),
             Join::Averaged(second) => (2, Some(second), inputs),
         };
-        // Loads must not straddle rows, inputs, or the parts of a pooled number.
+        // A vector must not straddle rows, inputs, or the parts of a pooled number.
         let lanes = if inputs % 4 == 0 && second_inputs % 4 == 0 && parts == 1 { 4 } else { 1 };
         let rounds = |sharing: u32| {
             let [first, second] = [inputs, second_inputs].map(|inputs| u64::from((inputs / lanes).div_ceil(sharing)));

@@ -1,7 +1,40 @@
-//! Global pooling: one number for each plane.
+//! Global pooling: the mean or the maximum of each plane, or both in one read.
+//!
+//! ```text
+//! mean[n, c] = sum of x over the plane / (h * w)      Squeeze::Mean, Squeeze::MeanAndMax
+//! max[n, c]  = max of x over the plane                Squeeze::Max, Squeeze::MeanAndMax
+//! ```
+//!
+//! Sources: Squeeze-and-Excitation (Hu et al. 2018, arXiv:1709.01507), Eq. 2; CBAM (Woo et al. 2018, arXiv:1807.06521), Sec. 3.1.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{Element, GlobalPool, GlobalPoolBuffers, Nchw, Squeeze};
+//!
+//! let gpu = Gpu::open()?;
+//! let features = gpu.upload("features", &vec![0.5f32; 256 * 56 * 56])?;
+//! let mean = gpu.buffer("mean", 256 * 4)?;
+//!
+//! let operator = GlobalPool::new(&gpu.device, Squeeze::Mean, Element::F32)?;
+//! let buffers = GlobalPoolBuffers { features: features.slice(..), mean: Some(mean.slice(..)), max: None };
+//! let recording = operator.bind(&gpu.device, Nchw::new(1, 256, 56, 56), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! [`Squeeze`] chooses the statistics. The features are f32 or f16, and sums are f32: a plane of 1024 x 1024 times 100.0 in f16
+//! has the mean 100.0. A plane is read in vectors of four pixels if `h * w` divides by 4, else pixel by pixel. Planes of more
+//! than 16,384 vectors are pooled in up to 64 parts, and a second dispatch joins the parts. Only then there is scratch, 4 bytes
+//! for each part and statistic. [`GlobalPool::bind`] lists the errors, [`GlobalPool::cost`] counts bytes and operations.
+//!
+//! Kernel: [`global_pool`](crate::shaders::GLOBAL_POOL). References: [`reference::global_mean`](crate::reference::global_mean),
+//! [`reference::global_max`](crate::reference::global_max).
 
 use bytemuck::Zeroable;
 
+use crate::cost::count;
 use crate::kernel::rounds::MAX_TERMS;
 use crate::kernel::shader::{Shader, THREE_CODES, VECTORS, Variant, group, params, shader};
 use crate::kernel::tuning::Team;
@@ -10,9 +43,9 @@ use crate::names::names;
 use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
 
 const OP: &str = "global_pool";
-/// Loads that one workgroup reduces: a longer plane is divided into parts.
+/// Vectors that one workgroup reduces. A longer plane is divided into parts.
 const CHUNK: u64 = 256 * 64;
-/// Parts of a plane, at most: one invocation adds them up.
+/// The most parts of a plane: one invocation adds them up.
 const MAX_PARTS: u64 = 64;
 
 params!(Params {
@@ -37,7 +70,7 @@ pub(crate) const GLOBAL_POOL: Shader = shader!(
     ["ordered", "blocked_sum"],
 );
 
-/// What is taken over the pixels of each plane.
+/// The statistics of each plane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Squeeze {
@@ -73,14 +106,9 @@ impl Squeeze {
     }
 }
 
-/// Global pooling `features [n, c, h, w] -> mean, maximum [n, c]`, the squeeze of Squeeze-and-Excitation
-/// (Hu et al. 2018, arXiv:1709.01507, Eq. 2) and of CBAM (Woo et al. 2018, arXiv:1807.06521, Sec. 3.1).
-///
-/// Features of either element type are summed in f32: a plane of 1024 x 1024 times 100.0 in f16 has the mean 100.0. Planes of
-/// more than 16,384 loads (65,536 pixels, where `h * w` divides by 4) are reduced in parts, and those by a second dispatch.
-///
-/// Kernel `shaders/global_pool.wgsl`; references [`reference::global_mean`](crate::reference::global_mean) and
-/// [`reference::global_max`](crate::reference::global_max).
+/// Global pooling, `features [n, c, h, w] -> mean, max [n, c]`. The [page of the module](self) has the formula and an example.
+#[doc(alias = "GAP")]
+#[doc(alias = "AdaptiveAvgPool2d")]
 #[derive(Clone, Debug)]
 pub struct GlobalPool {
     squeeze: Squeeze,
@@ -94,9 +122,9 @@ pub struct GlobalPool {
 pub struct GlobalPoolBuffers<'a> {
     /// In: `[n, c, h, w]`, the operator's element type.
     pub features: wgpu::BufferSlice<'a>,
-    /// Out: `[n, c]` f32, unless the operator takes only the maximum.
+    /// Out: `[n, c]` f32, absent for [`Squeeze::Max`].
     pub mean: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c]` f32, unless the operator takes only the mean.
+    /// Out: `[n, c]` f32, absent for [`Squeeze::Mean`].
     pub max: Option<wgpu::BufferSlice<'a>>,
 }
 
@@ -105,19 +133,25 @@ impl GlobalPool {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
-    /// fewer than 256 invocations.
+    /// - [`Error::MissingFeature`] for f16 on a device without it.
+    /// - [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, squeeze: Squeeze, element: Element) -> Result<Self, Error> {
         let compiler = compiler.into();
         let pool = Pool::new(OP, compiler, squeeze, element)?;
         Ok(Self { squeeze, element, pool, finish: Finish::new(OP, compiler, squeeze)? })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The statistics that the operator was built with.
+    #[must_use]
+    pub const fn squeeze(&self) -> Squeeze {
+        self.squeeze
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         check::elements(OP, "features", shape)?;
         let pooled = |name| TensorSpec::output(name, [shape.batch, shape.channels], Element::F32);
@@ -131,9 +165,10 @@ impl GlobalPool {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] for planes without pixels, [`Error::InvalidParameter`] where `mean` or `maximum` is missing or
-    /// of no use to the operator's [`Squeeze`], [`Error::LimitExceeded`] where one plane exceeds a binding of the device, and
-    /// what every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping another tensor.
+    /// - [`Error::InvalidShape`] for planes without pixels.
+    /// - [`Error::InvalidParameter`] if `mean` or `max` does not match the operator's [`Squeeze`].
+    /// - [`Error::LimitExceeded`] if one plane exceeds a binding of the device.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: GlobalPoolBuffers<'_>) -> Result<Recording, Error> {
         let GlobalPoolBuffers { features, mean, max } = buffers;
         let reason = format!("Squeeze::{:?}", self.squeeze);
@@ -148,23 +183,18 @@ impl GlobalPool {
         Ok(Recording::new(self.pool.finished(device, shape, &grid, &self.finish, buffers)?))
     }
 
-    /// What one run moves and computes: features read once, one operation for each and statistic.
+    /// What one run moves and computes. Features are read once, with one operation for each feature and statistic.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
-        let features = shape.elements().unwrap_or(u64::MAX);
-        let statistics = u64::from(self.squeeze.mean()) + u64::from(self.squeeze.maximum());
-        let pooled = u64::from(shape.batch) * u64::from(shape.channels);
-        Cost {
-            bytes: features
-                .saturating_mul(self.element.bytes())
-                .saturating_add(pooled.saturating_mul(4).saturating_mul(statistics)),
-            flops: features.saturating_mul(statistics),
-            parameters: 0,
-        }
+        let features = count(shape.elements());
+        let statistics = count(u64::from(self.squeeze.mean()) + u64::from(self.squeeze.maximum()));
+        let pooled = count(u64::from(shape.batch) * u64::from(shape.channels));
+        let bytes = features * count(self.element.bytes()) + pooled * count(4) * statistics;
+        Cost::new(bytes, features * statistics, count(0))
     }
 }
 
-/// Whether there is anything to squeeze; planes without pixels have no mean.
+/// Whether the shape has planes. Refuses planes without pixels, which have no mean.
 pub(crate) fn squeezable(op: &'static str, shape: Nchw) -> Result<bool, Error> {
     if shape.batch == 0 || shape.channels == 0 {
         return Ok(false);
@@ -180,15 +210,15 @@ pub(crate) fn squeezable(op: &'static str, shape: Nchw) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// How the planes of a tensor are dealt out to workgroups. What decides the order of a reduction depends on one plane alone,
-/// so the bits of a result do not depend on how the work is divided.
+/// How the planes of a tensor are divided among workgroups. The order of a reduction depends on the size of one plane alone, so
+/// the bits of a result do not depend on how the work is divided.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlaneGrid {
-    /// Elements of a load.
+    /// Pixels of a vector: 1 or 4.
     pub(crate) lanes: u64,
-    /// Loads of a plane.
+    /// Vectors of a plane.
     pub(crate) pixels: u32,
-    /// Units are images where an image fits a binding, else planes.
+    /// Whether units are images, as they are if an image fits a binding. Else units are planes.
     pub(crate) by_image: bool,
     pub(crate) units: u32,
     /// Planes of a unit.
@@ -196,7 +226,7 @@ pub(crate) struct PlaneGrid {
 }
 
 impl PlaneGrid {
-    /// For a shape that has pixels and channels.
+    /// `shape` has pixels and channels.
     pub(crate) fn new(op: &'static str, device: &wgpu::Device, shape: Nchw, element: Element) -> Result<Self, Error> {
         let plane = shape.size().pixels();
         let lanes = if plane.is_multiple_of(4) { 4 } else { 1 };
@@ -214,17 +244,17 @@ impl PlaneGrid {
         Ok(Self { lanes, pixels, by_image, units, planes })
     }
 
-    /// Which of kernels by lanes.
+    /// Index among kernels by vector width (1, 4).
     pub(crate) fn lanes_index(&self) -> usize {
         usize::from(self.lanes == 4)
     }
 
-    /// Loads of a plane that one unit has.
+    /// Vectors of a unit.
     pub(crate) fn unit(&self) -> u64 {
         u64::from(self.planes) * u64::from(self.pixels)
     }
 
-    /// Parts that a plane is pooled in, and loads of a part.
+    /// Parts that a plane is pooled in, and vectors of a part.
     fn parts(&self, op: &'static str, team: Team) -> Result<(u32, u32), Error> {
         let pixels = u64::from(self.pixels);
         let chunk = CHUNK.max(pixels.div_ceil(MAX_PARTS));
@@ -233,22 +263,22 @@ impl PlaneGrid {
             let (needed, given) = (pixels * self.lanes, longest * MAX_PARTS * self.lanes);
             return Err(Error::LimitExceeded { op, limit: "pixels of a plane", needed, given });
         }
-        // Both are smaller than `pixels`, or than `CHUNK`.
+        // Each is at most `pixels` or `CHUNK`, so both fit 32 bits.
         Ok((pixels.div_ceil(chunk) as u32, chunk as u32))
     }
 }
 
-/// The first pass, which is the only one for planes of one part.
+/// The first pass. Planes of one part need no other.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     op: &'static str,
     element: Element,
     software: bool,
-    /// By lanes (1, 4), then as [`tuning::plane_teams`].
+    /// By vector width (1, 4), then as [`tuning::plane_teams`].
     kernels: [Vec<Kernel>; 2],
 }
 
-/// The second pass: parts of the mean, parts of the maximum.
+/// The second pass, which joins the parts of a plane: kernels for the mean and for the maximum.
 #[derive(Clone, Debug)]
 pub(crate) struct Finish {
     team: Team,
@@ -310,7 +340,7 @@ impl Pool {
         Ok(grid.parts(self.op, self.team(grid).1)?.0)
     }
 
-    /// Pools each plane in its parts: outputs are `[n, c, parts]`. The tensors have been checked.
+    /// Pools each part of each plane: outputs are `[n, c, parts]`. The caller has checked the tensors.
     pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,
@@ -323,7 +353,7 @@ impl Pool {
         pass(self.op, device, (kernel, team), grid, self.element.bytes(), shape.size().pixels() as f32, buffers)
     }
 
-    /// Pools each plane, with a second pass where it has several parts: outputs are `[n, c]`. The tensors have been checked.
+    /// Pools each plane, with a second pass if planes have several parts: outputs are `[n, c]`. The caller has checked the tensors.
     pub(crate) fn finished(
         &self,
         device: &wgpu::Device,

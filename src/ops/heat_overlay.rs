@@ -1,6 +1,41 @@
 //! Heat overlays: a map in colour over a picture.
+//!
+//! ```text
+//! overlay = (1 - opacity) * picture + opacity * color(m)      red, green and blue, 8 bits each
+//! alpha   = 1
+//! ```
+//!
+//! `m` is the map, resampled to the picture's size and clamped to 0..1; NaN counts as 0. Pictures hold values of 0..1. The
+//! blending takes them as they are stored: sRGB values give an sRGB overlay.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{ColorMap, Element, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, Nchw, Nhw, Sampling};
+//!
+//! let gpu = Gpu::open()?;
+//! let shape = HeatOverlayShape { map: Nhw::new(1, 7, 7), pictures: Nchw::new(1, 3, 224, 224) };
+//! let map = gpu.upload("map", &vec![0.5f32; 7 * 7])?;
+//! let pictures = gpu.upload("pictures", &vec![0.5f32; 3 * 224 * 224])?;
+//! let overlay = gpu.buffer("overlay", 224 * 224 * 4)?;
+//!
+//! let operator = HeatOverlay::new(&gpu.device, &ColorMap::Turbo, Sampling::HalfPixel, Element::F32)?;
+//! let buffers =
+//!     HeatOverlayBuffers { map: map.slice(..), pictures: pictures.slice(..), overlay: overlay.slice(..) };
+//! let recording = operator.bind(&gpu.device, shape, 0.5, buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! [`HeatOverlay::bind_texture`] writes a texture instead, which a renderer can sample next. [`HeatOverlay::bind`] lists the
+//! errors, [`HeatOverlay::cost`] counts bytes and operations. There is no scratch.
+//!
+//! Kernels: [`heat_overlay`](crate::shaders::HEAT_OVERLAY), [`heat_overlay_texture`](crate::shaders::HEAT_OVERLAY_TEXTURE).
+//! Reference: [`reference::heat_overlay`](crate::reference::heat_overlay).
 
 use crate::color_map::ColorMap;
+use crate::cost::count;
 use crate::kernel::resample::{Axis, Sampling};
 use crate::kernel::shader::{ELEMENTS, Shader, Variant, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, resample, tensor};
@@ -49,13 +84,9 @@ pub(crate) const HEAT_OVERLAY_TEXTURE: Shader = shader!(
     ["heat", "sampled_map", "bilinear"],
 );
 
-/// Blends a map, in colour, over pictures: `map [n, mh, mw]`, `pictures [n, 3, h, w]` -> RGBA8 `[n, h, w]`.
-///
-/// Each pixel is `(1 - opacity) * picture + opacity * color(map)`, the map resampled to the picture's size and cut to 0..1 (NaN
-/// counts as 0), alpha 1. Pictures hold 0..1 as they are stored: where those are sRGB values, so is the overlay.
-///
-/// Kernels `shaders/heat_overlay.wgsl`, `shaders/heat_overlay_texture.wgsl`; reference
-/// [`reference::heat_overlay`](crate::reference::heat_overlay).
+/// Blends a map, in colour, over pictures. The [page of the module](self) has the formula and an example.
+#[doc(alias = "heatmap")]
+#[doc(alias = "CAM")]
 #[derive(Clone, Debug)]
 pub struct HeatOverlay {
     element: Element,
@@ -92,17 +123,20 @@ pub struct HeatOverlayTexture<'a> {
     pub map: wgpu::BufferSlice<'a>,
     /// In: `[n, 3, h, w]`, red, green, blue planes, 0..1, the operator's element type.
     pub pictures: wgpu::BufferSlice<'a>,
-    /// Out: a 2-D `Rgba8Unorm` texture of `w` by `h` and at least `n` layers, with `TextureUsages::STORAGE_BINDING`; image `i`
-    /// goes to layer `i` of mip level 0.
+    /// Out: a 2-D `Rgba8Unorm` texture of `w` by `h` and at least `n` layers, with `TextureUsages::STORAGE_BINDING`. Image `i` is
+    /// written to layer `i` of mip level 0.
     pub overlay: &'a wgpu::Texture,
 }
 
 impl HeatOverlay {
-    /// Compiles the kernels for pictures of type `element`. `sampling` says how a map of another size is read.
+    /// Prepares the kernels for pictures of type `element`. `sampling` gives the positions in a map of another size.
+    ///
+    /// Each of the two kernels is compiled by the first `bind` that needs it.
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::DeviceUnavailable`] on a lost device.
+    /// - [`Error::MissingFeature`] for f16 on a device without it.
+    /// - [`Error::DeviceUnavailable`] on a lost device.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         color_map: &ColorMap,
@@ -112,7 +146,7 @@ impl HeatOverlay {
         let compiler = compiler.into();
         let kernel = |shader: &'static Shader| {
             Kernel::new(
-                // A program uses one of the two.
+                // Most programs use only one of the two.
                 compiler.at_first_use(),
                 &Build {
                     op: OP,
@@ -140,11 +174,17 @@ impl HeatOverlay {
         })
     }
 
-    /// The tensors of one [`Self::bind`], in the order in which they are checked; [`Self::bind_texture`] has a texture for the last.
+    /// The positions that the operator was built with.
+    #[must_use]
+    pub const fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them. [`Self::bind_texture`] takes a texture as the last.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: HeatOverlayShape) -> Result<Vec<TensorSpec>, Error> {
         let HeatOverlayShape { map, pictures } = shape;
         check::plane(OP, "map", map)?;
@@ -164,14 +204,15 @@ impl HeatOverlay {
         ])
     }
 
-    /// Checks the buffers against the shapes and binds them. `map` is the map's shape, `pictures` the pictures'; `opacity` is 0
-    /// for the picture alone, 1 for the heat alone.
+    /// Checks the buffers against the shapes and binds them. `opacity` is 0 for the picture alone, 1 for the heat alone.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] for pictures without exactly three channels, another batch than the map's, or an empty map;
-    /// [`Error::InvalidParameter`] for an opacity outside 0..=1; [`Error::LimitExceeded`] where one picture exceeds a binding of
-    /// the device; and what every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping input.
+    /// - [`Error::InvalidShape`] for pictures of other than three channels, for a batch that is not the map's, and for a map
+    ///   without pixels.
+    /// - [`Error::InvalidParameter`] for an opacity outside 0..=1.
+    /// - [`Error::LimitExceeded`] if one picture exceeds a binding of the device.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -202,12 +243,12 @@ impl HeatOverlay {
         Ok(Recording::new(dispatches))
     }
 
-    /// As [`Self::bind`], into a texture that a renderer can sample next.
+    /// Like [`Self::bind`], into a texture that a renderer can sample next.
     ///
     /// # Errors
     ///
-    /// As [`Self::bind`]; [`Error::InvalidTexture`] or [`Error::MissingUsage`] for a texture that is not as
-    /// [`HeatOverlayTexture`] says.
+    /// As [`Self::bind`], and [`Error::InvalidTexture`] or [`Error::MissingUsage`] for a texture that is not as
+    /// [`HeatOverlayTexture`] requires.
     pub fn bind_texture(
         &self,
         device: &wgpu::Device,
@@ -305,17 +346,13 @@ impl HeatOverlay {
         Axis::both(OP, map.size(), pictures.size(), self.sampling)
     }
 
-    /// What one run moves and computes: map and pictures read once, four bytes written for each pixel.
+    /// What one run moves and computes. Map and pictures are read once, and each pixel is written as four bytes. Thirty operations
+    /// are counted for each pixel.
     #[must_use]
     pub fn cost(&self, shape: HeatOverlayShape) -> Cost {
         let HeatOverlayShape { map, pictures } = shape;
-        let pixels = pictures.plane().elements().unwrap_or(u64::MAX);
-        let read = pixels.saturating_mul(3 * self.element.bytes());
-        let map = map.elements().unwrap_or(u64::MAX).saturating_mul(4);
-        Cost {
-            bytes: read.saturating_add(map).saturating_add(pixels.saturating_mul(4)),
-            flops: pixels.saturating_mul(30),
-            parameters: 0,
-        }
+        let pixels = count(pictures.plane().elements());
+        let read = pixels * count(3 * self.element.bytes()) + count(map.elements()) * count(4);
+        Cost::new(read + pixels * count(4), pixels * count(30), count(0))
     }
 }

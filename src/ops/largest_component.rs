@@ -1,24 +1,75 @@
-//! The largest connected component of masks.
+//! The largest connected component of masks, its box and, on request, the labels and sizes of all components.
+//!
+//! ```text
+//! component = 1 on the largest set of connected pixels with mask != 0, else 0
+//! boxes     = (min x, min y, max x, max y) of the component, inclusive
+//! labels    = min (y * w + x) over the component of a pixel
+//! sizes     = pixels of a component, at the pixel whose index is its label
+//! ```
+//!
+//! Among equally large components the one whose first pixel comes first in raster order is taken. An empty mask has an empty
+//! component, and the whole image as its box.
+//!
+//! Source: AG-CNN (Guan et al. 2018, arXiv:1801.09927), Sec. III-B.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{Connectivity, LargestComponent, LargestComponentBuffers, Nhw};
+//!
+//! let gpu = Gpu::open()?;
+//! let mask = gpu.upload("mask", &vec![1u32; 224 * 224])?;
+//! let boxes = gpu.buffer("boxes", 4 * 4)?;
+//! let component = gpu.buffer("component", 224 * 224 * 4)?;
+//!
+//! let operator = LargestComponent::new(&gpu.device, Connectivity::Eight)?;
+//! let buffers = LargestComponentBuffers {
+//!     mask: mask.slice(..),
+//!     boxes: boxes.slice(..),
+//!     component: Some(component.slice(..)),
+//!     all: None,
+//! };
+//! let recording = operator.bind(&gpu.device, Nhw::new(1, 224, 224), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! # Method and sizes
+//!
+//! One invocation labels a tile of 32 by 8 pixels in registers. A union-find on integer atomics joins the components that reach
+//! beyond a tile. The number of dispatches is fixed, no workgroup waits for another, and results are the same bits every time.
+//!
+//! The mask of one image must fit a binding, at 4 bytes for each pixel. The default limit of 128 MiB holds 33,554,432 pixels, for
+//! instance 5,792 x 5,792. A larger `max_storage_buffer_binding_size` allows larger images. [`LargestComponent::scratch_bytes`]
+//! counts the scratch, [`LargestComponent::bind`] lists the errors.
+//!
+//! Kernels, in this order: [`runs`](crate::shaders::LARGEST_COMPONENT_RUNS), [`tiles`](crate::shaders::LARGEST_COMPONENT_TILES),
+//! [`merge`](crate::shaders::LARGEST_COMPONENT_MERGE), [`count`](crate::shaders::LARGEST_COMPONENT_COUNT),
+//! [`pick`](crate::shaders::LARGEST_COMPONENT_PICK), [`labels`](crate::shaders::LARGEST_COMPONENT_LABELS),
+//! [`select`](crate::shaders::LARGEST_COMPONENT_SELECT), [`expand`](crate::shaders::LARGEST_COMPONENT_EXPAND). Reference:
+//! [`reference::largest_component`](crate::reference::largest_component).
 
 use bytemuck::Zeroable;
 
+use crate::cost::count;
 use crate::kernel::shader::{PLAIN, Shader, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, rounds, tensor};
 use crate::names::names;
 use crate::{Cost, DType, Error, Nhw, Recording, TensorSpec};
 
 const OP: &str = "largest_component";
-/// A tile, which one invocation labels in registers.
+/// Extents of a tile, which one invocation labels in registers.
 const TILE_WIDTH: u32 = 32;
 const TILE_HEIGHT: u32 = 8;
-/// Tiles of a workgroup, along each axis.
+/// Tiles of a workgroup along each axis.
 const GROUP: u32 = 8;
 const PICK_GROUP: u32 = 256;
-/// Parts of an image in the search for the largest component, at most, and the room for them: `PART_STRIDE` in the shaders.
+/// The search for the largest component takes an image in at most `MAX_PARTS` parts, and has room for `PART_STRIDE` of them.
 const MAX_PARTS: u32 = 8;
 const PART_STRIDE: u64 = 32;
-/// What a tile can have of components that reach beyond it, every other pixel of its border, which the search looks at one by
-/// one, and a last look at none.
+/// Iterations of the search over the components of a tile that reach beyond the tile. There are at most as many as every second
+/// pixel of its border, and one iteration more finds the end.
 const MAX_OPEN: u32 = (2 * (TILE_WIDTH + TILE_HEIGHT) - 4) / 2 + 1;
 
 params!(RunsParams {
@@ -31,7 +82,7 @@ params!(RunsParams {
     mask_base: u32,
     boxes_base: u32,
 });
-/// As [`params`], for kernels that go over the tiles of a mask: the mask's extents first, and a constructor that fills these in.
+/// Like [`params`], for kernels over the tiles of a mask: the mask's extents come first, and `new` fills them in.
 macro_rules! tile_params {
     ($name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
         params!($name {
@@ -47,7 +98,7 @@ macro_rules! tile_params {
         });
 
         impl $name {
-            /// Everything else is zero.
+            /// The other fields are zero.
             fn new(forest: &Forest) -> Self {
                 Self {
                     width: forest.shape.width,
@@ -145,31 +196,21 @@ pub(crate) const LARGEST_COMPONENT_TILES: Shader = shader!(
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Connectivity {
-    /// Across edges.
+    /// Pixels that share an edge.
     Four,
-    /// Across edges and corners.
+    /// Pixels that share an edge or a corner.
     #[default]
     Eight,
 }
 
 names!(Connectivity, "connectivity", Four = "4", Eight = "8");
 
-/// The largest connected component of every `mask [n, h, w]`, its box and, if asked for, all labels and sizes (AG-CNN, Guan et
-/// al. 2018, arXiv:1801.09927, Sec. III-B).
-///
-/// Of equally large components the one whose first pixel comes first in raster order is taken. An empty mask has an empty
-/// component, and the whole image as its box.
-///
-/// The mask of one image must fit a binding, at 4 bytes for each pixel: at the default limit of 128 MiB that is 33,554,432 pixels, for
-/// instance 5,792 x 5,792. With a larger `max_storage_buffer_binding_size` it is that many more.
-///
-/// Tiles of 32 by 8 pixels are filled in registers, a union-find on integer atomics joins what reaches beyond a tile. The number of
-/// dispatches is fixed, no workgroup waits for another, and results are the same bits every time.
-///
-/// Kernels `shaders/largest_component_*.wgsl`; reference
-/// [`reference::largest_component`](crate::reference::largest_component). Scratch: [`LargestComponent::scratch_bytes`].
+/// The largest component of every `mask [n, h, w]`. The [page of the module](self) has the definition and an example.
+#[doc(alias = "CCL")]
+#[doc(alias = "connected component labeling")]
 #[derive(Clone, Debug)]
 pub struct LargestComponent {
+    connectivity: Connectivity,
     runs: Kernel,
     components: Components,
 }
@@ -190,9 +231,9 @@ pub struct LargestComponentBuffers<'a> {
 /// Labels of every component; each buffer needs `BufferUsages::STORAGE`.
 #[derive(Clone, Copy, Debug)]
 pub struct LabelBuffers<'a> {
-    /// Out: `[n, h, w]` u32, the smallest linear index `y * w + x` of the pixel's component; `u32::MAX` where the mask is not set.
+    /// Out: `[n, h, w]` u32, the smallest linear index `y * w + x` of the pixel's component, or `u32::MAX` where the mask is 0.
     pub labels: wgpu::BufferSlice<'a>,
-    /// Out: `[n, h, w]` u32, at the pixel whose index is a component's label the component's size, 0 elsewhere.
+    /// Out: `[n, h, w]` u32, the size of a component at the pixel whose index is its label, 0 elsewhere.
     pub sizes: wgpu::BufferSlice<'a>,
 }
 
@@ -201,20 +242,27 @@ impl LargestComponent {
     ///
     /// # Errors
     ///
-    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
+    /// [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, connectivity: Connectivity) -> Result<Self, Error> {
         let compiler = compiler.into();
         Ok(Self {
+            connectivity,
             runs: tile_kernel(OP, compiler, &LARGEST_COMPONENT_RUNS, &[])?,
             components: Components::new(OP, compiler, connectivity)?,
         })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The neighbours that the operator was built with.
+    #[must_use]
+    pub const fn connectivity(&self) -> Connectivity {
+        self.connectivity
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: Nhw) -> Result<Vec<TensorSpec>, Error> {
         check::plane(OP, "mask", shape)?;
         let boxes = [shape.batch, 4];
@@ -230,8 +278,9 @@ impl LargestComponent {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] for images without pixels; [`Error::LimitExceeded`] where one image exceeds a binding of the
-    /// device; and what every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping another.
+    /// - [`Error::InvalidShape`] for images without pixels.
+    /// - [`Error::LimitExceeded`] if one image exceeds a binding of the device.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -268,18 +317,19 @@ impl LargestComponent {
         Ok(Recording::new(dispatches))
     }
 
-    /// Bytes of scratch that a dispatch of this shape holds: at most 8 for each mask pixel of images at least 4 pixels wide (4.3
-    /// for large ones), and up to 4 KiB more for each image.
+    /// Bytes of scratch that a recording of this shape holds.
+    ///
+    /// Images at least 4 pixels wide take at most 8 bytes for each mask pixel, large ones 4.3, and up to 4 KiB more for each image.
     #[must_use]
     pub fn scratch_bytes(&self, shape: Nhw) -> u64 {
         let image = Forest::image_bytes(shape).iter().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
         image.saturating_mul(u64::from(shape.batch))
     }
 
-    /// What one run moves at the least: the mask read, labels written.
+    /// What one run moves at the least. The mask is read once, and one plane of its size is written.
     #[must_use]
     pub fn cost(&self, shape: Nhw) -> Cost {
-        Cost { bytes: shape.elements().unwrap_or(u64::MAX).saturating_mul(8), ..Cost::default() }
+        Cost::new(count(shape.elements()) * count(8), count(0), count(0))
     }
 }
 
@@ -295,8 +345,8 @@ pub(crate) fn tile_kernel(
     Kernel::new(compiler, &build)
 }
 
-/// Scratch of one dispatch: the mask as bits, and a forest of the runs that reach beyond their tiles. What each holds is told in
-/// the shaders. Every image's share is a multiple of 256 bytes, so that any image starts where a binding may.
+/// Scratch of one recording: the mask as bits, and a forest of the runs that reach beyond their tiles. The headers of the shaders
+/// describe each buffer. Every image takes a multiple of 256 bytes, so a binding may start at any image.
 pub(crate) struct Forest {
     op: &'static str,
     shape: Nhw,
@@ -345,7 +395,7 @@ impl Forest {
         })
     }
 
-    /// Tiles and runs of an image, rounded up so that 8 bytes of the one and 4 of the other fill multiples of 256 bytes.
+    /// Tiles and runs of an image, rounded up so that 8 bytes for each tile and 4 for each run fill multiples of 256 bytes.
     fn strides(shape: Nhw) -> [u64; 2] {
         let tiles = u64::from(shape.width.div_ceil(TILE_WIDTH)) * u64::from(shape.height.div_ceil(TILE_HEIGHT));
         let runs = u64::from(shape.height) * u64::from(shape.width.div_ceil(2));
@@ -368,7 +418,7 @@ impl Forest {
     }
 
     fn tensor<'a>(&self, buffer: &'a wgpu::Buffer, element_bytes: u64) -> Tensor<'a> {
-        // Allocated with whole shares, so the division has no remainder.
+        // The buffer holds the same number of bytes for each image, so the division has no remainder.
         let unit = buffer.size() / u64::from(self.shape.batch) / element_bytes;
         Tensor::divided(buffer.slice(..), unit, element_bytes)
     }
@@ -378,7 +428,7 @@ impl Forest {
     }
 }
 
-/// What the caller is given.
+/// The outputs that the caller gave.
 #[derive(Clone, Copy)]
 pub(crate) struct Outputs<'a> {
     pub(crate) boxes: Tensor<'a>,
@@ -396,13 +446,13 @@ impl<'a> Outputs<'a> {
         let plane = |slice| Tensor::divided(slice, pixels, 4);
         Self {
             boxes: Tensor::divided(boxes, 4, 4),
-            component: component.map(|slice| plane(slice)),
+            component: component.map(plane),
             all: all.map(|all| [plane(all.labels), plane(all.sizes)]),
         }
     }
 }
 
-/// The steps from a mask in bits to its largest component.
+/// The kernels from a mask in bits to its largest component.
 #[derive(Clone, Debug)]
 pub(crate) struct Components {
     tiles: Kernel,
@@ -444,7 +494,7 @@ impl Components {
         })
     }
 
-    /// Appends the steps after the one that fills the forest's bits.
+    /// Appends the dispatches after the one that fills the forest's bits.
     pub(crate) fn bind(
         &self,
         device: &wgpu::Device,
@@ -455,7 +505,7 @@ impl Components {
         let batch = forest.shape.batch;
         let parts = forest.parts;
         debug_assert!(batch > 0, "{}: an empty batch has no forest", forest.op);
-        // As the kernels load them: tiles as two vectors of four words, what was found as pairs.
+        // The kernels load tiles as two vectors of four words, and the best and picked components as pairs.
         let bits = forest.tensor(&forest.bits, 16);
         let roots = forest.tensor(&forest.roots, 16);
         let best = forest.tensor(&forest.best, 8);
@@ -474,7 +524,7 @@ impl Components {
             self.pick
                 .bind(device, batch, [parts, 1], &tensors, None, |_| PickParams { parts, ..PickParams::new(forest) })?,
         );
-        // Before the selection, which clears every other component's bits.
+        // The labels come before the selection, which clears the bits of every other component.
         if let Some([labels, label_sizes]) = outputs.all {
             let tensors = [bits, roots, parent, sizes, labels, label_sizes];
             dispatches.extend(self.labels.bind(device, batch, by_tile, &tensors, None, |_| LabelsParams::new(forest))?);

@@ -20,6 +20,7 @@ pub mod resize;
 pub mod sasa_layer;
 pub mod sasa_stem;
 pub mod scse;
+pub mod spatial_gate;
 pub mod squeeze_excite;
 pub mod threshold;
 pub mod window_attention;

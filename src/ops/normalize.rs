@@ -1,7 +1,40 @@
-//! Normalisation of maps, each image on its own.
+//! Normalisation of maps in place, each image by its own range.
+//!
+//! ```text
+//! map = (map - min) / (max - min)    MinMax
+//! map = map / max                    Max
+//! ```
+//!
+//! `min` and `max` are taken over the pixels of one image. A constant map becomes zeros, and with `Max` also a map without a
+//! positive maximum. A map with a NaN becomes NaN.
+//!
+//! Source: AG-CNN (Guan et al. 2018, arXiv:1801.09927), Sec. III-B.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{Nhw, Normalization, Normalize, NormalizeBuffers};
+//!
+//! let gpu = Gpu::open()?;
+//! let map = gpu.upload("map", &vec![3.0f32; 28 * 28])?;
+//!
+//! let operator = Normalize::new(&gpu.device, Normalization::MinMax)?;
+//! let recording = operator.bind(&gpu.device, Nhw::new(1, 28, 28), NormalizeBuffers { map: map.slice(..) })?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! [`Normalization`] chooses the formula; with [`Normalization::None`] nothing is recorded. Scratch takes at most 128 bytes for
+//! each image on a GPU, and at most 8 bytes for each 1024 pixels on a software adapter. [`Normalize::bind`] lists the errors,
+//! [`Normalize::cost`] counts bytes and operations.
+//!
+//! Kernels: [`normalize_range`](crate::shaders::NORMALIZE_RANGE), then [`normalize`](crate::shaders::NORMALIZE). Reference:
+//! [`reference::normalize`](crate::reference::normalize).
 
 use bytemuck::Zeroable;
 
+use crate::cost::count;
 use crate::kernel::shader::{NO_OR_YES, PLAIN, Shader, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, rounds, tensor, tuning};
 use crate::names::names;
@@ -31,31 +64,28 @@ pub(crate) const NORMALIZE_RANGE: Shader = shader!(
     ["ordered"],
 );
 
-/// What a map is brought to. A constant map becomes zeros, a map with a NaN becomes NaN.
+/// What a map is scaled to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Normalization {
     /// `(m - min) / (max - min)`: 0 to 1.
     #[default]
     MinMax,
-    /// `m / max`; zeros where the maximum is not positive.
+    /// `m / max`; zeros if the maximum is not positive.
     Max,
-    /// As it is.
+    /// The map stays as it is.
     None,
 }
 
 names!(Normalization, "normalization", MinMax = "min_max", Max = "max", None = "none");
 
-/// Normalises `map [n, h, w]` in place, each image by its own minimum and maximum (AG-CNN, Guan et al. 2018,
-/// arXiv:1801.09927, Sec. III-B).
-///
-/// Kernels `shaders/normalize_range.wgsl`, `shaders/normalize.wgsl`; reference
-/// [`reference::normalize`](crate::reference::normalize). Scratch: at most 128 bytes for each image, on a software
-/// adapter 8 bytes for each 1024 pixels.
+/// Normalises `map [n, h, w]` in place. The [page of the module](self) has the formulas and an example.
+#[doc(alias = "min-max")]
 #[derive(Clone, Debug)]
 pub struct Normalize {
+    normalization: Normalization,
     software: bool,
-    /// None for [`Normalization::None`].
+    /// `None` for [`Normalization::None`].
     kernels: Option<(Kernel, Kernel)>,
 }
 
@@ -71,12 +101,12 @@ impl Normalize {
     ///
     /// # Errors
     ///
-    /// [`Error::LimitExceeded`] on a device whose workgroups hold fewer than 256 invocations.
+    /// [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, normalization: Normalization) -> Result<Self, Error> {
         let compiler = compiler.into();
         let software = compiler.software;
         if normalization == Normalization::None {
-            return Ok(Self { software, kernels: None });
+            return Ok(Self { normalization, software, kernels: None });
         }
         let range_group = tuning::range_group(software);
         let range = Kernel::new(
@@ -102,14 +132,20 @@ impl Normalize {
                 workgroup_bytes: 0,
             },
         )?;
-        Ok(Self { software, kernels: Some((range, apply)) })
+        Ok(Self { normalization, software, kernels: Some((range, apply)) })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The normalization that the operator was built with.
+    #[must_use]
+    pub const fn normalization(&self) -> Normalization {
+        self.normalization
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: Nhw) -> Result<Vec<TensorSpec>, Error> {
         check::plane(OP, "map", shape)?;
         Ok(vec![TensorSpec::in_place("map", shape, DType::F32)])
@@ -119,8 +155,8 @@ impl Normalize {
     ///
     /// # Errors
     ///
-    /// [`Error::LimitExceeded`] where one image exceeds a binding of the device, and what every operator refuses of its
-    /// buffers: too small, wrong usage, misaligned.
+    /// - [`Error::LimitExceeded`] if one image exceeds a binding of the device.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(&self, device: &wgpu::Device, shape: Nhw, buffers: NormalizeBuffers<'_>) -> Result<Recording, Error> {
         let specs = self.tensors(shape)?;
         let pixels = check::to_u32(OP, "pixels of an image", shape.size().pixels())?;
@@ -149,12 +185,12 @@ impl Normalize {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves and computes: the map read twice and written once, two operations for each pixel.
+    /// What one run moves and computes. The map is read twice and written once, and each pixel takes two operations.
     #[must_use]
     pub fn cost(&self, shape: Nhw) -> Cost {
-        let pixels = shape.elements().unwrap_or(u64::MAX);
+        let pixels = count(shape.elements());
         match self.kernels {
-            Some(_) => Cost { bytes: pixels.saturating_mul(12), flops: pixels.saturating_mul(2), parameters: 0 },
+            Some(_) => Cost::new(pixels * count(12), pixels * count(2), count(0)),
             None => Cost::default(),
         }
     }

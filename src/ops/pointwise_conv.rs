@@ -1,7 +1,54 @@
-//! Pointwise convolutions: 1x1 projections of every pixel's channels.
+//! Pointwise convolution: a 1x1 projection of the channels of each pixel.
+//!
+//! ```text
+//! y[s][n, o, p] = sum over i of weights[s, o, i] * x[n, i, p]  [+ bias[s, o]]      for each matrix s and pixel p
+//! ```
+//!
+//! Up to three stacked matrices run in one dispatch and read `x` once. They are the projections to queries, keys and values of
+//! Stand-Alone Self-Attention (Ramachandran et al. 2019, arXiv:1906.05909, Sec. 3.1).
+//!
+//! ```no_run
+//! use visual_attention::{Element, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let gpu = visual_attention::host::Gpu::open()?;
+//! let options = PointwiseConvOptions::new(64, 128).with_stack(3);
+//! let conv = PointwiseConv::new(&gpu.device, options, Element::F32)?;
+//!
+//! let x = gpu.upload("x", &vec![0.5f32; 64 * 32 * 32])?;
+//! let weights = gpu.upload("weights", &vec![0.1f32; 3 * 128 * 64])?;
+//! let bytes = 128 * 32 * 32 * 4;
+//! let [q, k, v] = [gpu.buffer("q", bytes)?, gpu.buffer("k", bytes)?, gpu.buffer("v", bytes)?];
+//! let buffers = PointwiseConvBuffers {
+//!     x: x.slice(..),
+//!     weights: weights.slice(..),
+//!     bias: None,
+//!     y: [&q, &k, &v].map(|y| Some(y.slice(..))),
+//! };
+//! let recording = conv.bind(&gpu.device, Nchw::new(1, 64, 32, 32), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Options and tensors
+//!
+//! [`PointwiseConvOptions::new`] is one dense matrix without bias. Setters change groups, stack and bias.
+//!
+//! `x [n, inputs, h, w] -> y [n, outputs, h, w]` for each matrix. [`PointwiseConv::tensors`] lists the tensors.
+//!
+//! # Errors and cost
+//!
+//! Work is divided over images, so one image must fit a binding of the device. A group has at most 31,774 input channels.
+//! [`PointwiseConv::cost`] counts a multiply-add for each weight at each pixel.
+//!
+//! Kernels [`POINTWISE_CONV`](crate::shaders::POINTWISE_CONV) and, if `h * w` and the inputs of a group are multiples of 4,
+//! [`POINTWISE_CONV_VEC4`](crate::shaders::POINTWISE_CONV_VEC4); reference
+//! [`reference::pointwise_conv`](crate::reference::pointwise_conv).
 
 use bytemuck::Zeroable;
 
+use crate::cost::{Count, count};
 use crate::kernel::rounds::MAX_TERMS;
 use crate::kernel::shader::{INNER, INNER_VECTORS, NO_OR_YES, Shader, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check};
@@ -12,7 +59,7 @@ const OP: &str = "pointwise_conv";
 const PIXELS: u64 = 256;
 /// Outputs of one invocation.
 const OUTPUTS: u32 = 8;
-/// Outputs of one run.
+/// Matrices of one stack.
 const MAX_STACK: u32 = 3;
 
 params!(Params {
@@ -50,16 +97,17 @@ pub(crate) const POINTWISE_CONV_VEC4: Shader = shader!(
     [],
 );
 
-/// What a [`PointwiseConv`] computes.
+/// Options of a [`PointwiseConv`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct PointwiseConvOptions {
     /// Channels of `x`.
     pub inputs: u32,
     /// Channels of each output.
     pub outputs: u32,
-    /// Groups of channels that don't see each other; 1 is dense. Divides inputs and outputs.
+    /// Groups of channels that are projected separately; 1 is dense. Divides inputs and outputs.
     pub groups: u32,
-    /// Stacked matrices, each with an output tensor of its own: 1 to 3. Queries, keys and values are 3.
+    /// Stacked matrices, each with its own output tensor: 1 to 3.
     pub stack: u32,
     /// Whether there is a bias.
     pub bias: bool,
@@ -72,14 +120,31 @@ impl PointwiseConvOptions {
         Self { inputs, outputs, groups: 1, stack: 1, bias: false }
     }
 
-    pub(crate) fn weights(&self) -> u64 {
-        // Of 34 bits and 32: it fits.
-        let rows = u64::from(self.stack) * u64::from(self.outputs);
-        rows.saturating_mul(u64::from(self.inputs / self.groups.max(1)))
+    /// With groups of channels.
+    #[must_use]
+    pub const fn with_groups(self, groups: u32) -> Self {
+        Self { groups, ..self }
     }
 
-    fn biases(&self) -> u64 {
-        if self.bias { u64::from(self.stack) * u64::from(self.outputs) } else { 0 }
+    /// With stacked matrices.
+    #[must_use]
+    pub const fn with_stack(self, stack: u32) -> Self {
+        Self { stack, ..self }
+    }
+
+    /// With a bias, or without.
+    #[must_use]
+    pub const fn with_bias(self, bias: bool) -> Self {
+        Self { bias, ..self }
+    }
+
+    fn weights(&self) -> Count {
+        let rows = u64::from(self.stack) * u64::from(self.outputs);
+        count(rows) * count(u64::from(self.inputs / self.groups.max(1)))
+    }
+
+    fn biases(&self) -> Count {
+        count(if self.bias { u64::from(self.stack) * u64::from(self.outputs) } else { 0 })
     }
 
     pub(crate) fn check(&self, op: &'static str) -> Result<(), Error> {
@@ -103,13 +168,25 @@ impl PointwiseConvOptions {
         }
         Ok(())
     }
+
+    /// As [`PointwiseConv::cost`], without a device.
+    pub(crate) fn cost(&self, shape: Nchw, element: Element, inner: Element) -> Cost {
+        let pixels = count(shape.plane().elements());
+        let parameters = self.weights() + self.biases();
+        let outputs = pixels * count(u64::from(self.stack) * u64::from(self.outputs));
+        let inputs = pixels * count(u64::from(self.inputs)) + parameters;
+        let rounds = self.inputs / self.groups.max(1);
+        Cost::new(
+            inputs * count(element.bytes()) + outputs * count(inner.bytes()),
+            outputs * count(2 * u64::from(rounds) + u64::from(self.bias)),
+            parameters,
+        )
+    }
 }
 
-/// Pointwise convolution `x [n, inputs, h, w] -> y [n, outputs, h, w]`, dense or grouped, for up to three stacked matrices in one
-/// dispatch: the projections to queries, keys and values of arXiv:1906.05909, Sec. 3.1, read `x` once.
-///
-/// Kernels `shaders/pointwise_conv.wgsl` and, where `h * w` and the inputs of a group divide by 4,
-/// `shaders/pointwise_conv_vec4.wgsl`; reference [`reference::pointwise_conv`](crate::reference::pointwise_conv).
+/// Pointwise convolution; the [page](self) has formula and example.
+#[doc(alias = "1x1 convolution")]
+#[doc(alias = "linear projection")]
 #[derive(Clone, Debug)]
 pub struct PointwiseConv {
     op: &'static str,
@@ -117,16 +194,16 @@ pub struct PointwiseConv {
     element: Element,
     inner: Element,
     kernel: Kernel,
-    /// Where the inputs of a group divide by 4.
+    /// For inputs of a group that are a multiple of 4.
     quads: Option<Kernel>,
 }
 
-/// Whether a sum of so many rounds has three levels of blocks.
+/// Whether a sum over `rounds` iterations is added up in three levels of blocks, rather than two.
 const fn deep(rounds: u32) -> bool {
     rounds > 2048
 }
 
-/// Rounds of a block. An input takes part in at most 96 additions: with two levels in `2 * sqrt(rounds)`, with three in 32 of each.
+/// Iterations of a block. Each term takes part in at most 96 additions: `2 * sqrt(rounds)` with two levels, 32 in each of three.
 const fn block(rounds: u32) -> u32 {
     if deep(rounds) {
         return 32;
@@ -135,7 +212,7 @@ const fn block(rounds: u32) -> u32 {
     if root * root < rounds { root + 1 } else { root }
 }
 
-/// The outputs, as messages and [`TensorSpec`]s call them.
+/// Names of the outputs.
 const Y: [&str; 3] = ["y[0]", "y[1]", "y[2]"];
 
 /// Tensors of a [`PointwiseConv`], of its element type; each needs `BufferUsages::STORAGE`.
@@ -145,20 +222,20 @@ pub struct PointwiseConvBuffers<'a> {
     pub x: wgpu::BufferSlice<'a>,
     /// In: `[stack, outputs, inputs/groups]`.
     pub weights: wgpu::BufferSlice<'a>,
-    /// In, where the options have a bias: `[stack, outputs]`.
+    /// In, if the options have a bias: `[stack, outputs]`.
     pub bias: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, outputs, h, w]` for each of the stack, the rest being absent.
+    /// Out: `[n, outputs, h, w]` for each matrix of the stack, then `None`.
     pub y: [Option<wgpu::BufferSlice<'a>>; 3],
 }
 
 impl PointwiseConv {
-    /// Compiles the kernel for tensors of type `element`.
+    /// Compiles for tensors of type `element`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] where the groups don't divide the channels, or for more than 3 stacked matrices;
-    /// [`Error::LimitExceeded`] beyond 31,774 input channels to a group; [`Error::MissingFeature`] for f16 on a device
-    /// without it.
+    /// - [`Error::InvalidParameter`]: no channels, groups that don't divide them, a stack of 0 or above 3.
+    /// - [`Error::LimitExceeded`]: more than 31,774 input channels in a group.
+    /// - [`Error::MissingFeature`]: f16 on a device without it.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         options: PointwiseConvOptions,
@@ -167,7 +244,7 @@ impl PointwiseConv {
         Self::new_within(OP, compiler.into(), options, element, element)
     }
 
-    /// As [`Self::new`], with outputs of type `inner` and errors in the name of `op`.
+    /// Like [`Self::new`], with outputs of type `inner` and errors under the name `op`.
     pub(crate) fn new_within(
         op: &'static str,
         compiler: Compiler<'_>,
@@ -201,11 +278,17 @@ impl PointwiseConv {
         })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The options it was compiled with.
+    #[must_use]
+    pub fn options(&self) -> &PointwiseConvOptions {
+        &self.options
+    }
+
+    /// The tensors of one [`Self::bind`], in the order in which they are checked.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         let (op, options) = (self.op, &self.options);
         check::elements(op, "x", shape)?;
@@ -231,9 +314,10 @@ impl PointwiseConv {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] where `x` has other channels than the options; [`Error::InvalidParameter`] where the bias or an
-    /// output is missing or one too many; [`Error::LimitExceeded`] where one image exceeds a binding of the device; and what
-    /// every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping input.
+    /// - [`Error::InvalidShape`]: the channels of `x` are not those of the options.
+    /// - [`Error::InvalidParameter`]: a bias or an output that is missing, or that the options do not have.
+    /// - [`Error::LimitExceeded`]: one image exceeds a binding of the device.
+    /// - What [every operator refuses](crate#what-is-refused) about its buffers.
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -255,7 +339,7 @@ impl PointwiseConv {
             return Ok(Recording::default());
         }
         let pixels = shape.size().pixels();
-        // The choice depends on one image alone, so a batch gives the same bits however it is divided.
+        // The choice depends on one image alone, so results don't depend on the division of a batch.
         let (kernel, lanes) = match &self.quads {
             Some(quads) if pixels.is_multiple_of(4) => (quads, 4),
             _ => (&self.kernel, 1),
@@ -267,8 +351,8 @@ impl PointwiseConv {
         let [y0, y1, y2] = buffers.y;
         let tensors = [
             Tensor::divided(buffers.x, unit, bytes),
-            Tensor::whole(buffers.weights, options.weights() / u64::from(lanes), bytes),
-            Tensor::whole(buffers.bias, options.biases(), scalar),
+            Tensor::whole(buffers.weights, options.weights().0 / u64::from(lanes), bytes),
+            Tensor::whole(buffers.bias, options.biases().0, scalar),
             Tensor::divided(y0, out_unit, inner),
             Tensor::divided(y1, out_unit, inner),
             Tensor::divided(y2, out_unit, inner),
@@ -299,26 +383,9 @@ impl PointwiseConv {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves and computes: `x` and the weights read once, the outputs written once, a multiply-add for each
-    /// weight at each pixel. Parameters are weights and bias.
+    /// What one run moves and computes. Parameters are weights and bias.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
         self.options.cost(shape, self.element, self.inner)
-    }
-}
-
-impl PointwiseConvOptions {
-    /// As [`PointwiseConv::cost`], without a device.
-    pub(crate) fn cost(&self, shape: Nchw, element: Element, inner: Element) -> Cost {
-        let pixels = shape.plane().elements().unwrap_or(u64::MAX);
-        let parameters = self.weights().saturating_add(self.biases());
-        let outputs = pixels.saturating_mul(u64::from(self.stack) * u64::from(self.outputs));
-        let inputs = pixels.saturating_mul(self.inputs.into()).saturating_add(parameters);
-        let rounds = self.inputs / self.groups.max(1);
-        Cost {
-            bytes: inputs.saturating_mul(element.bytes()).saturating_add(outputs.saturating_mul(inner.bytes())),
-            flops: outputs.saturating_mul(2 * u64::from(rounds) + u64::from(self.bias)),
-            parameters,
-        }
     }
 }

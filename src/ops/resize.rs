@@ -1,5 +1,39 @@
-//! Bilinear resampling.
+//! Bilinear resampling to any size, without antialiasing.
+//!
+//! ```text
+//! output(o) = (1 - t) * input(i) + t * input(i + 1)     along each axis, with i = floor(p) and t = p - i
+//!
+//! p = (o + 0.5) * n_in / n_out - 0.5, clamped to 0 .. n_in - 1    HalfPixel
+//! p = o * (n_in - 1) / (n_out - 1)                                AlignedCorners
+//! ```
+//!
+//! These are the positions of PyTorch's `interpolate` with `align_corners=False` and `True`. They are computed as exact ratios of
+//! integers. A neighbour of weight 0 is left out of the sum, so resizing to the same size is a copy.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{Element, Nchw, Resize, ResizeBuffers, ResizeShape, Sampling, Size};
+//!
+//! let gpu = Gpu::open()?;
+//! let shape = ResizeShape { input: Nchw::new(1, 3, 28, 28), output: Size::new(224, 224) };
+//! let input = gpu.upload("input", &vec![0.5f32; 3 * 28 * 28])?;
+//! let output = gpu.buffer("output", 3 * 224 * 224 * 4)?;
+//!
+//! let operator = Resize::new(&gpu.device, Sampling::HalfPixel, Element::F32)?;
+//! let buffers = ResizeBuffers { input: input.slice(..), output: output.slice(..) };
+//! let recording = operator.bind(&gpu.device, shape, buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! [`Sampling`] chooses the positions. Input and output are both f32 or both f16. [`Resize::bind`] lists the errors,
+//! [`Resize::cost`] counts bytes and operations. There is no scratch.
+//!
+//! Kernel: [`resize`](crate::shaders::RESIZE). Reference: [`reference::resize`](crate::reference::resize).
 
+use crate::cost::count;
 use crate::kernel::resample::{Axis, Sampling};
 use crate::kernel::shader::{ELEMENTS, Shader, Variant, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, resample};
@@ -25,11 +59,9 @@ pub(crate) const RESIZE: Shader = shader!(
     ["bilinear"],
 );
 
-/// Resamples `input [n, c, h, w] -> output [n, c, oh, ow]`, bilinear, without antialiasing, to any size.
-///
-/// A neighbour whose weight is exactly 0 is not read into the sum, so resizing to the same size is a copy.
-///
-/// Kernel `shaders/resize.wgsl`; reference [`reference::resize`](crate::reference::resize).
+/// Resamples `input [n, c, h, w] -> output [n, c, oh, ow]`. The [page of the module](self) has the formula and an example.
+#[doc(alias = "interpolate")]
+#[doc(alias = "bilinear")]
 #[derive(Clone, Debug)]
 pub struct Resize {
     sampling: Sampling,
@@ -77,11 +109,17 @@ impl Resize {
         Ok(Self { sampling, element, kernel })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The positions that the operator was built with.
+    #[must_use]
+    pub const fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: ResizeShape) -> Result<Vec<TensorSpec>, Error> {
         let ResizeShape { input, output: Size { height, width } } = shape;
         let output = Nchw { height, width, ..input };
@@ -90,13 +128,14 @@ impl Resize {
         Ok(vec![TensorSpec::input("input", input, self.element), TensorSpec::output("output", output, self.element)])
     }
 
-    /// Checks the buffers against the shapes and binds them. `shape` is the input's, `size` the output's `[oh, ow]`.
+    /// Checks the buffers against the shapes and binds them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] for an empty image that is to become a full one; [`Error::LimitExceeded`] where one plane
-    /// exceeds a binding of the device, or `2 * input * output` of an axis, in lowest terms, exceeds 32 bits; and what every
-    /// operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping input.
+    /// - [`Error::InvalidShape`] for an output with pixels and an input without any.
+    /// - [`Error::LimitExceeded`] if one plane exceeds a binding of the device, or if `2 * input * output` of an axis, in lowest terms,
+    ///   exceeds 32 bits.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -125,16 +164,11 @@ impl Resize {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves and computes: the input read once, the output written once, nine operations for each output.
+    /// What one run moves and computes. The input is read once, the output is written once, and each output takes nine operations.
     #[must_use]
     pub fn cost(&self, shape: ResizeShape) -> Cost {
-        let ResizeShape { input: shape, output: size } = shape;
-        let input = shape.elements().unwrap_or(u64::MAX);
-        let output = Nchw { height: size.height, width: size.width, ..shape }.elements().unwrap_or(u64::MAX);
-        Cost {
-            bytes: input.saturating_add(output).saturating_mul(self.element.bytes()),
-            flops: output.saturating_mul(9),
-            parameters: 0,
-        }
+        let ResizeShape { input, output: Size { height, width } } = shape;
+        let output = count(Nchw { height, width, ..input }.elements());
+        Cost::new((count(input.elements()) + output) * count(self.element.bytes()), output * count(9), count(0))
     }
 }

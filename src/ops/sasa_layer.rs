@@ -1,4 +1,54 @@
-//! The attention layer that stands in for a convolution: projections, then windowed attention.
+//! The layer of Stand-Alone Self-Attention (SASA), which replaces a convolution: 1x1 projections, then windowed attention.
+//!
+//! ```text
+//! q, k, v = three 1x1 projections of x       PointwiseConv, one dispatch
+//! y       = attention of q, k, v             WindowAttention
+//! ```
+//!
+//! The layer is that of Ramachandran et al. 2019, arXiv:1906.05909, Sec. 3.1. In the paper's downsampling blocks a
+//! [`WindowPool`](crate::WindowPool) with 2x2 means follows.
+//!
+//! ```no_run
+//! use visual_attention::{
+//!     Element, Nchw, PositionTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, WindowAttentionOptions,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let gpu = visual_attention::host::Gpu::open()?;
+//! let options = SasaLayerOptions::new(64, WindowAttentionOptions::new(8, 8, 7));
+//! let layer = SasaLayer::new(&gpu.device, options, Element::F32)?;
+//!
+//! let x = gpu.upload("x", &vec![0.5f32; 64 * 56 * 56])?;
+//! let projections = gpu.upload("projections", &[0.1f32; 3 * 64 * 64])?;
+//! let table = gpu.upload("row and column", &[0.1f32; 4 * 7])?;
+//! let y = gpu.buffer("y", 64 * 56 * 56 * 4)?;
+//! let buffers = SasaLayerBuffers {
+//!     x: x.slice(..),
+//!     projections: projections.slice(..),
+//!     tables: PositionTables::Factorised { row: table.slice(..), column: table.slice(..) },
+//!     y: y.slice(..),
+//! };
+//! let recording = layer.bind(&gpu.device, Nchw::new(1, 64, 56, 56), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Options and tensors
+//!
+//! [`SasaLayerOptions::new`] takes the options of the attention, and projects all channels densely. Its channels are those of the output.
+//!
+//! `x [n, inputs, h, w] -> y [n, heads*d, ho, wo]`. [`SasaLayer::tensors`] lists the tensors. Queries, keys and values are scratch of
+//! `3 * n * heads*d * h * w` f32, which the [`Recording`] keeps.
+//!
+//! # Errors and cost
+//!
+//! [`SasaLayerOptions::check`] checks options and shape without a device. Other errors are those of projections and attention.
+//! [`SasaLayer::cost`] adds up both kernels: queries, keys and values are written once and read once.
+//!
+//! Kernels [`POINTWISE_CONV`](crate::shaders::POINTWISE_CONV) or
+//! [`POINTWISE_CONV_VEC4`](crate::shaders::POINTWISE_CONV_VEC4), and [`WINDOW_ATTENTION`](crate::shaders::WINDOW_ATTENTION);
+//! reference [`reference::sasa_layer`](crate::reference::sasa_layer).
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 use super::window_attention::{PositionTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions};
@@ -7,37 +57,64 @@ use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
 
 const OP: &str = "sasa_layer";
 
-/// What a [`SasaLayer`] computes.
+/// Options of a [`SasaLayer`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SasaLayerOptions {
     /// Channels of `x`.
     pub inputs: u32,
-    /// Groups of channels that the projections keep apart; 1, as in the paper, is dense.
+    /// Groups of channels that are projected separately; 1, as in the paper, is dense.
     pub groups: u32,
     /// The attention; its channels are those of the output.
     pub attention: WindowAttentionOptions,
 }
 
 impl SasaLayerOptions {
-    /// The three projections, stacked.
+    /// Dense projections of `inputs` channels, then this attention.
+    #[must_use]
+    pub const fn new(inputs: u32, attention: WindowAttentionOptions) -> Self {
+        Self { inputs, groups: 1, attention }
+    }
+
+    /// With groups of channels.
+    #[must_use]
+    pub const fn with_groups(self, groups: u32) -> Self {
+        Self { groups, ..self }
+    }
+
+    /// Options of the three projections, stacked.
     #[must_use]
     pub const fn projections(&self) -> PointwiseConvOptions {
-        PointwiseConvOptions {
-            inputs: self.inputs,
-            outputs: self.attention.channels(),
-            groups: self.groups,
-            stack: 3,
-            bias: false,
+        PointwiseConvOptions::new(self.inputs, self.attention.channels()).with_groups(self.groups).with_stack(3)
+    }
+
+    /// Checks the options, and that they fit an `x` of this shape. It needs no device, and serves the reference, which checks
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`SasaLayer::new`] and [`SasaLayer::bind`], without what depends on a device or a buffer.
+    pub fn check(&self, shape: Nchw) -> Result<(), Error> {
+        self.attention.check_options(OP)?;
+        self.projections().check(OP)?;
+        if shape.channels != self.inputs {
+            let needed = format!("{} channels", self.inputs);
+            return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
         }
+        self.attention.check_shape(OP, Nchw { channels: self.attention.channels(), ..shape })
+    }
+
+    /// As [`SasaLayer::cost`], without a device.
+    #[must_use]
+    pub fn cost(&self, shape: Nchw, element: Element) -> Cost {
+        let projected = Nchw { channels: self.attention.channels(), ..shape };
+        self.projections().cost(shape, element, Element::F32) + self.attention.cost(projected, element, Element::F32)
     }
 }
 
-/// Stand-alone self-attention layer `x [n, inputs, h, w] -> y [n, heads*d, ho, wo]`: 1x1 projections to queries, keys and values,
-/// in one dispatch, then [`WindowAttention`], in the same recording (Ramachandran et al. 2019, arXiv:1906.05909,
-/// Sec. 3.1). For the paper's downsampling blocks, [`WindowPool`](crate::WindowPool) with 2x2 averages follows.
-///
-/// Kernels `shaders/pointwise_conv.wgsl` and `shaders/window_attention.wgsl`; reference
-/// [`reference::sasa_layer`](crate::reference::sasa_layer).
+/// Layer of stand-alone self-attention; the [page](self) has formula and example.
+#[doc(alias = "SASA")]
+#[doc(alias = "self-attention")]
 #[derive(Clone, Debug)]
 pub struct SasaLayer {
     options: SasaLayerOptions,
@@ -51,7 +128,7 @@ pub struct SasaLayer {
 pub struct SasaLayerBuffers<'a> {
     /// In: `[n, inputs, h, w]`.
     pub x: wgpu::BufferSlice<'a>,
-    /// In: `[3, heads*d, inputs/groups]`, the matrices of queries, keys and values.
+    /// In: `[3, heads*d, inputs/groups]`, the matrices for queries, keys and values.
     pub projections: wgpu::BufferSlice<'a>,
     /// In: the tables of the options' relative term.
     pub tables: PositionTables<wgpu::BufferSlice<'a>>,
@@ -60,7 +137,7 @@ pub struct SasaLayerBuffers<'a> {
 }
 
 impl SasaLayer {
-    /// Compiles the kernels for tensors of type `element`. Between them there is f32, whatever the element type.
+    /// Compiles for tensors of type `element`. Queries, keys and values are f32 for every element type.
     ///
     /// # Errors
     ///
@@ -77,11 +154,17 @@ impl SasaLayer {
         Ok(Self { options, element, projections, attention })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The options it was compiled with.
+    #[must_use]
+    pub fn options(&self) -> &SasaLayerOptions {
+        &self.options
+    }
+
+    /// The tensors of one [`Self::bind`], in the order in which they are checked.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         check::elements(OP, "x", shape)?;
         self.options.check(shape)?;
@@ -99,8 +182,7 @@ impl SasaLayer {
         Ok(specs)
     }
 
-    /// Checks the buffers against the shape of `x` and binds them. Queries, keys and values are scratch of
-    /// `3 * n * heads*d * h * w` f32, kept by the dispatch.
+    /// Checks the buffers against the shape of `x` and binds them.
     ///
     /// # Errors
     ///
@@ -111,10 +193,10 @@ impl SasaLayer {
         if shape.is_empty() {
             return Ok(Recording::default());
         }
-        // Before the scratch is created, so that a caller's mistake comes before any call to wgpu.
+        // Before the scratch is created: a caller's mistake is refused before any call to wgpu.
         let mut given =
             vec![("x", Some(buffers.x)), ("projections", Some(buffers.projections)), ("y", Some(buffers.y))];
-        given.extend(self.attention.tables(buffers.tables)?);
+        given.extend(self.options.attention.table_slices(buffers.tables)?);
         check::slices(OP, device, &specs, &given)?;
 
         let scratch = |label| {
@@ -147,34 +229,9 @@ impl SasaLayer {
         Ok(recording)
     }
 
-    /// What one run moves and computes: the sum over its kernels, queries, keys and values written and read in between.
+    /// What one run moves and computes.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
         self.options.cost(shape, self.element)
-    }
-}
-
-impl SasaLayerOptions {
-    /// Checks the options and that they fit an `x` of this shape, as [`SasaLayer::new`] and [`SasaLayer::bind`] do: for a machine
-    /// without a device, since the reference takes them as they are.
-    ///
-    /// # Errors
-    ///
-    /// Those of both.
-    pub fn check(&self, shape: Nchw) -> Result<(), Error> {
-        self.attention.check_options(OP)?;
-        self.projections().check(OP)?;
-        if shape.channels != self.inputs {
-            let needed = format!("{} channels", self.inputs);
-            return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
-        }
-        self.attention.check_shape(OP, Nchw { channels: self.attention.channels(), ..shape })
-    }
-
-    /// As [`SasaLayer::cost`], without a device.
-    #[must_use]
-    pub fn cost(&self, shape: Nchw, element: Element) -> Cost {
-        let projected = Nchw { channels: self.attention.channels(), ..shape };
-        self.projections().cost(shape, element, Element::F32) + self.attention.cost(projected, element, Element::F32)
     }
 }

@@ -1,9 +1,68 @@
-//! The attention stem: values mixed by their position in the window.
+//! The stem of Stand-Alone Self-Attention (SASA): attention whose values are mixed by their position in the window.
+//!
+//! Entry `(a, b)` of the window of the query at `(i, j)` is the pixel `(i - padding + a, j - padding + b)`. Pixels outside the image
+//! are zero.
+//!
+//! ```text
+//! q, k, v_1 .. v_m = 1x1 projections of x
+//! p[m, a, b]       = softmax over m of sum over e of mix[m, e] * (row[e, a] + column[e, b])
+//! y                = sum over (a, b) of softmax(scale * q . k(a, b)) * sum over m of p[m, a, b] * v_m(a, b)
+//! ```
+//!
+//! The formula is Sec. 3.2 of Ramachandran et al. 2019, arXiv:1906.05909. In the paper batch norm and a
+//! [`WindowPool`](crate::WindowPool) with 4x4 maxima follow.
+//!
+//! ```no_run
+//! use visual_attention::{Element, Nchw, SasaStem, SasaStemBuffers, SasaStemOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let gpu = visual_attention::host::Gpu::open()?;
+//! let stem = SasaStem::new(&gpu.device, SasaStemOptions::new(8, 8, 16), Element::F32)?;
+//!
+//! let x = gpu.upload("x", &vec![0.5f32; 3 * 224 * 224])?;
+//! let projections = gpu.upload("projections", &[0.1f32; 6 * 64 * 3])?;
+//! let tables = gpu.upload("row, column and mix", &[0.1f32; 16 * 4])?;
+//! let y = gpu.buffer("y", 64 * 224 * 224 * 4)?;
+//! let buffers = SasaStemBuffers {
+//!     x: x.slice(..),
+//!     projections: projections.slice(..),
+//!     row: tables.slice(..),
+//!     column: tables.slice(..),
+//!     mix: tables.slice(..),
+//!     y: y.slice(..),
+//! };
+//! let recording = stem.bind(&gpu.device, Nchw::new(1, 3, 224, 224), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Options and tensors
+//!
+//! [`SasaStemOptions::new`] is for images of 3 channels, with 4x4 windows. Setters change channels, window, padding, mixtures and scale.
+//!
+//! `x [n, inputs, h, w] -> y [n, heads*d, h, w]`. [`SasaStem::tensors`] lists the tensors. The projections are scratch of
+//! `(2 + m) * n * heads*d * h * w` f32, which the [`Recording`] keeps. A query whose logits are all -infinite gives zeros.
+//!
+//! # Errors and cost
+//!
+//! Work is divided over images, so the projections of one image must fit a binding of the device. On a software adapter, `new` refuses
+//! options that take more loop iterations than one invocation may run there.
+//!
+//! [`SasaStem::cost`] counts projections, products of queries and keys, mixtures of values, and products of weights and values. It omits
+//! both softmaxes.
+//!
+//! Kernels [`POINTWISE_CONV`](crate::shaders::POINTWISE_CONV) or
+//! [`POINTWISE_CONV_VEC4`](crate::shaders::POINTWISE_CONV_VEC4), [`SASA_STEM_MIXTURE`](crate::shaders::SASA_STEM_MIXTURE) and
+//! [`SASA_STEM_ATTENTION`](crate::shaders::SASA_STEM_ATTENTION); reference
+//! [`reference::sasa_stem`](crate::reference::sasa_stem).
 
 use bytemuck::Zeroable;
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 use super::window_attention::shrink;
+use crate::cost::count;
+use crate::kernel::check::{MAX_EXTENT, signed};
 use crate::kernel::shader::{ELEMENTS, STEM, Shader, Variant, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, tensor};
 use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
@@ -13,8 +72,6 @@ const OP: &str = "sasa_stem";
 const GROUP: u32 = 8;
 /// Channels of one invocation, `CHUNK` in WGSL.
 const CHUNK: u32 = 8;
-/// The kernels compute positions in 32-bit integers with a sign.
-const MAX_EXTENT: u64 = 1 << 30;
 
 params!(Params {
     origin_x: u32,
@@ -56,29 +113,75 @@ pub(crate) const SASA_STEM_MIXTURE: Shader = shader!(
     [],
 );
 
-/// What a [`SasaStem`] computes.
+/// Options of a [`SasaStem`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SasaStemOptions {
-    /// Channels of `x`: 3 of an image.
+    /// Channels of `x`.
     pub inputs: u32,
     /// Heads; channels `g*d .. (g+1)*d` belong to head `g`.
     pub heads: u32,
     /// Channels of a head, `d`.
     pub head_dim: u32,
-    /// Keys of a window, `kh` x `kw`; even as well: 4x4 in the paper.
+    /// Keys of a window, `kh` x `kw`, even or odd; 4x4 in the paper.
     pub window: Size,
-    /// How far entry 0 of a window is before its query.
+    /// Pixels from entry 0 of a window to its query.
     pub padding: Size,
     /// Value projections that are mixed, `m`.
     pub mixtures: u32,
     /// Length of the position embeddings, `e`.
     pub embeddings: u32,
-    /// What the product of query and key is multiplied by.
+    /// Factor of the product of query and key.
     pub scale: f32,
 }
 
 impl SasaStemOptions {
-    /// All projections as one matrix: queries, keys and the mixed values.
+    /// For images of 3 channels: windows of 4x4 keys with padding 2, 4 mixtures, scale 1.
+    #[must_use]
+    pub const fn new(heads: u32, head_dim: u32, embeddings: u32) -> Self {
+        Self {
+            inputs: 3,
+            heads,
+            head_dim,
+            window: Size::new(4, 4),
+            padding: Size::new(2, 2),
+            mixtures: 4,
+            embeddings,
+            scale: 1.0,
+        }
+    }
+
+    /// With an `x` of this number of channels.
+    #[must_use]
+    pub const fn with_inputs(self, inputs: u32) -> Self {
+        Self { inputs, ..self }
+    }
+
+    /// With windows of this size.
+    #[must_use]
+    pub const fn with_window(self, window: Size) -> Self {
+        Self { window, ..self }
+    }
+
+    /// With this padding.
+    #[must_use]
+    pub const fn with_padding(self, padding: Size) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// With this number of value projections.
+    #[must_use]
+    pub const fn with_mixtures(self, mixtures: u32) -> Self {
+        Self { mixtures, ..self }
+    }
+
+    /// With this factor of the product of query and key.
+    #[must_use]
+    pub const fn with_scale(self, scale: f32) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// Options of all projections as one matrix: queries, keys and the mixed values.
     #[must_use]
     pub const fn projections(&self) -> PointwiseConvOptions {
         PointwiseConvOptions::new(self.inputs, self.mixtures.saturating_add(2).saturating_mul(self.channels()))
@@ -90,12 +193,11 @@ impl SasaStemOptions {
         self.heads.saturating_mul(self.head_dim)
     }
 
-    /// Checks the options, as [`SasaStem::new`] does: for a machine without a device, since the reference takes them as they
-    /// are.
+    /// Checks the options. It needs no device, and serves the reference, which checks nothing.
     ///
     /// # Errors
     ///
-    /// Those of [`SasaStem::new`], but for the device's features and loops.
+    /// As [`SasaStem::new`], without what depends on a device.
     pub fn check(&self) -> Result<(), Error> {
         for (parameter, value) in [
             ("inputs", self.inputs),
@@ -118,7 +220,7 @@ impl SasaStemOptions {
         Ok(())
     }
 
-    /// Loop rounds of one query, and of one entry's mixture.
+    /// Loop iterations for one query, and for the mixture of one entry.
     fn rounds(&self) -> [u64; 2] {
         let (head_dim, mixtures) = (u64::from(self.head_dim), u64::from(self.mixtures));
         let sums = head_dim.min(CHUNK.into()).saturating_mul(mixtures + 1);
@@ -130,30 +232,23 @@ impl SasaStemOptions {
     /// As [`SasaStem::cost`], without a device.
     #[must_use]
     pub fn cost(&self, shape: Nchw, element: Element) -> Cost {
-        let queries = shape.plane().elements().unwrap_or(u64::MAX).saturating_mul(self.channels().into());
-        let entries = self.window.pixels();
+        let outputs = count(shape.plane().elements()) * count(u64::from(self.channels()));
         let mixtures = u64::from(self.mixtures);
-        let tables = u64::from(self.embeddings)
-            .saturating_mul(u64::from(self.window.height) + u64::from(self.window.width) + mixtures);
-        let attention = Cost {
-            bytes: queries
-                .saturating_mul((2 + mixtures) * Element::F32.bytes() + element.bytes())
-                .saturating_add(tables.saturating_mul(element.bytes())),
-            flops: queries.saturating_mul(entries).saturating_mul(4 + 2 * mixtures),
-            parameters: tables,
-        };
+        let lengths = u64::from(self.window.height) + u64::from(self.window.width) + mixtures;
+        let tables = count(u64::from(self.embeddings)) * count(lengths);
+        let bytes = (2 + mixtures) * Element::F32.bytes() + element.bytes();
+        let attention = Cost::new(
+            outputs * count(bytes) + tables * count(element.bytes()),
+            outputs * count(self.window.pixels()) * count(4 + 2 * mixtures),
+            tables,
+        );
         self.projections().cost(shape, element, Element::F32) + attention
     }
 }
 
-/// Attention stem `x [n, inputs, h, w] -> y [n, heads*d, h, w]`: attention in a window around every pixel, in which the values are
-/// a mixture of `m` projections that depends on the position in the window (Ramachandran et al. 2019, arXiv:1906.05909,
-/// Sec. 3.2). [`SasaStemOptions`] and the reference have the formula. The paper's stem goes on with batch normalisation and
-/// 4x4 maxima: [`WindowPool`](crate::WindowPool). A query whose logits are all -infinite gives zeros, as in
-/// [`WindowAttention`](crate::WindowAttention).
-///
-/// Kernels `shaders/pointwise_conv.wgsl`, `shaders/sasa_stem_mixture.wgsl` and `shaders/sasa_stem_attention.wgsl`; reference
-/// [`reference::sasa_stem`](crate::reference::sasa_stem).
+/// Attention stem; the [page](self) has formula and example.
+#[doc(alias = "SASA")]
+#[doc(alias = "self-attention")]
 #[derive(Clone, Debug)]
 pub struct SasaStem {
     options: SasaStemOptions,
@@ -168,7 +263,7 @@ pub struct SasaStem {
 pub struct SasaStemBuffers<'a> {
     /// In: `[n, inputs, h, w]`.
     pub x: wgpu::BufferSlice<'a>,
-    /// In: `[2+m, heads*d, inputs]`, the matrices of queries, keys and the `m` values.
+    /// In: `[2+m, heads*d, inputs]`, the matrices for queries, keys and the `m` values.
     pub projections: wgpu::BufferSlice<'a>,
     /// In: row embeddings `[e, kh]`.
     pub row: wgpu::BufferSlice<'a>,
@@ -181,13 +276,14 @@ pub struct SasaStemBuffers<'a> {
 }
 
 impl SasaStem {
-    /// Compiles the kernels for tensors of type `element`. Between them there is f32, whatever the element type.
+    /// Compiles for tensors of type `element`. The projections are f32 for every element type.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a count of 0 or a scale that is not finite; [`Error::TooManyRounds`] on a software
-    /// adapter, for windows, depths and mixtures of more than one invocation may loop over there; [`Error::MissingFeature`] for f16
-    /// on a device without it.
+    /// - [`Error::InvalidParameter`]: a count of 0, a scale that is not finite.
+    /// - [`Error::LimitExceeded`]: `(2 + m) * heads*d` overflows `u32`, or more than 31,774 input channels.
+    /// - [`Error::TooManyRounds`]: windows, heads, mixtures or embeddings that are too large for a software adapter.
+    /// - [`Error::MissingFeature`]: f16 on a device without it.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         options: SasaStemOptions,
@@ -199,36 +295,27 @@ impl SasaStem {
         compiler.check_rounds(OP, query, "make the window smaller, or the heads less deep, or take fewer mixtures")?;
         compiler.check_rounds(OP, mixture, "take fewer mixtures or embeddings")?;
         let projections = PointwiseConv::new_within(OP, compiler, options.projections(), element, Element::F32)?;
-        let mixture = Kernel::new(
-            compiler,
-            &Build {
-                op: OP,
-                shader: &SASA_STEM_MIXTURE,
-                variant: Variant::new(element, 1),
-                constants: &[],
-                workgroup: [64, 1, 1],
-                workgroup_bytes: 0,
-            },
-        )?;
-        let attention = Kernel::new(
-            compiler,
-            &Build {
-                op: OP,
-                shader: &SASA_STEM_ATTENTION,
-                variant: Variant { inner: Element::F32, ..Variant::new(element, 1) },
-                constants: &[],
-                workgroup: [GROUP, GROUP, 1],
-                workgroup_bytes: 0,
-            },
-        )?;
+        let kernel = |shader, variant, workgroup| {
+            Kernel::new(compiler, &Build { op: OP, shader, variant, constants: &[], workgroup, workgroup_bytes: 0 })
+        };
+        let variant = Variant::new(element, 1);
+        let mixture = kernel(&SASA_STEM_MIXTURE, variant, [64, 1, 1])?;
+        let variant = Variant { inner: Element::F32, ..variant };
+        let attention = kernel(&SASA_STEM_ATTENTION, variant, [GROUP, GROUP, 1])?;
         Ok(Self { options, element, projections, mixture, attention })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The options it was compiled with.
+    #[must_use]
+    pub fn options(&self) -> &SasaStemOptions {
+        &self.options
+    }
+
+    /// The tensors of one [`Self::bind`], in the order in which they are checked.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         let options = &self.options;
         check::elements(OP, "x", shape)?;
@@ -258,14 +345,13 @@ impl SasaStem {
         ])
     }
 
-    /// Checks the buffers against the shape of `x` and binds them. The projections are scratch of
-    /// `(2 + m) * n * heads*d * h * w` f32, kept by the dispatch.
+    /// Checks the buffers against the shape of `x` and binds them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] where `x` has other channels than the options; [`Error::LimitExceeded`] where one image, or its
-    /// projections, exceed a binding of the device; and what every operator refuses of its buffers: too small, wrong usage,
-    /// misaligned, output overlapping input.
+    /// - [`Error::InvalidShape`]: the channels of `x` are not those of the options.
+    /// - [`Error::LimitExceeded`]: one image, or its projections, exceed a binding of the device.
+    /// - What [every operator refuses](crate#what-is-refused) about its buffers.
     pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: SasaStemBuffers<'_>) -> Result<Recording, Error> {
         let options = &self.options;
         let specs = self.tensors(shape)?;
@@ -277,11 +363,12 @@ impl SasaStem {
         let pixels = shape.size().pixels();
         let (bytes, entries) = (self.element.bytes(), options.window.pixels());
         let embeddings = u64::from(options.embeddings);
-        let row = Tensor::whole(buffers.row, embeddings * u64::from(options.window.height), bytes);
-        let column = Tensor::whole(buffers.column, embeddings * u64::from(options.window.width), bytes);
-        let mix = Tensor::whole(buffers.mix, embeddings * u64::from(options.mixtures), bytes);
+        let table = |slice, entries: u32| Tensor::whole(slice, embeddings * u64::from(entries), bytes);
+        let row = table(buffers.row, options.window.height);
+        let column = table(buffers.column, options.window.width);
+        let mix = table(buffers.mix, options.mixtures);
         let y = Tensor::divided(buffers.y, u64::from(options.channels()) * pixels, bytes);
-        // Before the scratch is created, so that a caller's mistake comes before any call to wgpu.
+        // Before the scratch is created: a caller's mistake is refused before any call to wgpu.
         let given = [
             ("x", Some(buffers.x)),
             ("projections", Some(buffers.projections)),
@@ -314,7 +401,7 @@ impl SasaStem {
             },
         )?;
         let tensors = [row, column, mix, Tensor::divided(mixture.slice(..), mixture_elements, 4)];
-        // Below `MAX_ROUNDS`.
+        // The mixture fits a buffer, so the number of its workgroups fits `u32`.
         let dispatches =
             self.mixture.bind(device, 1, [entries.div_ceil(64) as u32, 1], &tensors, None, |_| MixtureParams {
                 mixtures: options.mixtures,
@@ -326,8 +413,6 @@ impl SasaStem {
         recording.extend(Recording::new(dispatches));
         let tensors =
             [Tensor::divided(scratch.slice(..), unit, 4), Tensor::whole(mixture.slice(..), mixture_elements, 4), y];
-        // Every extent is below `MAX_EXTENT`.
-        let signed = |value: u32| value as i32;
         let dispatches = self.attention.bind(device, shape.batch, groups, &tensors, None, |_| Params {
             heads: options.heads,
             head_dim: options.head_dim,
@@ -348,8 +433,7 @@ impl SasaStem {
         Ok(recording)
     }
 
-    /// What one run moves and computes: projections, products of queries and keys, mixtures of values, products of weights
-    /// and values; neither softmax. Parameters are weights and embeddings.
+    /// What one run moves and computes. Parameters are weights and embeddings.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
         self.options.cost(shape, self.element)

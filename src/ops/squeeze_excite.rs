@@ -1,26 +1,94 @@
-//! Squeeze-and-Excitation.
+//! Squeeze-and-Excitation: every channel times a gate that two small layers compute from the pooled planes.
+//!
+//! ```text
+//! s    = mean of x over each plane                     kernel global_pool
+//! a    = relu(reduce_weight s + reduce_bias)           kernel dense
+//! gate = sigmoid(expand_weight a + expand_bias)        kernel channel_scale: each plane computes its own gate,
+//! y    = x * gate                                      and is scaled in the same dispatch
+//! ```
+//!
+//! Source: Squeeze-and-Excitation (Hu et al. 2018, arXiv:1709.01507), Eqs. 2 to 4. `x` is `features [n, c, h, w]`, and the hidden
+//! vector `a` has `r` numbers: `c / 16` in the paper, any number from 1 on here.
+//!
+//! # Example
+//!
+//! The tail of an SE-ResNet block, `relu(x * gate + identity)`:
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{
+//!     Element, Nchw, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape,
+//! };
+//!
+//! let gpu = Gpu::open()?;
+//! let shape = SqueezeExciteShape { features: Nchw::new(1, 256, 56, 56), reduced: 16 };
+//! let features = gpu.upload("features", &vec![0.5f32; 256 * 56 * 56])?;
+//! let identity = gpu.upload("identity", &vec![0.5f32; 256 * 56 * 56])?;
+//! let weights = gpu.upload("weights", &vec![0.1f32; 256 * 16])?;
+//!
+//! let operator = SqueezeExcite::new(&gpu.device, SqueezeExciteOptions::RESIDUAL, Element::F32)?;
+//! let buffers = SqueezeExciteBuffers {
+//!     features: features.slice(..),
+//!     reduce_weight: weights.slice(..),
+//!     reduce_bias: None,
+//!     expand_weight: weights.slice(..),
+//!     expand_bias: None,
+//!     identity: Some(identity.slice(..)),
+//!     gate: None,
+//!     output: Some(features.slice(..)), // in place
+//! };
+//! let recording = operator.bind(&gpu.device, shape, buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! # Options
+//!
+//! [`SqueezeExciteOptions`] has presets. The paper's placements (Sec. 6.5) in a residual unit `relu(F(x) + x)`:
+//!
+//! | placement | unit | options | `features` | `identity` |
+//! | --- | --- | --- | --- | --- |
+//! | standard | `relu(SE(F(x)) + x)` | `RESIDUAL` | `F(x)` | `x` |
+//! | PRE | `relu(F(SE(x)) + x)` | `STANDARD`, before `F` | `x` | |
+//! | POST | `SE(relu(F(x) + x))` | `STANDARD`, in place | the unit's output | |
+//! | identity | `relu(F(x) + SE(x))` | `RESIDUAL` | `x` | `F(x)` |
+//!
+//! After an Inception module the features are its concatenated output, with `STANDARD` in place.
+//!
+//! # Memory and errors
+//!
+//! `output` may be the same slice as `features`. The scratch holds `[n, r]` f32, and `[n, c]` f32 for each pooled statistic.
+//! Large planes are pooled in up to 64 parts, with an `[n, c]` for each: see [`global_pool`](super::global_pool). A software
+//! adapter computes the gate in a dispatch of its own if `r` exceeds 8, with `[n, c]` f32 of scratch more.
+//! [`SqueezeExcite::bind`] lists the errors, [`SqueezeExcite::cost`] counts bytes and operations.
+//!
+//! Kernels: [`global_pool`](crate::shaders::GLOBAL_POOL), [`dense`](crate::shaders::DENSE),
+//! [`channel_scale`](crate::shaders::CHANNEL_SCALE). Reference: [`reference::squeeze_excite`](crate::reference::squeeze_excite).
 
 use super::channel_scale::{Combine, GateFrom, Scale, ScaleTensors, features_and_output, gate_out};
 use super::dense::{Join, Layer, LayerProblem, LayerTensors, layer_cost};
 use super::global_pool::{GlobalPoolBuffers, PlaneGrid, Pool, squeezable};
+use crate::cost::count;
 use crate::kernel::{Compiler, Dispatch, check, divide, tensor};
 use crate::{Activation, Cost, DenseShape, Element, Epilogue, Error, Nchw, Recording, Squeeze, TensorSpec};
 
 const OP: &str = "squeeze_excite";
 
-/// What a [`SqueezeExcite`] is made of.
+/// Options of a [`SqueezeExcite`]. The default is [`STANDARD`](Self::STANDARD).
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SqueezeExciteOptions {
-    /// How a plane becomes a number. With both, each vector goes through both layers, and the two results are added before
-    /// the gate's activation, as in CBAM: `expand_bias` then counts twice. The second layer is computed once, on the mean of
-    /// both vectors, which is half the products; only infinite weights can tell: where one of the vectors has a zero and the
-    /// other has not, the formula gives NaN and the operator an infinite sum.
+    /// How a plane becomes a number. With [`Squeeze::MeanAndMax`] each vector goes through both layers, and the two results are
+    /// added before the gate's activation, as in CBAM. `expand_bias` then counts twice.
+    ///
+    /// The second layer is computed once, on the mean of both hidden vectors. This differs from the formula only for an infinite
+    /// weight that meets a zero in one of the vectors: the formula gives NaN, the operator an infinite sum.
     pub squeeze: Squeeze,
-    /// After the first layer.
+    /// Activation after the first layer.
     pub activation: Activation,
-    /// After the second layer.
+    /// Activation after the second layer.
     pub gate: Activation,
-    /// What becomes of the features.
+    /// How the gate is applied to the features.
     pub epilogue: Epilogue,
 }
 
@@ -38,34 +106,43 @@ impl SqueezeExciteOptions {
     pub const CBAM_CHANNEL: Self = Self { squeeze: Squeeze::MeanAndMax, ..Self::STANDARD };
     /// BiSeNet's feature fusion in its form of two layers without norm (Yu et al. 2018, arXiv:1808.00897, Fig. 2c):
     /// `x * gate + x`. The form with one layer and a batch norm is [`BiSeNetAttention`](crate::BiSeNetAttention).
+    #[doc(alias = "FFM")]
     pub const FEATURE_FUSION: Self = Self { epilogue: Epilogue::ScaleAdd, ..Self::STANDARD };
+
+    /// With this pooling.
+    #[must_use]
+    pub const fn with_squeeze(self, squeeze: Squeeze) -> Self {
+        Self { squeeze, ..self }
+    }
+
+    /// With this activation after the first layer.
+    #[must_use]
+    pub const fn with_activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// With this activation after the second layer.
+    #[must_use]
+    pub const fn with_gate(self, gate: Activation) -> Self {
+        Self { gate, ..self }
+    }
+
+    /// With this use of the gate.
+    #[must_use]
+    pub const fn with_epilogue(self, epilogue: Epilogue) -> Self {
+        Self { epilogue, ..self }
+    }
 }
 
-/// Squeeze-and-Excitation (Hu et al. 2018, arXiv:1709.01507, Eqs. 2-4) in at most three dispatches:
-///
-/// ```text
-/// s    = mean of x over each plane                    shaders/global_pool.wgsl
-/// a    = relu(reduce_weight s + reduce_bias)          shaders/dense.wgsl
-/// gate = sigmoid(expand_weight a + expand_bias)       shaders/channel_scale.wgsl, each plane its own gate,
-/// y    = x * gate                                     and in the same kernel the scaling
-/// ```
-///
-/// `features [n, c, h, w]` with a reduced width `r`, any number from 1 on (`c / 16` in the paper). The only scratch is `[n, c]`
-/// and `[n, r]` f32, the former 64 times at most for planes of more than 16,384 loads. `output` may be `features` itself: the
-/// same slice in both fields works in place.
-///
-/// The paper's placements (Sec. 6.5) in a residual unit `relu(F(x) + x)`:
-///
-/// | placement | unit | options | `features` | `identity` |
-/// | --- | --- | --- | --- | --- |
-/// | standard | `relu(SE(F(x)) + x)` | `RESIDUAL` | `F(x)` | `x` |
-/// | PRE | `relu(F(SE(x)) + x)` | `STANDARD`, before `F` | `x` | |
-/// | POST | `SE(relu(F(x) + x))` | `STANDARD`, in place | the unit's output | |
-/// | identity | `relu(F(x) + SE(x))` | `RESIDUAL` | `x` | `F(x)` |
-///
-/// After an Inception module the features are its concatenated output, with `STANDARD` in place.
-///
-/// Reference [`reference::squeeze_excite`](crate::reference::squeeze_excite).
+impl Default for SqueezeExciteOptions {
+    fn default() -> Self {
+        Self::STANDARD
+    }
+}
+
+/// Squeeze-and-Excitation. The [page of the module](self) has the formula and an example.
+#[doc(alias = "SE")]
+#[doc(alias = "SENet")]
 #[derive(Clone, Debug)]
 pub struct SqueezeExcite {
     op: &'static str,
@@ -98,11 +175,11 @@ pub struct SqueezeExciteBuffers<'a> {
     pub expand_weight: wgpu::BufferSlice<'a>,
     /// In: `[c]`, the operator's element type.
     pub expand_bias: Option<wgpu::BufferSlice<'a>>,
-    /// In: `[n, c, h, w]`, the operator's element type; for [`Epilogue::Residual`] only.
+    /// In, only for [`Epilogue::Residual`]: `[n, c, h, w]`, the operator's element type.
     pub identity: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c]` f32, the gate; must be there for [`Epilogue::GateOnly`], may be elsewhere.
+    /// Out: `[n, c]` f32, the gate. Required by [`Epilogue::GateOnly`], optional otherwise.
     pub gate: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, c, h, w]`, the operator's element type, but for [`Epilogue::GateOnly`]; may be `features`.
+    /// Out: `[n, c, h, w]`, the operator's element type; may be `features`. [`Epilogue::GateOnly`] has no output.
     pub output: Option<wgpu::BufferSlice<'a>>,
 }
 
@@ -117,7 +194,7 @@ pub(crate) struct Excitation<'a> {
 }
 
 impl<'a> Excitation<'a> {
-    /// The tensors of both layers, once [`Self::check`] has passed.
+    /// The tensors of both layers, after [`Self::check`].
     pub(crate) fn specs(channels: u32, reduced: u32, element: Element) -> [TensorSpec; 4] {
         [
             TensorSpec::input("reduce_weight", [reduced, channels], element),
@@ -136,7 +213,7 @@ impl<'a> Excitation<'a> {
         ]
     }
 
-    /// Refuses a reduced width of zero, and more weights than an index reaches.
+    /// Refuses a reduced width of zero, and more weights than a 32-bit index reaches.
     pub(crate) fn check(op: &'static str, channels: u32, reduced: u32) -> Result<(), Error> {
         if reduced == 0 {
             let (given, needed) = ("0".into(), "at least 1".into());
@@ -146,7 +223,7 @@ impl<'a> Excitation<'a> {
     }
 }
 
-/// What surrounds the excitation in [`SqueezeExcite::steps`].
+/// The other tensors of [`SqueezeExcite::dispatches`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) identity: Option<wgpu::BufferSlice<'a>>,
@@ -160,8 +237,8 @@ impl SqueezeExcite {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFeature`] for f16 on a device without it; [`Error::LimitExceeded`] on a device whose workgroups hold
-    /// fewer than 256 invocations.
+    /// - [`Error::MissingFeature`] for f16 on a device without it.
+    /// - [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         options: SqueezeExciteOptions,
@@ -170,7 +247,7 @@ impl SqueezeExcite {
         Self::new_within(OP, compiler.into(), options, Combine::Channel, element)
     }
 
-    /// The same as a part of operator `op`.
+    /// Like [`Self::new`], as a part of operator `op`.
     pub(crate) fn new_within(
         op: &'static str,
         compiler: Compiler<'_>,
@@ -188,11 +265,17 @@ impl SqueezeExcite {
         })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The options that the operator was built with.
+    #[must_use]
+    pub const fn options(&self) -> &SqueezeExciteOptions {
+        &self.options
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: SqueezeExciteShape) -> Result<Vec<TensorSpec>, Error> {
         let SqueezeExciteShape { features, reduced } = shape;
         let Nchw { batch, channels, .. } = features;
@@ -204,14 +287,15 @@ impl SqueezeExcite {
         Ok(specs)
     }
 
-    /// Checks the buffers against the shape and the reduced width, and binds them.
+    /// Checks the buffers against the shape and binds them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a reduced width of zero, or where `identity`, `gate` or `output` is missing or of no use
-    /// to the operator's [`Epilogue`]; [`Error::InvalidShape`] for planes without pixels; [`Error::LimitExceeded`] where one plane
-    /// or the weights exceed a binding of the device, and what every operator refuses of its buffers: too small, wrong usage,
-    /// misaligned, output overlapping another tensor other than `features` in place.
+    /// - [`Error::InvalidParameter`] for a reduced width of zero, or if `identity`, `gate` or `output` does not match the
+    ///   operator's [`Epilogue`].
+    /// - [`Error::InvalidShape`] for planes without pixels.
+    /// - [`Error::LimitExceeded`] if one plane or the weights exceed a binding of the device.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -221,17 +305,18 @@ impl SqueezeExcite {
         self.bind_in_turns(device, shape, shape.features.batch, buffers)
     }
 
-    /// As [`Self::bind`], with squeeze and scale in turns over `images` images each, which gives the same bits. The scale then
-    /// finds the features in the cache where the squeeze has just left them: of the four tensors that a residual unit moves
-    /// (features twice, identity, output) one never comes from memory. Each turn costs the three dispatches and the waits
-    /// between them, so this is faster where memory is slow for the size of the last cache, and slower where it is fast. Try `images`
-    /// whose features take a third of the cache: the scale's other two tensors pass through it as well.
+    /// Like [`Self::bind`], in chunks of `images` images. The bits are the same.
     ///
-    /// `images` is raised to the next number at which every turn starts at an offset that the device can bind.
+    /// The scaling of a chunk finds the features in the cache, where its pooling has just left them. Of the four tensors that a
+    /// residual unit moves (features twice, identity, output), one then never comes from memory. But each chunk costs its own
+    /// dispatches, and the waits between them. So this is faster if memory is slow for the size of the last cache, else slower.
+    /// Try `images` whose features take a third of the cache: the scaling's other two tensors pass through it as well.
+    ///
+    /// `images` is rounded up until every chunk starts at an offset that the device can bind.
     ///
     /// # Errors
     ///
-    /// As [`Self::bind`], and [`Error::InvalidParameter`] where `images` is zero.
+    /// As [`Self::bind`], and [`Error::InvalidParameter`] if `images` is zero.
     pub fn bind_in_turns(
         &self,
         device: &wgpu::Device,
@@ -284,7 +369,7 @@ impl SqueezeExcite {
         Ok(recording)
     }
 
-    /// The tensors have been checked. `shape` has pixels and channels.
+    /// The caller has checked the tensors. `shape` has pixels and channels.
     pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,
@@ -312,7 +397,7 @@ impl SqueezeExcite {
         let mut dispatches =
             self.pool.dispatches(device, shape, &grid, GlobalPoolBuffers { features, mean, max: maximum })?;
 
-        // Where there are both statistics, each goes through the layer, and the results are averaged.
+        // With both statistics, each goes through the first layer, and the kernel averages the results.
         let join = second.map_or(Join::One, Join::Averaged);
         let second_inputs = if squeeze == Squeeze::MeanAndMax { channels } else { 0 };
         let maxima = squeeze == Squeeze::Max;
@@ -322,7 +407,7 @@ impl SqueezeExcite {
             LayerTensors { input, join, weight: reduce_weight, bias: reduce_bias, norm: None, output: output_of_layer };
         dispatches.extend(self.reduce.dispatches(device, problem, tensors)?);
 
-        // The second layer is linear: its sum over both hidden vectors is twice that of their mean, bias included.
+        // The second layer is affine: the sum of its results for both hidden vectors is twice its result for their mean.
         let vectors = if squeeze == Squeeze::MeanAndMax { 2.0 } else { 1.0 };
         let from = GateFrom::Dense {
             hidden: output_of_layer,
@@ -336,31 +421,27 @@ impl SqueezeExcite {
         Ok(dispatches)
     }
 
-    /// What one run has to move and to compute, without biases: the features in, and the output, once; one operation for each
-    /// feature and statistic in the squeeze, two for each weight, and those of the [`Epilogue`]. `parameters` is the paper's
-    /// `2 c r` (Eq. 5); biases would add `r + c`.
+    /// What one run has to move and to compute, without biases.
+    ///
+    /// Each tensor of the features' size moves once. The pooling takes one operation for each feature and statistic, the epilogue
+    /// up to three for each feature, the layers two for each weight. `parameters` is the paper's `2 c r` (Eq. 5); biases would
+    /// add `r + c`.
     #[must_use]
     pub fn cost(&self, shape: SqueezeExciteShape) -> Cost {
         let SqueezeExciteShape { features: shape, reduced } = shape;
         let SqueezeExciteOptions { squeeze, epilogue, .. } = self.options;
-        let features = shape.elements().unwrap_or(u64::MAX);
+        let features = count(shape.elements());
         let statistics = u64::from(squeeze.mean()) + u64::from(squeeze.maximum());
         let layer = |inputs, outputs| {
             let shape = DenseShape { batch: shape.batch, inputs, second_inputs: 0, outputs };
             let Cost { flops, parameters, .. } = layer_cost(shape, false, self.element);
-            // Both statistics go through the first layer; the vectors between the layers need not move.
+            // Both statistics go through the first layer. The vectors between the layers need not move.
             let through = if outputs == reduced { statistics } else { 1 };
-            Cost {
-                bytes: parameters.saturating_mul(self.element.bytes()),
-                flops: flops.saturating_mul(through),
-                parameters,
-            }
+            let parameters = count(parameters);
+            Cost::new(parameters * count(self.element.bytes()), count(flops) * count(through), parameters)
         };
-        let elementwise = Cost {
-            bytes: features.saturating_mul(self.element.bytes()).saturating_mul(epilogue.tensors()),
-            flops: features.saturating_mul(statistics + epilogue.flops()),
-            parameters: 0,
-        };
+        let bytes = features * count(self.element.bytes()) * count(epilogue.tensors());
+        let elementwise = Cost::new(bytes, features * count(statistics + epilogue.flops()), count(0));
         elementwise + layer(shape.channels, reduced) + layer(reduced, shape.channels)
     }
 }

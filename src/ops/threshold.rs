@@ -1,7 +1,50 @@
-//! Masks by a fixed threshold or by Otsu's.
+//! Masks of maps, by a fixed threshold or by Otsu's method.
+//!
+//! ```text
+//! mask = 1 where m > t                     Value(t), AG-CNN, Eq. 4
+//! mask = 1 where floor(255 m) > level      Level(level)
+//! mask = 1 where floor(255 m) > level      Otsu, with the level that maximises w0 w1 (u0 - u1)^2
+//! mask = 0 elsewhere
+//! ```
+//!
+//! `m` is the map, resampled to the mask's size; the resampled map is never written. Otsu's method takes the histogram of
+//! `floor(255 m)`, clamped to 0..255. A level splits it into a lower class of `w0` pixels with mean `u0`, and an upper one of
+//! `w1` pixels with mean `u1`. Among equally good levels the lowest is taken, and the comparison is exact.
+//!
+//! Sources: AG-CNN (Guan et al. 2018, arXiv:1801.09927), Eq. 4; Otsu 1979, IEEE Trans. SMC 9(1), Eq. 18.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use visual_attention::host::Gpu;
+//! use visual_attention::{Nhw, Sampling, Size, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape};
+//!
+//! let gpu = Gpu::open()?;
+//! let shape = ThresholdShape { map: Nhw::new(1, 7, 7), mask: Size::new(224, 224) };
+//! let map = gpu.upload("map", &vec![0.5f32; 7 * 7])?;
+//! let mask = gpu.buffer("mask", 224 * 224 * 4)?;
+//!
+//! let operator = Threshold::new(&gpu.device, ThresholdRule::Value(0.7), Sampling::HalfPixel)?;
+//! let buffers = ThresholdBuffers { map: map.slice(..), mask: mask.slice(..) };
+//! let recording = operator.bind(&gpu.device, shape, buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok::<(), visual_attention::Error>(())
+//! ```
+//!
+//! # Sizes
+//!
+//! A mask takes 4 bytes for each pixel. A map of the mask's own size may be as large as a buffer, except for Otsu's method.
+//! Otherwise map and mask of one image must each fit a binding. The default limit of 128 MiB holds 33,554,432 pixels, for
+//! instance 5,792 x 5,792. Otsu's method takes at most 2^24 pixels in an image, and 1,028 bytes of scratch for each image.
+//! [`Threshold::bind`] lists the errors, [`Threshold::cost`] counts bytes and operations.
+//!
+//! Kernels: [`threshold`](crate::shaders::THRESHOLD), [`threshold_direct`](crate::shaders::THRESHOLD_DIRECT) for maps of the
+//! mask's size, [`threshold_histogram`](crate::shaders::THRESHOLD_HISTOGRAM), [`threshold_otsu`](crate::shaders::THRESHOLD_OTSU).
+//! Reference: [`reference::threshold`](crate::reference::threshold).
 
 use bytemuck::Zeroable;
 
+use crate::cost::count;
 use crate::kernel::resample::{Axis, Sampling};
 use crate::kernel::shader::{NO_OR_YES, PLAIN, PLAIN_VECTORS, Shader, THREE_CODES, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, resample, rounds, tensor};
@@ -9,13 +52,13 @@ use crate::{Cost, DType, Error, Nhw, Recording, Size, TensorSpec};
 
 const OP: &str = "threshold";
 const BINS: u64 = 256;
-/// Loads of a workgroup where map and mask are of one size.
+/// Vectors of a workgroup, if map and mask have the same size.
 const GROUP: u32 = 64;
 const HISTOGRAM_GROUP: u32 = 256;
-/// Rows for each share of the histogram, and the most shares.
+/// Rows of an image for each workgroup of the histogram, and the most workgroups.
 const SHARE_ROWS: u32 = 16;
 const MAX_SHARES: u32 = 64;
-/// Beyond this, sums of levels leave 32 bits in the kernel.
+/// Sums of levels of more pixels overflow 32 bits in the kernel.
 const MAX_OTSU_PIXELS: u64 = 1 << 24;
 
 params!(axes HistogramParams {
@@ -81,10 +124,11 @@ pub(crate) const THRESHOLD_OTSU: Shader = shader!(
 pub enum ThresholdRule {
     /// `value > threshold` (AG-CNN, Eq. 4; the paper uses 0.7).
     Value(f32),
-    /// `floor(255 * value) > level`: the value as an 8-bit picture holds it, as public AG-CNN code compares it.
+    /// `floor(255 * value) > level`: the value as an 8-bit picture stores it. Public AG-CNN code compares so.
     Level(u8),
-    /// `floor(255 * value) > level`, with the level that Otsu's method finds in each image's histogram of 256 levels (Otsu 1979,
-    /// IEEE Trans. SMC 9(1)): exact, the lowest of equally good ones. At most 2^24 pixels in an image.
+    /// `floor(255 * value) > level`, with the level that Otsu's method finds in the histogram of each image. An image has at most
+    /// 2^24 pixels.
+    #[doc(alias = "automatic threshold")]
     Otsu,
 }
 
@@ -97,10 +141,10 @@ impl ThresholdRule {
         }
     }
 
-    /// The threshold that the kernel is given; unused for Otsu's.
+    /// The threshold that the kernel is passed. Otsu's rule ignores it.
     pub(crate) fn value(self, op: &'static str) -> Result<f32, Error> {
         match self {
-            // A zero is the positive one: see `exceeds` in the shader.
+            // -0 becomes +0: see `exceeds` in the shader.
             Self::Value(threshold) => check::finite(op, "threshold", threshold).map(|threshold| threshold + 0.0),
             Self::Level(level) => Ok(f32::from(level)),
             Self::Otsu => Ok(0.0),
@@ -108,22 +152,16 @@ impl ThresholdRule {
     }
 }
 
-/// Mask `map [n, h, w] -> mask [n, oh, ow]` u32: 1 where the map, resampled to the mask's size, exceeds the threshold (AG-CNN,
-/// Guan et al. 2018, arXiv:1801.09927, Eq. 4). The resampled map is never written.
-///
-/// A mask takes 4 bytes for each pixel. A map of the mask's own size may be of any size that a buffer holds, except for Otsu's method.
-/// Otherwise map and mask of one image must each fit a binding: at the default limit of 128 MiB that is 33,554,432 pixels, for instance
-/// 5,792 x 5,792.
-///
-/// Kernels `shaders/threshold.wgsl`, `shaders/threshold_direct.wgsl`, `shaders/threshold_histogram.wgsl`,
-/// `shaders/threshold_otsu.wgsl`; reference [`reference::threshold`](crate::reference::threshold). Scratch, for Otsu's only: 1028 bytes for each image.
+/// Masks of maps, `map [n, h, w] -> mask [n, oh, ow]`. The [page of the module](self) has the formula and an example.
+#[doc(alias = "Otsu")]
+#[doc(alias = "binarize")]
 #[derive(Clone, Debug)]
 pub struct Threshold {
     rule: ThresholdRule,
     sampling: Sampling,
     otsu: Option<Otsu>,
     resampled: Kernel,
-    /// For maps of the mask's size, by one pixel to a load and by four.
+    /// For maps of the mask's size, by vector width (1, 4).
     same: [Kernel; 2],
 }
 
@@ -146,12 +184,12 @@ pub struct ThresholdBuffers<'a> {
 }
 
 impl Threshold {
-    /// Compiles the kernels. `sampling` says how a map of another size than the mask is read.
+    /// Compiles the kernels. `sampling` gives the positions in a map of another size than the mask.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a threshold that is not finite; [`Error::LimitExceeded`] for Otsu's on a device whose
-    /// workgroups hold fewer than 256 invocations.
+    /// - [`Error::InvalidParameter`] for a threshold that is not finite.
+    /// - [`Error::LimitExceeded`] for Otsu's rule if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, rule: ThresholdRule, sampling: Sampling) -> Result<Self, Error> {
         let compiler = compiler.into();
         rule.value(OP)?;
@@ -168,11 +206,23 @@ impl Threshold {
         Ok(Self { rule, sampling, otsu, resampled, same })
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The rule that the operator was built with.
+    #[must_use]
+    pub const fn rule(&self) -> ThresholdRule {
+        self.rule
+    }
+
+    /// The positions that the operator was built with.
+    #[must_use]
+    pub const fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// The tensors for this shape, in the order in which `bind` checks them.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: ThresholdShape) -> Result<Vec<TensorSpec>, Error> {
         let ThresholdShape { map, mask: Size { height, width } } = shape;
         let mask = Nhw { height, width, ..map };
@@ -181,13 +231,14 @@ impl Threshold {
         Ok(vec![TensorSpec::input("map", map, DType::F32), TensorSpec::output("mask", mask, DType::U32)])
     }
 
-    /// Checks the buffers against the shapes and binds them. `shape` is the map's, `size` the mask's `[oh, ow]`.
+    /// Checks the buffers against the shapes and binds them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] for an empty map that is to fill a mask; [`Error::LimitExceeded`] where one image exceeds a
-    /// binding of the device, the ratio of an axis, in lowest terms, exceeds 32 bits, or Otsu's is asked for more than 2^24
-    /// pixels; and what every operator refuses of its buffers: too small, wrong usage, misaligned, output overlapping input.
+    /// - [`Error::InvalidShape`] for a mask with pixels and a map without any.
+    /// - [`Error::LimitExceeded`] if one image exceeds a binding of the device, if the ratio of an axis, in lowest terms, exceeds
+    ///   32 bits, or if Otsu's rule meets more than 2^24 pixels.
+    /// - [What every operator refuses](crate#what-is-refused).
     pub fn bind(
         &self,
         device: &wgpu::Device,
@@ -210,7 +261,7 @@ impl Threshold {
         Ok(Recording::new(dispatches))
     }
 
-    /// Appends the steps that find the level of each image, where the rule asks for that, and gives their buffer: `[n]` u32.
+    /// For Otsu's rule, appends the dispatches that find the level of each image. Returns the levels, `[n]` u32.
     #[expect(clippy::too_many_arguments, reason = "one half of `bind`, which `AttendedRegion` shares")]
     pub(crate) fn bind_levels(
         &self,
@@ -225,7 +276,7 @@ impl Threshold {
         self.otsu.as_ref().map(|otsu| otsu.bind(op, device, batch, axes, size, map, dispatches)).transpose()
     }
 
-    /// Appends the step that writes the mask: `tensors` are map and mask.
+    /// Appends the dispatch that writes the mask.
     #[expect(clippy::too_many_arguments, reason = "the other half of `bind`, which `AttendedRegion` shares")]
     pub(crate) fn bind_mask(
         &self,
@@ -239,7 +290,7 @@ impl Threshold {
     ) -> Result<(), Error> {
         let threshold = self.rule.value(OP)?;
         if axes.iter().all(Axis::is_identity) {
-            // Without levels of its own an image is a pile of rows, which are divided where the whole exceeds a binding.
+            // Without a level for each image the rows are independent. They are divided if an image exceeds a binding.
             let whole = size.pixels().saturating_mul(4) <= device.limits().max_storage_buffer_binding_size;
             let rows = if whole || levels.is_some() { 1 } else { size.height };
             let batch = check::to_u32(OP, "rows", u64::from(batch) * u64::from(rows))?;
@@ -268,26 +319,26 @@ impl Threshold {
         Ok(())
     }
 
-    /// What one run moves and computes: the map read once (twice for Otsu's), the mask written once.
+    /// What one run moves and computes. The map is read once, for Otsu's rule twice, and the mask is written once.
     #[must_use]
     pub fn cost(&self, shape: ThresholdShape) -> Cost {
-        let ThresholdShape { map: shape, mask: size } = shape;
-        let map = shape.elements().unwrap_or(u64::MAX).saturating_mul(if self.otsu.is_some() { 2 } else { 1 });
-        let mask = u64::from(shape.batch).saturating_mul(size.pixels());
-        Cost { bytes: map.saturating_add(mask).saturating_mul(4), flops: mask.saturating_mul(10), parameters: 0 }
+        let ThresholdShape { map, mask } = shape;
+        let reads = if self.otsu.is_some() { 2 } else { 1 };
+        let mask = count(u64::from(map.batch)) * count(mask.pixels());
+        Cost::new((count(map.elements()) * count(reads) + mask) * count(4), mask * count(10), count(0))
     }
 }
 
-/// The level of each image by Otsu's method.
+/// Otsu's method: the level of each image.
 #[derive(Clone, Debug)]
 struct Otsu {
-    /// For maps of the mask's size, and for all others.
+    /// For maps of the mask's size, and for others.
     histogram: [Kernel; 2],
     otsu: Kernel,
 }
 
 impl Otsu {
-    /// `None` for a rule that has its level.
+    /// `None` for the other rules.
     fn new_within(compiler: Compiler<'_>, rule: ThresholdRule) -> Result<Option<Self>, Error> {
         if rule != ThresholdRule::Otsu {
             return Ok(None);
@@ -315,7 +366,7 @@ impl Otsu {
         Ok(Some(Self { histogram: [histogram(0.0)?, histogram(1.0)?], otsu: kernel(&THRESHOLD_OTSU, &[], 256 * 36)? }))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what `Threshold::bind_levels` is given")]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of `Threshold::bind_levels`")]
     fn bind(
         &self,
         op: &'static str,
@@ -335,7 +386,7 @@ impl Otsu {
             });
         }
         let shares = size.height.div_ceil(SHARE_ROWS).clamp(1, MAX_SHARES);
-        // The last round is for the bins.
+        // One round more adds up the bins.
         rounds::check(op, 1 + rounds::nested(size.height.div_ceil(shares), size.width.div_ceil(HISTOGRAM_GROUP)))?;
         let bins = tensor::scratch(op, device, "bins", u64::from(batch) * BINS * 4)?;
         let levels = tensor::scratch(op, device, "levels", u64::from(batch) * 4)?;

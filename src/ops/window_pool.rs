@@ -1,7 +1,45 @@
-//! Pooling over windows side by side.
+//! Pooling over windows side by side: one mean or maximum for each window.
+//!
+//! ```text
+//! y[n, c, i, j] = mean or maximum over (a, b) of x[n, c, i*kh + a, j*kw + b]
+//! ```
+//!
+//! In Stand-Alone Self-Attention (Ramachandran et al. 2019, arXiv:1906.05909, Sec. 3.3), 2x2 means follow the attention of a
+//! downsampling block, and 4x4 maxima follow the stem.
+//!
+//! ```no_run
+//! use visual_attention::{Element, Nchw, Pooling, Size, WindowPool, WindowPoolBuffers};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let gpu = visual_attention::host::Gpu::open()?;
+//! let pool = WindowPool::new(&gpu.device, Pooling::Mean, Size::new(2, 2), Element::F32)?;
+//!
+//! let x = gpu.upload("x", &vec![0.5f32; 64 * 56 * 56])?;
+//! let y = gpu.buffer("y", 64 * 28 * 28 * 4)?;
+//! let buffers = WindowPoolBuffers { x: x.slice(..), y: y.slice(..) };
+//! let recording = pool.bind(&gpu.device, Nchw::new(1, 64, 56, 56), buffers)?;
+//! gpu.run(|pass| recording.record(pass))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Options and tensors
+//!
+//! [`WindowPool::new`] takes [`Pooling`] and the window. Windows of 2x2 and 4x4 pixels have pipelines with unrolled loops.
+//!
+//! `x [n, c, h, w] -> y [n, c, floor(h / kh), floor(w / kw)]`: rows and columns that fill no window are left out.
+//! [`WindowPool::output`] gives the size of the output, [`WindowPool::tensors`] lists the tensors.
+//!
+//! # Errors and cost
+//!
+//! Work is divided over planes, so one plane must fit a binding of the device. On a software adapter a window is limited to `kh * kw +
+//! kh <= 32,767`. [`WindowPool::cost`] counts one operation for each pixel of a window.
+//!
+//! Kernel [`WINDOW_POOL`](crate::shaders::WINDOW_POOL); reference [`reference::window_pool`](crate::reference::window_pool).
 
 use bytemuck::Zeroable;
 
+use crate::cost::count;
 use crate::kernel::shader::{ELEMENTS, NO_OR_YES, Shader, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check};
 use crate::names::names;
@@ -32,24 +70,22 @@ pub(crate) const WINDOW_POOL: Shader = shader!(
     ["ordered"],
 );
 
-/// What a [`WindowPool`] takes over a window.
+/// The statistic of a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Pooling {
     /// The mean.
     #[default]
     Mean,
-    /// The maximum; NaN if any value is.
+    /// The maximum; NaN if any value is NaN.
     Max,
 }
 
 names!(Pooling, "pooling", Mean = "mean", Max = "max");
 
-/// Pooling `x [n, c, h, w] -> y [n, c, floor(h / kh), floor(w / kw)]` over windows side by side; rows and columns that fill no
-/// window are left out. In arXiv:1906.05909 (Sec. 3.3), 2x2 averages follow the attention of a downsampling block and 4x4
-/// maxima the stem.
-///
-/// Kernel `shaders/window_pool.wgsl`; reference [`reference::window_pool`](crate::reference::window_pool).
+/// Pooling over windows; the [page](self) has formula and example.
+#[doc(alias = "average pooling")]
+#[doc(alias = "max pooling")]
 #[derive(Clone, Debug)]
 pub struct WindowPool {
     window: Size,
@@ -67,12 +103,13 @@ pub struct WindowPoolBuffers<'a> {
 }
 
 impl WindowPool {
-    /// Compiles the kernel for tensors of type `element`.
+    /// Compiles for tensors of type `element`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for an empty window, [`Error::TooManyRounds`] for one of more than 32,767 pixels on a software adapter,
-    /// [`Error::MissingFeature`] for f16 on a device without it.
+    /// - [`Error::InvalidParameter`]: an empty window.
+    /// - [`Error::TooManyRounds`]: a window that is too large for a software adapter.
+    /// - [`Error::MissingFeature`]: f16 on a device without it.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         pooling: Pooling,
@@ -84,14 +121,14 @@ impl WindowPool {
             let needed = "at least [1, 1]".into();
             return Err(Error::InvalidParameter { op: OP, parameter: "window", given: window.to_string(), needed });
         }
-        // The rows count as rounds too.
+        // Iterations of two nested loops. The bound counts both.
         let rounds = window.pixels() + u64::from(window.height);
         compiler.check_rounds(OP, rounds, "make the window smaller")?;
         let pooling = match pooling {
             Pooling::Mean => 0.0,
             Pooling::Max => 1.0,
         };
-        // Those of the paper's networks have kernels of their own, with their loops unrolled.
+        // The windows of the paper's networks have their own pipelines, with unrolled loops.
         let side = match (window.height, window.width) {
             (2, 2) => 2.0,
             (4, 4) => 4.0,
@@ -111,17 +148,17 @@ impl WindowPool {
         Ok(Self { window, element, kernel })
     }
 
-    /// Extent of the output for an input of this extent.
+    /// Size of the output for an input of this size.
     #[must_use]
     pub fn output(&self, input: Size) -> Size {
         Size::new(input.height / self.window.height, input.width / self.window.width)
     }
 
-    /// The tensors of one `bind`, in the order in which they are checked.
+    /// The tensors of one [`Self::bind`], in the order in which they are checked.
     ///
     /// # Errors
     ///
-    /// What [`Self::bind`] refuses of a shape, before any buffer.
+    /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         check::elements(OP, "x", shape)?;
         let Size { height, width } = self.output(shape.size());
@@ -133,8 +170,8 @@ impl WindowPool {
     ///
     /// # Errors
     ///
-    /// [`Error::LimitExceeded`] where one plane exceeds a binding of the device, and what every operator refuses of its
-    /// buffers: too small, wrong usage, misaligned, output overlapping input.
+    /// - [`Error::LimitExceeded`]: one plane exceeds a binding of the device.
+    /// - What [every operator refuses](crate#what-is-refused) about its buffers.
     pub fn bind(&self, device: &wgpu::Device, shape: Nchw, buffers: WindowPoolBuffers<'_>) -> Result<Recording, Error> {
         let specs = self.tensors(shape)?;
         let out = self.output(shape.size());
@@ -162,16 +199,12 @@ impl WindowPool {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves and computes: the pixels of the windows read once, the outputs written once, one operation a pixel.
+    /// What one run moves and computes.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
-        let planes = u64::from(shape.batch).saturating_mul(shape.channels.into());
-        let outputs = planes.saturating_mul(self.output(shape.size()).pixels());
-        let pixels = outputs.saturating_mul(self.window.pixels());
-        Cost {
-            bytes: pixels.saturating_add(outputs).saturating_mul(self.element.bytes()),
-            flops: pixels,
-            parameters: 0,
-        }
+        let planes = count(u64::from(shape.batch)) * count(u64::from(shape.channels));
+        let outputs = planes * count(self.output(shape.size()).pixels());
+        let pixels = outputs * count(self.window.pixels());
+        Cost::new((pixels + outputs) * count(self.element.bytes()), pixels, count(0))
     }
 }

@@ -88,25 +88,27 @@ pub(super) fn attended_region<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Resul
     if case.attrs["image_size"] != serde_json::json!([images.height, images.width]) {
         return Err(case.unknown("image_size"));
     }
-    let options = AttendedRegionOptions {
-        statistic: statistic(case)?,
-        normalization: Normalization::MinMax,
-        sampling: if case.flag("align_corners")? { Sampling::AlignedCorners } else { Sampling::HalfPixel },
-        threshold: match case.text("quantize")? {
-            "none" => ThresholdRule::Value(case.number("threshold")? as f32),
-            "u8" => {
-                let level = u8::try_from(case.integer("threshold_u8")?);
-                ThresholdRule::Level(level.map_err(|_| case.unknown("threshold_u8"))?)
-            }
-            _ => return Err(case.unknown("quantize")),
-        },
-        connectivity: connectivity(case)?,
-        crop_end: match case.text("crop_end")? {
-            "inclusive" => CropEnd::Inclusive,
-            "exclusive" => CropEnd::Exclusive,
-            _ => return Err(case.unknown("crop_end")),
-        },
+    let sampling = if case.flag("align_corners")? { Sampling::AlignedCorners } else { Sampling::HalfPixel };
+    let threshold = match case.text("quantize")? {
+        "none" => ThresholdRule::Value(case.number("threshold")? as f32),
+        "u8" => {
+            let level = u8::try_from(case.integer("threshold_u8")?);
+            ThresholdRule::Level(level.map_err(|_| case.unknown("threshold_u8"))?)
+        }
+        _ => return Err(case.unknown("quantize")),
     };
+    let crop_end = match case.text("crop_end")? {
+        "inclusive" => CropEnd::Inclusive,
+        "exclusive" => CropEnd::Exclusive,
+        _ => return Err(case.unknown("crop_end")),
+    };
+    let options = AttendedRegionOptions::default()
+        .with_statistic(statistic(case)?)
+        .with_normalization(Normalization::MinMax)
+        .with_sampling(sampling)
+        .with_threshold(threshold)
+        .with_connectivity(connectivity(case)?)
+        .with_crop_end(crop_end);
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
         let (x_buffer, image_buffer) = (x.upload(gpu)?, image.upload(gpu)?);
         let batch = u64::from(features.batch);

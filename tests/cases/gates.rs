@@ -246,7 +246,11 @@ fn excite<T: Float>(
 
 fn options(case: &Case, squeeze: Squeeze, epilogue: Epilogue) -> Result<SqueezeExciteOptions, Problem> {
     let (activation, gate) = (activation(case, "activation", "relu")?, activation(case, "gate", "sigmoid")?);
-    Ok(SqueezeExciteOptions { squeeze, activation, gate, epilogue })
+    Ok(SqueezeExciteOptions::STANDARD
+        .with_squeeze(squeeze)
+        .with_activation(activation)
+        .with_gate(gate)
+        .with_epilogue(epilogue))
 }
 
 pub(super) fn squeeze_excite<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
@@ -470,7 +474,7 @@ pub(super) fn cbam<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let weights = Weights::new(case, shape.channels)?;
     let (weight, side, norm) = spatial(case)?;
     let SqueezeExciteOptions { activation, gate, .. } = options(case, Squeeze::MeanAndMax, Epilogue::Scale)?;
-    let options = CbamOptions { activation, gate, epilogue: Epilogue::Scale };
+    let options = CbamOptions::STANDARD.with_activation(activation).with_gate(gate);
     let of_spatial = [[Some(x), Some(weight)].as_slice(), &norm.tensors.map(Some)].concat();
     let element = element(&[of_spatial.as_slice(), &weights.all()].concat());
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {

@@ -114,14 +114,12 @@ pub(super) fn scse<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     for values in [Some(spatial), bias].into_iter().flatten() {
         float(values, "ws")?;
     }
-    let options = ScSeOptions {
-        combine: match case.text("combine")? {
-            "add" => ScSeCombine::Add,
-            "max" => ScSeCombine::Max,
-            _ => return Err(case.unknown("combine")),
-        },
-        epilogue: Epilogue::Scale,
+    let combine = match case.text("combine")? {
+        "add" => ScSeCombine::Add,
+        "max" => ScSeCombine::Max,
+        _ => return Err(case.unknown("combine")),
     };
+    let options = ScSeOptions::STANDARD.with_combine(combine);
     let element = element(&[[Some(x), Some(spatial), bias].as_slice(), &weights.all()].concat());
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
         let features = Parameter::new(gpu, x, element)?;
@@ -219,7 +217,10 @@ pub(super) fn pointwise_conv<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         return Err(Problem::Malformed(format!("`in.weights` is {:?} for {groups} groups of {shape}", weights.shape)));
     }
     let bias = case.shaped_optional("bias", &[stack, outputs])?;
-    let options = PointwiseConvOptions { inputs: shape.channels, outputs, groups, stack, bias: bias.is_some() };
+    let options = PointwiseConvOptions::new(shape.channels, outputs)
+        .with_groups(groups)
+        .with_stack(stack)
+        .with_bias(bias.is_some());
     // The reference takes them as they are.
     if groups == 0 || outputs == 0 || !outputs.is_multiple_of(groups) || !(1..=3).contains(&stack) {
         return Err(Problem::Unsupported(format!("`in.weights` is {:?} for {groups} groups", weights.shape)));

@@ -39,23 +39,21 @@ fn options(case: &Case, channels: u32) -> Result<WindowAttentionOptions, Problem
         "rpb" => RelativePosition::Bias,
         _ => return Err(case.unknown("rel")),
     };
-    Ok(WindowAttentionOptions {
-        heads,
-        head_dim: head_dim(case, channels, heads)?,
-        window: size(case, "kernel")?,
-        dilation: size(case, "dilation")?,
-        stride: size(case, "stride")?,
-        border: match case.text("border")? {
-            "zero" => Border::Zero,
-            "mask" => Border::Mask,
-            "shift" => Border::Shift,
-            _ => return Err(case.unknown("border")),
-        },
-        relative,
-        scale: case.number("scale")? as f32,
+    let border = match case.text("border")? {
+        "zero" => Border::Zero,
+        "mask" => Border::Mask,
+        "shift" => Border::Shift,
+        _ => return Err(case.unknown("border")),
+    };
+    Ok(WindowAttentionOptions::new(heads, head_dim(case, channels, heads)?, 1)
+        .with_window(size(case, "kernel")?)
+        .with_dilation(size(case, "dilation")?)
+        .with_stride(size(case, "stride")?)
+        .with_border(border)
+        .with_relative(relative)
+        .with_scale(case.number("scale")? as f32)
         // The format multiplies embeddings, and leaves a bias table alone.
-        scale_relative: relative != RelativePosition::Bias,
-    })
+        .with_scale_relative(relative != RelativePosition::Bias))
 }
 
 fn tables<'a>(case: &'a Case, options: &WindowAttentionOptions) -> Result<PositionTables<&'a Values>, Problem> {
@@ -174,7 +172,7 @@ pub(super) fn sasa_layer<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Result<(Op
     }
     let matrix = |name| case.shaped(name, &[outputs, group_inputs]);
     let projections = stacked(&[matrix("wq")?, matrix("wk")?, matrix("wv")?]);
-    let options = SasaLayerOptions { inputs: shape.channels, groups, attention: options(case, outputs)? };
+    let options = SasaLayerOptions::new(shape.channels, options(case, outputs)?).with_groups(groups);
     let tables = tables(case, &options.attention)?;
     options.check(shape)?;
     let (_, len) = out_shape(&options.attention, shape);
@@ -213,16 +211,12 @@ pub(super) fn sasa_stem<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Result<(Opt
         );
         return Err(Problem::Malformed(reason));
     }
-    let options = SasaStemOptions {
-        inputs,
-        heads,
-        head_dim: head_dim(case, outputs, heads)?,
-        window,
-        padding: size(case, "padding")?,
-        mixtures,
-        embeddings,
-        scale: case.number("scale")? as f32,
-    };
+    let options = SasaStemOptions::new(heads, head_dim(case, outputs, heads)?, embeddings)
+        .with_inputs(inputs)
+        .with_window(window)
+        .with_padding(size(case, "padding")?)
+        .with_mixtures(mixtures)
+        .with_scale(case.number("scale")? as f32);
     options.check()?;
     let wk = case.shaped("wk", &[outputs, inputs])?;
     let wv = case.shaped("wv", &[mixtures, outputs, inputs])?;

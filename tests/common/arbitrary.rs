@@ -426,8 +426,13 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
         }
         _ => {
             let statistic = draw.of(&Statistic::ALL);
-            let options =
-                AttendedRegionOptions { statistic, normalization, sampling, threshold, connectivity, crop_end };
+            let options = AttendedRegionOptions::default()
+                .with_statistic(statistic)
+                .with_normalization(normalization)
+                .with_sampling(sampling)
+                .with_threshold(threshold)
+                .with_connectivity(connectivity)
+                .with_crop_end(crop_end);
             let images = draw.element();
             let operator = AttendedRegion::new(compiler::of(device), options, element, images)?;
             let otsu = threshold == ThresholdRule::Otsu;
@@ -527,7 +532,11 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         13 => {
-            let options = SqueezeExciteOptions { squeeze, activation, gate, epilogue };
+            let options = SqueezeExciteOptions::STANDARD
+                .with_squeeze(squeeze)
+                .with_activation(activation)
+                .with_gate(gate)
+                .with_epilogue(epilogue);
             let operator = SqueezeExcite::new(compiler::of(device), options, element)?;
             bound!(
                 "squeeze_excite",
@@ -608,7 +617,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         16 => {
-            let options = CbamOptions { activation, gate, epilogue };
+            let options = CbamOptions::STANDARD.with_activation(activation).with_gate(gate).with_epilogue(epilogue);
             let operator = Cbam::new(compiler::of(device), options, element)?;
             bound!(
                 "cbam",
@@ -663,7 +672,9 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
             )
         }
         _ => {
-            let options = ScSeOptions { combine: draw.of(&[ScSeCombine::Add, ScSeCombine::Max]), epilogue };
+            let options = ScSeOptions::STANDARD
+                .with_combine(draw.of(&[ScSeCombine::Add, ScSeCombine::Max]))
+                .with_epilogue(epilogue);
             let operator = ScSe::new(compiler::of(device), options, element)?;
             bound!(
                 "scse",
@@ -712,17 +723,16 @@ fn attention(draw: &mut Draw<'_>) -> WindowAttentionOptions {
         _ => draw.extent(),
     };
     let one = |draw: &mut Draw<'_>| if draw.byte() < 180 { 1 } else { draw.count() };
-    WindowAttentionOptions {
-        heads: draw.count(),
-        head_dim: if draw.option() { 2 * draw.count().min(70) } else { draw.count() },
-        window: Size::new(side(draw), side(draw)),
-        dilation: Size::new(one(draw), one(draw)),
-        stride: Size::new(one(draw), one(draw)),
-        border: draw.of(&[Border::Zero, Border::Mask, Border::Shift]),
-        relative,
-        scale: if draw.right(true) { 0.5 } else { draw.number() },
-        scale_relative: draw.option(),
-    }
+    let heads = draw.count();
+    let head_dim = if draw.option() { 2 * draw.count().min(70) } else { draw.count() };
+    WindowAttentionOptions::new(heads, head_dim, 1)
+        .with_window(Size::new(side(draw), side(draw)))
+        .with_dilation(Size::new(one(draw), one(draw)))
+        .with_stride(Size::new(one(draw), one(draw)))
+        .with_border(draw.of(&[Border::Zero, Border::Mask, Border::Shift]))
+        .with_relative(relative)
+        .with_scale(if draw.right(true) { 0.5 } else { draw.number() })
+        .with_scale_relative(draw.option())
 }
 
 fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
@@ -784,13 +794,11 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
             let groups = draw.count();
             let many =
                 |draw: &mut Draw<'_>| if draw.right(true) { groups.wrapping_mul(draw.count()) } else { draw.extent() };
-            let options = PointwiseConvOptions {
-                inputs: if kind == 3 { 30_000 + draw.word() % 5000 } else { many(draw) },
-                outputs: many(draw),
-                groups: if kind == 3 { 1 } else { groups },
-                stack: if draw.right(true) { 1 + draw.byte() % 3 } else { draw.extent() },
-                bias: draw.option(),
-            };
+            let options =
+                PointwiseConvOptions::new(if kind == 3 { 30_000 + draw.word() % 5000 } else { many(draw) }, many(draw))
+                    .with_groups(if kind == 3 { 1 } else { groups })
+                    .with_stack(if draw.right(true) { 1 + draw.byte() % 3 } else { draw.extent() })
+                    .with_bias(draw.option());
             let operator = PointwiseConv::new(compiler::of(device), options, element)?;
             bound!(
                 "pointwise_conv",
@@ -808,7 +816,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
         }
         4 => {
             let attention = attention(draw);
-            let options = SasaLayerOptions { inputs: draw.count(), groups: draw.of(&[1, 1, 1, 2]), attention };
+            let options = SasaLayerOptions::new(draw.count(), attention).with_groups(draw.of(&[1, 1, 1, 2]));
             let operator = SasaLayer::new(compiler::of(device), options, element)?;
             bound!(
                 "sasa_layer",
@@ -828,16 +836,15 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
         }
         5 => {
             let side = |draw: &mut Draw<'_>| if draw.byte() < 240 { 1 + draw.byte() % 4 } else { draw.extent() };
-            let options = SasaStemOptions {
-                inputs: draw.count(),
-                heads: draw.count(),
-                head_dim: draw.count(),
-                window: if draw.byte() < 224 { Size::new(side(draw), side(draw)) } else { draw_long_window(draw) },
-                padding: Size::new(draw.count(), draw.count()),
-                mixtures: draw.count(),
-                embeddings: draw.count(),
-                scale: if draw.right(true) { 0.5 } else { draw.number() },
-            };
+            let (inputs, heads, head_dim) = (draw.count(), draw.count(), draw.count());
+            let window = if draw.byte() < 224 { Size::new(side(draw), side(draw)) } else { draw_long_window(draw) };
+            let (padding, mixtures) = (Size::new(draw.count(), draw.count()), draw.count());
+            let options = SasaStemOptions::new(heads, head_dim, draw.count())
+                .with_inputs(inputs)
+                .with_window(window)
+                .with_padding(padding)
+                .with_mixtures(mixtures)
+                .with_scale(if draw.right(true) { 0.5 } else { draw.number() });
             let operator = SasaStem::new(compiler::of(device), options, element)?;
             bound!(
                 "sasa_stem",

@@ -208,12 +208,10 @@ fn tables<T: Copy>(relative: RelativePosition, x: &[T]) -> PositionTables<T> {
 
 /// The weights of one query in the middle and one in a corner: what `WindowAttention` computes beside its output.
 fn weights(element: Element, shape: Nchw, relative: RelativePosition, random: &mut Random) -> Entry {
-    let options = WindowAttentionOptions {
-        border: Border::Mask,
-        relative,
-        scale: 0.75,
-        ..WindowAttentionOptions::new(2, shape.channels / 2, 3)
-    };
+    let options = WindowAttentionOptions::new(2, shape.channels / 2, 3)
+        .with_border(Border::Mask)
+        .with_relative(relative)
+        .with_scale(0.75);
     let (device, _) = super::arbitrary::device(&wgpu::Limits::default());
     let specs = WindowAttention::new(&device, options, element).unwrap().weights_tensors(shape, 2).unwrap();
     let read = specs.iter().filter(|spec| spec.role == Role::Input);
