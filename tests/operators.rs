@@ -7,60 +7,21 @@ use visual_attention::operators::{self, Arrays, Operator, Options, Shapes, Slice
 use visual_attention::{DType, Element, Error, Nchw, RelativePosition, Role, TensorSpec};
 
 use crate::common::catalogue::catalogue;
-use crate::common::problems::problems;
+use crate::common::problems::{self, Problem, problems};
 use crate::common::{self, Precision, Random, TestGpu, assert_within_tolerance, rounded, wide};
 use crate::compiler;
 
-/// Options that have no default, and shapes of the inputs that decide the others.
-fn small(name: &str) -> (Vec<(&'static str, &'static str)>, Vec<(&'static str, Vec<u32>)>) {
-    let features = vec![2, 5, 6, 7];
-    match name {
-        "attended_region" => (vec![("crop", "5,4")], vec![("features", features), ("images", vec![2, 3, 20, 17])]),
-        "attention_map" | "global_pool" => (vec![], vec![("features", features)]),
-        "bisenet" | "channel_scale" => (vec![], vec![("features", features)]),
-        "bounding_box" | "largest_component" => (vec![], vec![("mask", vec![2, 9, 11])]),
-        "cbam" => {
-            (vec![], vec![("features", features), ("reduce_weight", vec![3, 5]), ("spatial_weight", vec![1, 2, 3, 3])])
-        }
-        "crop_resize" => (vec![("size", "4,9")], vec![("images", features)]),
-        "dense" => (vec![("activation", "leaky_relu:0.1")], vec![("input", vec![3, 5]), ("weight", vec![4, 5])]),
-        "eca" => (vec![], vec![("features", features), ("weight", vec![3])]),
-        "heat_overlay" => (vec![("opacity", "0.25")], vec![("map", vec![2, 3, 4]), ("pictures", vec![2, 3, 6, 7])]),
-        "normalize" => (vec![], vec![("map", vec![2, 6, 7])]),
-        "pointwise_conv" => {
-            (vec![("inputs", "5"), ("outputs", "3"), ("stack", "2"), ("bias", "true")], vec![("x", features)])
-        }
-        "resize" => (vec![("size", "9,5")], vec![("input", features)]),
-        "sasa_layer" => (
-            vec![("inputs", "5"), ("heads", "2"), ("head_dim", "4"), ("window", "3"), ("relative", "whole_channel")],
-            vec![("x", features)],
-        ),
-        "sasa_stem" => {
-            (vec![("inputs", "5"), ("heads", "2"), ("head_dim", "4"), ("embeddings", "3")], vec![("x", features)])
-        }
-        "scse" => (vec![], vec![("features", features), ("reduce_weight", vec![2, 5])]),
-        "spatial_gate" => (vec![], vec![("features", features), ("weight", vec![1, 2, 5, 5])]),
-        "squeeze_excite" => (
-            vec![("gate", "hard_sigmoid:0.2,0.5"), ("squeeze", "mean_and_max"), ("epilogue", "residual")],
-            vec![("features", features), ("reduce_weight", vec![3, 5])],
-        ),
-        "threshold" => (vec![("size", "9,5"), ("threshold", "value:0.1")], vec![("map", vec![2, 6, 7])]),
-        "window_attention" => (
-            vec![("heads", "1"), ("head_dim", "5"), ("window", "3,5"), ("border", "mask"), ("relative", "none")],
-            vec![("q", features)],
-        ),
-        "window_pool" => (vec![("pooling", "max")], vec![("x", features)]),
-        other => panic!("an operator without an example: {other}"),
-    }
+const SHAPE: Nchw = Nchw::new(2, 4, 6, 7);
+
+/// The first problem of an operator.
+fn problem(name: &str) -> Problem {
+    problems(SHAPE).into_iter().find(|problem| problem.operator == name).unwrap()
 }
 
-fn open(gpu: &TestGpu, name: &str, element: Element) -> (Box<dyn Operator>, Shapes) {
-    let (options, shapes) = small(name);
-    let floats = !["bounding_box", "largest_component", "normalize", "threshold"].contains(&name);
-    let element = element.to_string();
-    let options = options.into_iter().chain(floats.then_some(("element", element.as_str())));
-    let operator = operators::find(name).unwrap().open(compiler::of(&gpu.device), &Options::new(options)).unwrap();
-    (operator, Shapes::new(shapes))
+fn open(gpu: &TestGpu, problem: &Problem, element: Element) -> (Box<dyn Operator>, Shapes) {
+    let options = Options::new(problems::options(problem, element));
+    let operator = operators::find(problem.operator).unwrap().open(compiler::of(&gpu.device), &options).unwrap();
+    (operator, Shapes::new(problem.shapes.iter().cloned()))
 }
 
 fn element(dtype: DType) -> Option<Element> {
@@ -88,25 +49,21 @@ fn numbers(spec: &TensorSpec, random: &mut Random) -> Vec<f32> {
     }
 }
 
-/// Tensors that stand for each other: a norm or a bias.
-fn left_out(spec: &TensorSpec, specs: &[TensorSpec]) -> bool {
-    let normed = |bias: &str| specs.iter().any(|other| other.name == bias.replace("bias", "norm.weight"));
-    matches!(spec.name, "bias" | "spatial_bias") && normed(spec.name)
-}
-
 #[test]
 fn every_operator_gives_what_its_reference_gives() {
     let Some(gpu) = common::gpu() else { return };
     for (seed, (entry, element_type)) in
         (0..).zip(operators::all().iter().flat_map(|entry| gpu.elements().into_iter().map(move |e| (entry, e))))
     {
-        let (operator, shapes) = open(gpu, entry.name, element_type);
+        let problem = problem(entry.name);
+        let (operator, shapes) = open(gpu, &problem, element_type);
         assert_eq!(operator.name(), entry.name);
-        let specs = operator.tensors(&shapes).unwrap();
+        let mut specs = operator.tensors(&shapes).unwrap();
+        specs.retain(|spec| !problem.without.contains(&spec.name));
         let mut random = Random::new(seed);
         let inputs: Vec<_> = specs
             .iter()
-            .filter(|spec| spec.role != Role::Output && !left_out(spec, &specs))
+            .filter(|spec| spec.role != Role::Output)
             .map(|spec| (spec.name, numbers(spec, &mut random)))
             .collect();
         let input = |name: &str| inputs.iter().find(|(given, _)| *given == name).map(|(_, numbers)| numbers);
@@ -216,7 +173,7 @@ fn what_is_wrong_is_named() {
     assert_eq!(refused("window_pool", &[("pooling", "average")]), "window_pool: `pooling` is average, needs mean, max");
     assert_eq!(refused("window_pool", &[("window", "2,2,2")]), "window_pool: `window` is 2,2,2, needs height,width");
     assert_eq!(refused("resize", &[]), "resize: `size` is none, needs height,width");
-    let (operator, shapes) = open(gpu, "window_pool", Element::F32);
+    let (operator, shapes) = open(gpu, &problem("window_pool"), Element::F32);
     let error = operator.tensors(&Shapes::default()).unwrap_err();
     assert!(matches!(error, Error::InvalidShape { op: "window_pool", binding: "x", .. }), "{error}");
     let error = operator.bind(&gpu.device, &shapes, &Slices::default()).unwrap_err();
@@ -229,14 +186,14 @@ fn what_is_wrong_is_named() {
 fn options_are_told_with_their_defaults() {
     let Some(gpu) = common::gpu() else { return };
     for entry in operators::all() {
-        let (options, _) = small(entry.name);
+        let options = problems::options(&problem(entry.name), Element::F32);
         let told = entry.options(compiler::of(&gpu.device), &Options::new(options.clone())).unwrap();
         let names: BTreeSet<_> = told.iter().map(|spec| spec.name).collect();
         assert_eq!(names.len(), told.len(), "{}", entry.name);
-        assert!(options.iter().all(|(name, _)| names.contains(name)), "{}", entry.name);
+        assert!(options.iter().all(|(name, _)| names.contains(name.as_str())), "{}", entry.name);
         // A default that is written is read back as itself.
         let values = told.iter().map(|spec| {
-            let given = options.iter().find(|(name, _)| *name == spec.name).map(|(_, value)| (*value).to_owned());
+            let given = options.iter().find(|(name, _)| name == spec.name).map(|(_, value)| value.clone());
             (spec.name, given.or(spec.default.clone()).unwrap_or_else(|| panic!("{} {}", entry.name, spec.name)))
         });
         let again = Options::new(values);

@@ -110,10 +110,13 @@ fn kind(problem: &Problem, spec: &TensorSpec) -> Kind {
     }
 }
 
+/// An input's name and type, and its words if it holds any.
+type Known = (&'static str, DType, Option<Vec<u32>>);
+
 fn reference_of<T: Float + 'static>(
-    operator: &dyn Fn(&Shapes, &Arrays<T>) -> Result<Arrays<T>, Error>,
+    operator: impl Fn(&Shapes, &Arrays<T>) -> Result<Arrays<T>, Error>,
     shapes: &Shapes,
-    inputs: &[(&'static str, DType, Option<Vec<u32>>)],
+    inputs: &[Known],
     outputs: &[&'static str],
     x: &[Vec<T>],
 ) -> Vec<Vec<T>> {
@@ -159,17 +162,11 @@ fn entry(problem: &Problem, element: Element, random: &mut Random, seed: u64) ->
     let (again, again_shapes, again_known, again_names) =
         (operator.clone(), shapes.clone(), known.clone(), names.clone());
     let baseline: Reference<f32> = Box::new(move |x| {
-        reference_of(
-            &|shapes, inputs| again.reference_f32(shapes, inputs),
-            &again_shapes,
-            &again_known,
-            &again_names,
-            x,
-        )
+        reference_of(|shapes, inputs| again.reference_f32(shapes, inputs), &again_shapes, &again_known, &again_names, x)
     });
     let (bound_names, bound_shapes) = (names.clone(), shapes.clone());
     let exact: Reference<f64> = Box::new(move |x| {
-        reference_of(&|shapes, inputs| operator.reference_f64(shapes, inputs), &shapes, &known, &names, x)
+        reference_of(|shapes, inputs| operator.reference_f64(shapes, inputs), &shapes, &known, &names, x)
     });
     let read_names: Vec<_> = read.iter().map(|spec| (spec.name, spec.role == Role::Input)).collect();
     let options = problems::options(problem, element);
@@ -206,6 +203,24 @@ fn tables<T: Copy>(relative: RelativePosition, x: &[T]) -> PositionTables<T> {
     }
 }
 
+/// The weights of the chosen queries of the first image, for both heads.
+fn chosen<T: Float>(
+    shape: Nchw,
+    options: &WindowAttentionOptions,
+    queries: [(u32, u32); 2],
+    x: &[Vec<T>],
+) -> Vec<Vec<T>> {
+    let borrowed: Vec<_> = x[2..].iter().map(Vec::as_slice).collect();
+    let tables = tables(options.relative, &borrowed);
+    let all = reference::window_attention(shape, options, &x[0], &x[1], &x[1], tables).weights;
+    let plane = shape.size().pixels() as usize;
+    let rows = queries.into_iter().flat_map(|(row, column)| {
+        let pixel = (row * shape.width + column) as usize;
+        [pixel * 9, (plane + pixel) * 9]
+    });
+    vec![rows.flat_map(|first| all[first..first + 9].to_vec()).collect()]
+}
+
 /// The weights of one query in the middle and one in a corner: what `WindowAttention` computes beside its output.
 fn weights(element: Element, shape: Nchw, relative: RelativePosition, random: &mut Random) -> Entry {
     let options = WindowAttentionOptions::new(2, shape.channels / 2, 3)
@@ -218,22 +233,6 @@ fn weights(element: Element, shape: Nchw, relative: RelativePosition, random: &m
     let inputs = read.map(|spec| Input { name: spec.name, contents: contents(spec, random, 0) }).collect();
     let queries = [(0, 0), (shape.height / 2, shape.width / 2)];
 
-    fn chosen<T: Float>(
-        shape: Nchw,
-        options: &WindowAttentionOptions,
-        queries: [(u32, u32); 2],
-        x: &[Vec<T>],
-    ) -> Vec<Vec<T>> {
-        let borrowed: Vec<_> = x[2..].iter().map(Vec::as_slice).collect();
-        let tables = tables(options.relative, &borrowed);
-        let all = reference::window_attention(shape, options, &x[0], &x[1], &x[1], tables).weights;
-        let plane = shape.size().pixels() as usize;
-        let rows = queries.into_iter().flat_map(|(row, column)| {
-            let pixel = (row * shape.width + column) as usize;
-            [pixel * 9, (plane + pixel) * 9]
-        });
-        vec![rows.flat_map(|first| all[first..first + 9].to_vec()).collect()]
-    }
     Entry {
         name: format!("window_attention_weights {relative:?} {element:?}"),
         inputs,
