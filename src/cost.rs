@@ -31,7 +31,7 @@ impl std::ops::AddAssign for Cost {
     }
 }
 
-/// So many runs.
+/// The cost of `runs` runs, with the same parameters.
 impl std::ops::Mul<u64> for Cost {
     type Output = Self;
 

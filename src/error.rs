@@ -156,7 +156,7 @@ pub enum Error {
         /// wgpu's account.
         reason: String,
     },
-    /// [`host`](crate::host): an allocation failed. The device goes on working.
+    /// [`host`](crate::host): an allocation failed. The device still works.
     #[error("out of memory: {reason}")]
     OutOfMemory {
         /// wgpu's account.

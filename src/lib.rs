@@ -37,9 +37,14 @@
 //!
 //! # What is refused
 //!
-//! `bind` refuses, before any call to wgpu, what wgpu would turn into an invalid encoder or a wrong result: shapes that don't fit
-//! each other or overflow, buffers that are too small, lack `STORAGE`, start at unaligned offsets or overlap an output, parameters that
-//! are not finite, work that exceeds the device's limits and can't be divided. Every [`Error`] names operator, binding or parameter, what
+//! `bind` refuses, before any call to wgpu, what wgpu would turn into an invalid encoder or a wrong result:
+//!
+//! - shapes that do not fit each other, or overflow;
+//! - buffers that are too small, lack `STORAGE`, start at unaligned offsets, or overlap an output;
+//! - parameters that are not finite;
+//! - work that exceeds the device's limits and cannot be divided.
+//!
+//! Every [`Error`] names operator, binding or parameter, what
 //! is needed and what was given. An empty tensor is fine: nothing is recorded.
 //!
 //! # Numbers

@@ -9,7 +9,7 @@ pub struct UnknownName {
     pub what: &'static str,
     /// The text.
     pub given: String,
-    /// The names that there are.
+    /// The names that are known.
     pub known: Vec<&'static str>,
 }
 

@@ -14,6 +14,7 @@ mod cbam;
 mod channel_scale;
 mod crop_resize;
 mod dense;
+mod documents;
 mod eca;
 mod embedding;
 mod errors;

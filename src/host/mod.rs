@@ -1,5 +1,5 @@
 //! Opening a device, uploading, running and reading back, for programs that have no device of their own: examples, tests,
-//! tools. The operators need none of it. Only this module submits, polls and blocks.
+//! tools. The operators do not need this module. Only this module submits, polls and blocks.
 
 mod timestamps;
 
@@ -131,8 +131,8 @@ impl Gpu {
         self.device.features().contains(wgpu::Features::SHADER_F16)
     }
 
-    /// Runs `action`, the `new` or the `bind` of operators, with this device, and returns an error for what wgpu reports meanwhile:
-    /// on its own, an operator can't know that the driver failed to compile it, or that its scratch was not to be had.
+    /// Runs `action`, the `new` or `bind` of operators, with this device, and returns what wgpu reports meanwhile as an error.
+    /// An operator alone cannot know that the driver failed to compile it, or had no memory for its scratch.
     ///
     /// # Errors
     ///
@@ -269,8 +269,8 @@ impl Gpu {
         if let Some(reason) = self.lost.get() {
             return Err(Error::DeviceLost { reason: reason.clone() });
         }
-        // Of `destroy` wgpu tells only the callback, and only once the device is polled and idle. A buffer without a usage tells at
-        // once, and takes no memory: a device that is there reports it, a lost one does not look at it.
+        // After `destroy`, wgpu calls only the callback, and only once the device is polled and idle. Probe instead, without memory: a
+        // buffer with no usage is a validation error on a live device, and a lost device ignores it.
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         drop(self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("probe"),

@@ -60,8 +60,7 @@ pub(crate) fn slices(
     Ok(())
 }
 
-/// Refuses a tensor whose byte count leaves `u64`, or that of one image of it where it has none, before any arithmetic is done
-/// with it.
+/// Refuses a tensor whose byte count overflows `u64`, before any arithmetic is done with it. An empty batch counts as one image.
 pub(crate) fn elements(op: &'static str, binding: &'static str, shape: Nchw) -> Result<(), Error> {
     count(op, binding, Nchw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
 }
@@ -111,8 +110,7 @@ pub(crate) fn finite(op: &'static str, parameter: &'static str, value: f32) -> R
     Err(Error::InvalidParameter { op, parameter, given: value.to_string(), needed: "a finite number".into() })
 }
 
-/// Refuses a slice that the operator has no use for as it was built, and the lack of one that it needs. `reason` is what
-/// of the operator decides.
+/// Checks that an optional slice is given exactly when the operator needs it. `reason` names the option that decides.
 pub(crate) fn presence(
     op: &'static str,
     parameter: &'static str,

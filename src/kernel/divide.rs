@@ -1,6 +1,6 @@
 //! How work is divided into dispatches that keep a device's limits: pure arithmetic, no GPU.
 //!
-//! A kernel's grid is `x` by `y` workgroups for each *unit*, on `z`: an image, or one plane of it. Units are the outermost axis
+//! A kernel's grid is `x` by `y` workgroups for each *unit*, on `z`: an image, or one plane of an image. Units are the outermost axis
 //! of every tensor that is divided, so a range of units is a range of bytes, and no reduction is ever divided: results do not
 //! depend on the split. A part is one dispatch. Kernels add `origin` to their workgroup index. A storage
 //! binding may start only at aligned offsets, so kernels add each tensor's `_base` to their element index.
@@ -107,8 +107,8 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     Ok(parts)
 }
 
-/// The turns in which several kernels go over `units` one after another, `together` at a time or the next number at which
-/// tensors of so many bytes for each unit start at multiples of `alignment`, a power of two.
+/// Splits `units` into ranges of `together`, rounded up so that every range starts at a multiple of `alignment` bytes in each
+/// tensor. `alignment` is a power of two, and `unit_bytes` has the bytes of one unit of each tensor.
 pub(crate) fn turns(
     units: u32,
     together: u32,

@@ -7,7 +7,7 @@ use crate::{Error, Size};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Sampling {
-    /// Pixels are areas: output `o` lies at `(o + 0.5) * n_in / n_out - 0.5`, cut to the image. PyTorch's `align_corners=False`.
+    /// Pixels are areas: output `o` lies at `(o + 0.5) * n_in / n_out - 0.5`, clamped to the image. PyTorch's `align_corners=False`.
     #[default]
     HalfPixel,
     /// Corner pixels fall on each other: output `o` lies at `o * (n_in - 1) / (n_out - 1)`. PyTorch's `align_corners=True`.

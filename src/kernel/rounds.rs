@@ -13,12 +13,12 @@ pub(crate) fn most_rounds(device_type: wgpu::DeviceType) -> u64 {
 /// Terms that one invocation may add up (`shaders/shared/blocked_sum.wgsl`): their loop and that over their blocks, of 32 and more, together.
 pub(crate) const MAX_TERMS: u64 = MAX_ROUNDS * 32 / 33;
 
-/// Rounds over so many terms and their blocks, at the most.
+/// Rounds over `terms` terms and their blocks, at most.
 pub(crate) const fn summed(terms: u64) -> u64 {
     terms.saturating_add(terms.div_ceil(32))
 }
 
-/// Rounds of an outer loop and of the one in it: what counts is both.
+/// Rounds of two nested loops. The bound counts both.
 pub(crate) fn nested(outer: u32, inner: u32) -> u64 {
     u64::from(outer) * (1 + u64::from(inner))
 }

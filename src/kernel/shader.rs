@@ -63,7 +63,7 @@ pub struct Variant {
 pub struct Overrides {
     /// Names in WGSL.
     pub names: &'static [&'static str],
-    /// A value for each name, as often as operators differ.
+    /// One row of values, in the order of `names`, for each combination that operators use.
     pub values: &'static [&'static [f64]],
 }
 
@@ -117,7 +117,7 @@ impl Shader {
         buffers.map(|binding| (binding.name, binding.access))
     }
 
-    /// Sets a member of `Params`, where there is one of that name.
+    /// Sets the member of `Params` of that name, if there is one.
     pub(crate) fn set(&self, params: &mut [u8], name: &str, value: u32) -> bool {
         let member = self.params.iter().find(|member| member.name == name);
         member.map(|member| params[member.offset..][..4].copy_from_slice(&value.to_ne_bytes())).is_some()
@@ -139,7 +139,7 @@ impl Shader {
             lanes => format!("vec{lanes}<{scalar}>"),
         };
         let (element, real, bits) = (vector(scalar), vector("f32"), vector("u32"));
-        // WGSL's arithmetic is the same for scalars and vectors, but for what reduces the lanes.
+        // WGSL's arithmetic is the same for scalars and vectors. Only functions that reduce a vector differ.
         let (sum, max, first) = match variant.lanes {
             1 => ("v", "v", "v"),
             _ => ("(v.x + v.y) + (v.z + v.w)", "max(max(v.x, v.y), max(v.z, v.w))", "v.x"),

@@ -6,9 +6,9 @@ use crate::Error;
 /// How much of a tensor one dispatch needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Extent {
-    /// So many elements for each unit of the split, see [`divide`].
+    /// Elements of each unit of the split: see [`divide`].
     Unit(u64),
-    /// So many elements in all, whatever the split.
+    /// Elements in all, however the work is split.
     Whole(u64),
 }
 
@@ -21,8 +21,8 @@ pub(crate) struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    /// A tensor of `unit` elements for each unit of the work. A kernel has a placeholder in the place of a slice that is absent, which it
-    /// must not touch.
+    /// A tensor of `unit` elements for each unit of the work. For an absent slice the kernel is bound to a placeholder, which it must not
+    /// touch.
     pub(crate) fn divided(slice: impl Into<Option<wgpu::BufferSlice<'a>>>, unit: u64, element_bytes: u64) -> Self {
         Self { slice: slice.into(), extent: Extent::Unit(unit), element_bytes }
     }
@@ -32,7 +32,7 @@ impl<'a> Tensor<'a> {
         Self { slice: slice.into(), extent: Extent::Whole(elements), element_bytes }
     }
 
-    /// The same with each unit cut into so many equal ones.
+    /// Splits each unit into `units` equal ones.
     pub(crate) fn cut(self, units: u64) -> Self {
         let extent = match self.extent {
             Extent::Unit(elements) => Extent::Unit(elements / units),
@@ -62,7 +62,7 @@ pub(crate) fn in_place(input: wgpu::BufferSlice<'_>, output: wgpu::BufferSlice<'
     input.buffer() == output.buffer() && input.offset() == output.offset()
 }
 
-/// What an object is called in a stranger's capture: the crate, the operator, and the kernel or the tensor.
+/// The label of an object in another program's capture: the crate, the operator, and the kernel or the tensor.
 pub(crate) fn label(op: &str, name: &str) -> String {
     format!("visual_attention::{op}::{name}")
 }

@@ -16,14 +16,14 @@ const fn team(sharing: u32, across: u32) -> Team {
 
 // On a GPU invocations must be many and neighbours read neighbours, so a workgroup shares a reduction wherever there are few. On
 // a software adapter a barrier costs more than what it shares, and a core is kept busy by one workgroup at a time: there each
-// invocation works alone, but for reductions that exceed `MAX_ROUNDS`.
+// invocation works alone, except in reductions that exceed `MAX_ROUNDS`.
 
-/// Teams that reduce planes to a number.
+/// Workgroup shapes for reducing planes to a number.
 pub(crate) const fn plane_teams(software: bool) -> &'static [Team] {
     if software { const { &[team(1, 8), team(256, 1)] } } else { const { &[team(16, 16), team(256, 1)] } }
 }
 
-/// Teams that scale planes by a gate. Those of fewer than 16 invocations sum up the gate in each of them.
+/// Workgroup shapes for scaling planes by a gate. With fewer than 16 invocations per plane, each computes the gate itself.
 pub(crate) const fn scale_teams(software: bool) -> &'static [Team] {
     if software { const { &[team(8, 8), team(256, 1), team(1, 8)] } } else { const { &[team(16, 16), team(256, 1)] } }
 }
@@ -45,13 +45,13 @@ pub(crate) const RANGE_GROUPS: Overrides = group(&["WORKGROUP_SIZE"], &[&[256.0]
 pub(crate) const WINDOW_TILES: Overrides =
     group(&["BLOCKS", "SPLIT"], &[&[1.0, 1.0], &[2.0, 1.0], &[3.0, 1.0], &[1.0, 2.0], &[1.0, 4.0], &[1.0, 8.0]]);
 
-/// Which of [`plane_teams`], for so many loads in each plane.
+/// Index in [`plane_teams`] for planes of `loads` loads.
 pub(crate) const fn plane_team(software: bool, loads: u64) -> usize {
     let few = if software { 1 << 20 } else { 255 };
     (loads > few) as usize
 }
 
-/// Which of [`scale_teams`], for so many loads in each plane, none where only the gate is wanted, and terms of its gate.
+/// Index in [`scale_teams`] for planes of `loads` loads and gates of `terms` terms. `loads` is 0 if only the gate is computed.
 pub(crate) const fn scale_team(software: bool, loads: u64, terms: u64) -> usize {
     match software {
         true if terms > MAX_TERMS / 2 => 1,
@@ -62,18 +62,18 @@ pub(crate) const fn scale_team(software: bool, loads: u64, terms: u64) -> usize 
     }
 }
 
-/// Whether a gate of so many terms is summed up by a dispatch of its own, before the planes are scaled: where every invocation
-/// that scales would otherwise run over all terms.
+/// Whether a gate of `terms` terms is summed up by a dispatch of its own, before the planes are scaled. Otherwise every invocation that
+/// scales would run over all terms.
 pub(crate) const fn gate_apart(software: bool, terms: u64) -> bool {
     software && terms > 8
 }
 
-/// Teams that reduce the channels of each pixel.
+/// Workgroup shapes for reducing the channels of each pixel.
 pub(crate) const fn channel_teams(software: bool) -> &'static [Team] {
     if software { const { &[team(1, 64), team(32, 8), team(1, 8)] } } else { const { &[team(1, 64), team(32, 8)] } }
 }
 
-/// Which of [`channel_teams`], for so many loads in each channel and so many channels.
+/// Index in [`channel_teams`] for `channels` channels of `loads` loads each.
 pub(crate) const fn channel_team(software: bool, loads: u64, channels: u32) -> usize {
     match software {
         _ if channels as u64 > MAX_TERMS => 1,
@@ -84,18 +84,18 @@ pub(crate) const fn channel_team(software: bool, loads: u64, channels: u32) -> u
     }
 }
 
-/// Teams that multiply by a matrix, row by row.
+/// Workgroup shapes for multiplying by a matrix, row by row.
 pub(crate) const fn layer_teams(software: bool) -> &'static [Team] {
     if software { const { &[team(1, 8), team(32, 8)] } } else { const { &[team(32, 8)] } }
 }
 
-/// Which of [`layer_teams`], where one invocation would have so many [`layer_rounds`] for a row.
+/// Index in [`layer_teams`], if one invocation alone would have `rounds` [`layer_rounds`] for a row.
 pub(crate) const fn layer_team(software: bool, rounds: u64) -> usize {
     (software && rounds > MAX_ROUNDS) as usize
 }
 
-/// Rounds of an invocation that multiplies so many loads, each of a number that was pooled in `parts`. A software driver counts the
-/// loops over the parts of a single number too, and those over a second input that is not there.
+/// Rounds of an invocation that multiplies `loads` loads of numbers that were pooled in `parts` parts. A software driver also counts the
+/// loops over the parts of a single number, and the loops over an absent second input.
 pub(crate) const fn layer_rounds(loads: u64, parts: u64) -> u64 {
     loads.saturating_mul(5 + 2 * parts)
 }
@@ -105,20 +105,20 @@ pub(crate) const fn range_group(software: bool) -> u32 {
     if software { 8 } else { 256 }
 }
 
-/// How a map is searched for its range, and then brought to it.
+/// How a map is searched for its range, and then scaled by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ranges {
-    /// Parts of the map that are searched apart: whoever brings it to its range reads the ranges of all.
+    /// Parts of the map that are searched apart: each invocation of the second pass reads the ranges of all.
     pub(crate) shares: u32,
     /// Invocations for each share.
     pub(crate) sharing: u32,
     /// Shares of a workgroup.
     pub(crate) across: u32,
-    /// Pixels of each invocation that brings the map to its range.
+    /// Pixels of each invocation of the second pass.
     pub(crate) each: u32,
 }
 
-/// For a map of so many pixels.
+/// For a map of `pixels` pixels.
 pub(crate) fn ranges(software: bool, pixels: u32) -> Ranges {
     let group = range_group(software);
     if software {
@@ -135,19 +135,19 @@ pub(crate) fn ranges(software: bool, pixels: u32) -> Ranges {
     }
 }
 
-/// Lengths of the private array that window attention is compiled for: the first that holds a head, or the last in several
-/// chunks, the logits being computed for each. GPUs keep up to 16 sums of four queries in registers, where a longer array would lie
-/// in memory, and divide deeper heads among invocations; only what can't be divided evenly goes in chunks there too.
+/// Lengths of the accumulator array that window attention is compiled for. The shortest that holds a whole head is used. Deeper heads run
+/// in chunks of the longest, and recompute the logits for each chunk. GPUs keep up to 16 sums of four queries in registers; a longer
+/// array would lie in memory. They divide deeper heads among invocations, and use chunks only for heads that do not divide evenly.
 pub(crate) const WINDOW_LENGTHS: [u32; 4] = [8, 16, 32, 64];
 
-/// How window attention goes about the windows of four queries.
+/// How window attention computes the windows of four queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowTile {
     /// Channels that one invocation sums up.
     pub(crate) length: u32,
     /// Keys of a block, in 4.
     pub(crate) blocks: u32,
-    /// Invocations that have the channels between them.
+    /// Invocations that share the channels of one query.
     pub(crate) split: u32,
     /// Loop rounds of one invocation.
     pub(crate) rounds: u64,
@@ -172,7 +172,7 @@ pub(crate) fn window_tile(software: bool, head_dim: u32, rows: u32, width: u32, 
     let of = |blocks: u32| {
         let own = u64::from(if divided { length } else { head_dim });
         let products = own * if tables { 2 } else { 1 } + if split > 1 { 4 + u64::from(split) } else { 0 };
-        // The largest extents leave `u64`, and are refused all the same.
+        // The largest extents overflow `u64`. They saturate, and are refused.
         let rounds = passes(blocks).saturating_mul(u64::from(width)).saturating_mul(products + u64::from(length) + 1);
         WindowTile { length, blocks, split, rounds }
     };

@@ -6,7 +6,7 @@
 //! ```no_run
 //! use visual_attention::operators::{self, Options, Shapes, Slices};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let gpu = visual_attention::host::Gpu::new()?;
+//! # let gpu = visual_attention::host::Gpu::open()?;
 //! let entry = operators::find("window_pool").expect("an operator of the list");
 //! let options = Options::new([("window", "2,2"), ("pooling", "max")]);
 //! let operator = entry.open(&gpu.device, &options)?;
@@ -74,7 +74,7 @@ impl Shapes {
         self.0.iter().find(|(given, _)| given == name).map(|(_, shape)| shape.as_slice())
     }
 
-    /// The shape of an input of so many axes.
+    /// The shape of an input of `N` axes.
     fn axes<const N: usize>(&self, op: &'static str, binding: &'static str) -> Result<[u32; N], Error> {
         let shape = self.get(binding);
         shape.and_then(|shape| shape.try_into().ok()).ok_or_else(|| Error::InvalidShape {

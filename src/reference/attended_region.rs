@@ -14,15 +14,15 @@ pub struct AttendedRegions<T> {
     pub mask: Vec<u32>,
     /// `[n, H, W]`: 1 on the largest component of the mask.
     pub component: Vec<u32>,
-    /// `[n]`: `[xmin, ymin, xmax, ymax]` of it, inclusive.
+    /// `[n]`: `[xmin, ymin, xmax, ymax]` of the component, inclusive.
     pub boxes: Vec<[i32; 4]>,
     /// `[n, c, oh, ow]`: the images cropped to the boxes and resized.
     pub crops: Vec<T>,
 }
 
-/// AG-CNN's attended region, step by step (Guan et al. 2018, arXiv:1801.09927, Eqs. 3 and 4, Sec. III-B): attention map of
-/// `features [n, k, h, w]`, normalised, resized to the images, thresholded, its largest component, that component's box, and
-/// `images [n, c, H, W]` cropped to it and resized to `crop`.
+/// AG-CNN's attended region, step by step (Guan et al. 2018, arXiv:1801.09927, Eqs. 3 and 4, Sec. III-B). The attention map of
+/// `features [n, k, h, w]` is normalised, resized to the images and thresholded. The box is that of the mask's largest component.
+/// `images [n, c, H, W]` are cropped to the box and resized to `crop`.
 #[must_use]
 pub fn attended_region<T: Float>(
     features_shape: Nchw,

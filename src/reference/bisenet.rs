@@ -5,7 +5,7 @@ use super::{channel_scale, global_mean};
 use crate::{Activation, Epilogue, Nchw};
 
 /// The gate and the output of BiSeNet's attention (arXiv:1808.00897, Fig. 2b and 2c): gate = sigmoid(norm(`weight` mean)), and
-/// the [`channel_scale`] of it: with [`Epilogue::Scale`] attention refinement, with [`Epilogue::ScaleAdd`] feature fusion.
+/// [`channel_scale`] with that gate. [`Epilogue::Scale`] is attention refinement, [`Epilogue::ScaleAdd`] is feature fusion.
 /// `features`, `identity` `[n, c, h, w]`, `weight [c, c]`; returns `[n, c]` and `[n, c, h, w]`.
 #[must_use]
 pub fn bisenet<T: Float>(

@@ -6,10 +6,10 @@ use super::dense::Layer;
 use super::squeeze_excite::{Excitation, squeeze_excite};
 use crate::{Activation, CbamOptions, Epilogue, Nchw, Squeeze, SqueezeExciteOptions, Statistic};
 
-/// The gate and the output of CBAM's spatial gate (arXiv:1807.06521, Eq. 3): gate = sigmoid(norm(convolution)) of two planes,
-/// the maximum and the mean over the channels, zero outside the image; `output` = the form of `features * gate`, and nothing for
-/// [`Epilogue::GateOnly`]. `features`, `identity` `[n, c, h, w]`, the layer's weight `[1, 2, kernel, kernel]`; returns `[n, h, w]` and
-/// `[n, c, h, w]`.
+/// The gate and the output of CBAM's spatial gate (arXiv:1807.06521, Eq. 3): gate = sigmoid(norm(convolution)) of two planes.
+/// The planes are the maximum and the mean over the channels, zero outside the image. `output` is the epilogue of `features * gate`, and
+/// empty for [`Epilogue::GateOnly`]. `features`, `identity` `[n, c, h, w]`, the layer's weight `[1, 2, kernel, kernel]`; returns
+/// `[n, h, w]` and `[n, c, h, w]`.
 #[must_use]
 pub fn spatial_gate<T: Float>(
     shape: Nchw,

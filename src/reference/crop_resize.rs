@@ -3,7 +3,7 @@ use num_traits::Float;
 use super::resize::resize_plane;
 use crate::{CropEnd, Nchw, Sampling, Size};
 
-/// Every image of `images [n, c, h, w]` cropped to its box `[xmin, ymin, xmax, ymax]` (inclusive, cut to the image) and resampled
+/// Every image of `images [n, c, h, w]` cropped to its box `[xmin, ymin, xmax, ymax]` (inclusive, clamped to the image) and resampled
 /// to `[n, c, oh, ow]` (AG-CNN, arXiv:1801.09927, Sec. III-B). With [`CropEnd::Exclusive`] the crop leaves out row `ymax` and column
 /// `xmax`, unless nothing would be left.
 #[must_use]

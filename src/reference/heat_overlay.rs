@@ -4,8 +4,8 @@ use super::{real, resize};
 use crate::{Nchw, Nhw, Sampling};
 
 /// `(1 - opacity) * picture + opacity * color(map)` at each pixel: RGBA in 0..1, `[n, h, w, 4]`, alpha 1, before rounding to 8 bits.
-/// The map `[n, mh, mw]` is resampled to the size of `pictures [n, 3, h, w]` and cut to 0..1, NaN counting as 0; between two of the
-/// 256 colours the colour is blended.
+/// The map `[n, mh, mw]` is resampled to the size of `pictures [n, 3, h, w]` and clamped to 0..1, NaN counting as 0. Heat
+/// between two of the 256 colours blends them.
 #[must_use]
 pub fn heat_overlay<T: Float>(
     map_shape: Nhw,

@@ -4,7 +4,7 @@ use super::attention_map::maximum;
 use super::real;
 use crate::{Nhw, Normalization};
 
-/// Each image of `map [n, h, w]` brought to 0..1 by its own minimum and maximum, or divided by its maximum (AG-CNN,
+/// Each image of `map [n, h, w]` scaled to 0..1 by its own minimum and maximum, or divided by its maximum (AG-CNN,
 /// arXiv:1801.09927, Sec. III-B). A constant map, or one without a positive maximum to divide by, becomes zeros; a map with a NaN
 /// becomes NaN.
 #[must_use]

@@ -21,7 +21,7 @@ pub struct Excitation<'a, T> {
 /// (arXiv:1807.06521, Eq. 2).
 ///
 /// `f(s)` = `expand_weight activation(reduce_weight s + reduce_bias) + expand_bias`, gate = g(f(mean)), g(f(maximum)) or
-/// g(f(mean) + f(maximum)). `features`, `identity` `[n, c, h, w]`; returns `[n, c]` and the [`channel_scale`] of it.
+/// g(f(mean) + f(maximum)). `features`, `identity` `[n, c, h, w]`; returns the gate `[n, c]` and [`channel_scale`] with it.
 #[must_use]
 pub fn squeeze_excite<T: Float>(
     shape: Nchw,

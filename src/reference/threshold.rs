@@ -25,7 +25,7 @@ pub fn threshold<T: Float>(shape: Nhw, rule: ThresholdRule, map: &[T]) -> Vec<u3
     mask
 }
 
-/// Otsu's threshold of one image, in levels `floor(255 * value)` cut to 0..=255, NaN left out (Otsu 1979, IEEE Trans. SMC 9(1),
+/// Otsu's threshold of one image, in levels `floor(255 * value)` clamped to 0..=255, without NaN (Otsu 1979, IEEE Trans. SMC 9(1),
 /// Eq. 18): the lowest level that maximises the variance between the classes up to it and above it. At most 2^24 pixels.
 ///
 /// With `N` pixels of level sum `S`, `w0` of sum `s0` in the lower class and `w1` in the upper, Eq. 18 comes to

@@ -139,7 +139,11 @@ impl Mutant {
         let hosts: BTreeSet<_> = self.shaders().flat_map(hosts).collect();
         let operators = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops")).unwrap();
         let users = operators.map(|entry| entry.unwrap().path()).filter(|path| {
-            let text = fs::read_to_string(path).unwrap();
+            let files = match path.is_dir() {
+                true => fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect(),
+                false => vec![path.clone()],
+            };
+            let text: String = files.into_iter().map(|file| fs::read_to_string(file).unwrap()).collect();
             hosts.iter().any(|host| text.contains(&format!("::{host}::")))
         });
         let users = users.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned() + "::");
@@ -153,7 +157,7 @@ impl Mutant {
 /// File stems of the hosts in a kernel's header.
 fn hosts(shader: &'static Shader) -> impl Iterator<Item = &'static str> {
     let line = shader.wgsl.lines().find(|line| line.starts_with("// Host")).unwrap();
-    line.split("src/ops/").skip(1).filter_map(|host| Some(host.split_once(".rs")?.0))
+    line.split("src/ops/").skip(1).filter_map(|host| host.split(['.', '/']).next())
 }
 
 /// The text of a file below `shaders/`.

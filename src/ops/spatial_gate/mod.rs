@@ -265,7 +265,8 @@ impl SpatialGate {
     /// # Errors
     ///
     /// - [`Error::InvalidParameter`]: a kernel that is even or above 127; a bias beside a batch norm; a `norm.epsilon` that is
-    ///   negative or not finite; an `identity`, `gate` or `output` that is missing, or that the [`Epilogue`] does not take.
+    ///   negative or not finite.
+    /// - [`Error::InvalidParameter`]: an `identity`, `gate` or `output` that is missing, or that the [`Epilogue`] does not take.
     /// - [`Error::InvalidShape`]: pixels without channels.
     /// - [`Error::LimitExceeded`]: more than 31,774 channels, or an image that exceeds a binding of the device.
     /// - What [every operator refuses](crate#what-is-refused) about its buffers.
