@@ -186,6 +186,23 @@ fn matches_reference() {
     }
 }
 
+/// Five parts of a plane are the fewest that the layer adds up in fours, and must not where they are maxima.
+#[test]
+fn planes_of_many_parts() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(1, 2, 520, 520);
+    assert_eq!((shape.size().pixels() / 4).div_ceil(16_384), 5);
+    let numbers = Numbers::new(23, shape, 2, Element::F32, true);
+    for squeeze in Squeeze::ALL {
+        let options = SqueezeExciteOptions::STANDARD.with_squeeze(squeeze).with_epilogue(Epilogue::GateOnly);
+        let (gate, _) = numbers.run(gpu, options, true, false);
+        let (exact, _) = numbers.reference(options, wide);
+        let (baseline, _) = numbers.reference(options, <[f32]>::to_vec);
+        let what = format!("{squeeze:?}");
+        assert_within_tolerance_of_exp(&gate, (&exact, &baseline), Precision::F32, 1.0, what);
+    }
+}
+
 #[test]
 fn in_place_and_without_the_gate_the_bits_are_the_same() {
     let Some(gpu) = common::gpu() else { return };
