@@ -120,4 +120,7 @@ fn refuses_what_has_no_meaning() {
     let shape = Nchw::new(1, 6, 4, 4);
     refused(shape, SasaLayerBuffers { projections: x.slice(..64), ..buffers }, &["projections", "64", "576"]);
     refused(shape, SasaLayerBuffers { y: x.slice(..), ..buffers }, &["y", "overlaps"]);
+    // The attention within names the operator that the caller knows.
+    let none = SasaLayerBuffers { tables: PositionTables::None, ..buffers };
+    refused(shape, none, &["sasa_layer: `tables` is PositionTables::None, needs those of RelativePosition::PerHead"]);
 }

@@ -196,7 +196,7 @@ impl SasaLayer {
         // Before the scratch is created: a caller's mistake is refused before any call to wgpu.
         let mut given =
             vec![("x", Some(buffers.x)), ("projections", Some(buffers.projections)), ("y", Some(buffers.y))];
-        given.extend(self.options.attention.table_slices(buffers.tables)?);
+        given.extend(self.options.attention.table_slices(OP, buffers.tables)?);
         check::slices(OP, device, &specs, &given)?;
 
         let scratch = |label| {

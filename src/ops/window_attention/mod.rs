@@ -153,6 +153,7 @@ pub(crate) const WINDOW_ATTENTION: Shader = shader!(
 #[doc(alias = "SASA")]
 #[derive(Clone, Debug)]
 pub struct WindowAttention {
+    op: &'static str,
     options: WindowAttentionOptions,
     element: Element,
     inner: Element,
@@ -226,7 +227,7 @@ impl WindowAttention {
             },
         )?;
         let weights = Weights::new(op, compiler, options, relative, [element, inner])?;
-        Ok(Self { options, element, inner, tile, kernel, weights })
+        Ok(Self { op, options, element, inner, tile, kernel, weights })
     }
 
     /// The options it was compiled with.
@@ -242,8 +243,8 @@ impl WindowAttention {
     /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         let options = &self.options;
-        check::elements(OP, "q", shape)?;
-        options.check_shape(OP, shape)?;
+        check::elements(self.op, "q", shape)?;
+        options.check_shape(self.op, shape)?;
         let Size { height, width } = options.output(shape.size());
         let y = Nchw { height, width, ..shape };
         let mut specs = Vec::from(["q", "k", "v"].map(|name| TensorSpec::input(name, shape, self.inner)));
@@ -280,7 +281,7 @@ impl WindowAttention {
     ) -> Result<Recording, Error> {
         let options = &self.options;
         let specs = self.tensors(shape)?;
-        let tables = options.table_slices(buffers.tables)?;
+        let tables = options.table_slices(self.op, buffers.tables)?;
         if shape.is_empty() {
             return Ok(Recording::default());
         }
@@ -298,7 +299,7 @@ impl WindowAttention {
             Tensor::divided(buffers.y, out_unit, self.element.bytes()),
             Tensor::divided(buffers.log_sum_exp, out.pixels(), Element::F32.bytes()),
         ];
-        let planes = check::to_u32(OP, "heads of a batch", u64::from(shape.batch) * u64::from(options.heads))?;
+        let planes = check::to_u32(self.op, "heads of a batch", u64::from(shape.batch) * u64::from(options.heads))?;
         let mut given = vec![
             ("q", Some(buffers.q)),
             ("k", Some(buffers.k)),
@@ -307,13 +308,13 @@ impl WindowAttention {
             ("log_sum_exp", buffers.log_sum_exp),
         ];
         given.extend(tables);
-        check::slices(OP, device, &specs, &given)?;
-        check::to_u32(OP, "elements of a head", unit)?;
+        check::slices(self.op, device, &specs, &given)?;
+        check::to_u32(self.op, "elements of a head", unit)?;
         let classes = options.classes().min(out.height);
         let tiles = out.height.div_ceil(classes).div_ceil(QUERIES);
-        let rows = check::to_u32(OP, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
+        let rows = check::to_u32(self.op, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
         let WindowTile { length, split, .. } = self.tile;
-        let invocations = check::to_u32(OP, "invocations of a head", u64::from(rows) * u64::from(out.width))?;
+        let invocations = check::to_u32(self.op, "invocations of a head", u64::from(rows) * u64::from(out.width))?;
         let groups = [invocations.div_ceil(GROUP / split), options.head_dim.div_ceil(length * split)];
         let dispatches = self.kernel.bind(device, planes, groups, &tensors, None, |part| Params {
             with_log_sum_exp: u32::from(buffers.log_sum_exp.is_some()),

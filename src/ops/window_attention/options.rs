@@ -211,6 +211,7 @@ impl WindowAttentionOptions {
     /// The slices of the tables, by their names in the order of the kernels' bindings.
     pub(crate) fn table_slices<'a>(
         &self,
+        op: &'static str,
         tables: PositionTables<wgpu::BufferSlice<'a>>,
     ) -> Result<[(&'static str, Option<wgpu::BufferSlice<'a>>); 2], Error> {
         let (names, slices) = match (self.relative, tables) {
@@ -227,7 +228,7 @@ impl WindowAttentionOptions {
                     PositionTables::Bias(_) => "PositionTables::Bias",
                 };
                 return Err(Error::InvalidParameter {
-                    op: OP,
+                    op,
                     parameter: "tables",
                     given: given.into(),
                     needed: format!("those of RelativePosition::{relative:?}"),

@@ -112,7 +112,7 @@ impl Weights {
         let options = &self.options;
         let count = check::to_u32(OP, "queries", queries.len() as u64)?;
         let specs = self.tensors(shape, count)?;
-        let tables = options.table_slices(buffers.tables)?;
+        let tables = options.table_slices(OP, buffers.tables)?;
         let out = options.output(shape.size());
         for (parameter, given, end) in queries.iter().flat_map(|query| {
             [
