@@ -1,7 +1,7 @@
 // Largest connected component, step 4: gives every open component of a tile its root, and the root its pixels.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
-// Host      src/ops/largest_component.rs        Reference  src/reference/largest_component.rs
+// Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
 // Shapes    roots [n, tile_stride, 8] -> parent, sizes [n, node_stride], in place
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact

@@ -1,7 +1,7 @@
 // Largest connected component, between steps 5 and 6, if asked for: every pixel's label and every component's size.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
-// Host      src/ops/largest_component.rs        Reference  src/reference/largest_component.rs
+// Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
 // Shapes    bits, roots [n, tile_stride, 8], parent, pixels [n, node_stride] -> labels, sizes [n, h, w].
 //           A label is the smallest linear index of the pixel's component within the image, 0xffffffff where the mask is clear.
 //           A size is the pixel count of the component, at its smallest index; elsewhere it is 0.

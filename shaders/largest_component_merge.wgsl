@@ -1,7 +1,7 @@
 // Largest connected component, step 3: joins components across the upper and left side of every tile.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
-// Host      src/ops/largest_component.rs        Reference  src/reference/largest_component.rs
+// Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
 // Shapes    bits [n, tile_stride, 8] -> parent [n, node_stride], in place
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact; the trees depend on the order of the unions, their roots do not

@@ -1,7 +1,7 @@
 // Largest connected component, step 5: the largest of each image, the first in raster order of equals, in a few parts.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
-// Host      src/ops/largest_component.rs        Reference  src/reference/largest_component.rs
+// Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
 // Shapes    roots [n, tile_stride, 8], sizes [n, node_stride], best [n, tile_stride] -> parts [n, 32]
 // Grid      x: parts, z: n; one part per workgroup
 // Numerics  exact

@@ -1,7 +1,7 @@
 // Largest connected component, step 1: the mask as bits, 32 pixels of a row to a word, so that a horizontal run is a run of bits.
 //
 // Source    set pixels of AG-CNN's binary mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
-// Host      src/ops/largest_component.rs        Reference  src/reference/largest_component.rs
+// Host      src/ops/largest_component/mod.rs        Reference  src/reference/largest_component.rs
 // Shapes    mask [n, h, w], nonzero = set -> bits [n, tile_stride, 8], boxes [n, 4]
 // Grid      x: ceil(tiles_wide / 8), y: tiles_high, z: n; one invocation per word, a workgroup is 8 tiles side by side
 // Numerics  exact

@@ -1,7 +1,7 @@
 // Largest connected component, step 6: keeps its bits alone, and finds its bounding box.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
-// Host      src/ops/largest_component.rs        Reference  src/reference/largest_component.rs
+// Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
 // Shapes    parts [n, 32], best [n, tile_stride], roots [n, tile_stride, 8], parent [n, node_stride] -> bits [n, tile_stride, 8] in place,
 //           boxes [n, 4]: xmin ymin xmax ymax, all inclusive; of an empty mask the whole image
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile

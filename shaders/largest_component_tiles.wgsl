@@ -1,7 +1,7 @@
 // Largest connected component, step 2: the components of every tile on its own, by filling its bits in registers.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
-// Host      src/ops/largest_component.rs        Reference  src/reference/largest_component.rs
+// Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
 // Shapes    bits [n, tile_stride, 8] -> parent, sizes [n, node_stride], roots [n, tile_stride, 8], best [n, tile_stride]
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact

@@ -49,8 +49,7 @@ use crate::kernel::shader::{Shader, THREE_CODES, VECTORS, Variant, group, params
 use crate::kernel::tensor::Between;
 use crate::kernel::tuning::Team;
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tensor, tuning};
-use crate::names::names;
-use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
+use crate::{Cost, Element, Epilogue, Error, Nchw, Recording, TensorSpec};
 
 const OP: &str = "channel_scale";
 /// Vectors that one workgroup scales.
@@ -93,72 +92,6 @@ pub(crate) const CHANNEL_SCALE: Shader = shader!(
     [features: Read, hidden: Read, weight: Read, bias: Read, identity: Read, spatial: Read, gate: Write, output: Write],
     ["activation", "ordered", "blocked_sum"],
 );
-
-/// How a gate is applied to features `x`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Epilogue {
-    /// `x * gate`: Squeeze-and-Excitation, Eq. 4.
-    #[default]
-    Scale,
-    /// `relu(x * gate + identity)`: the tail of an SE-ResNet block. The authors' code has it as an Axpy layer and a `ReLU`.
-    Residual,
-    /// `x * gate + x`: BiSeNet's feature fusion.
-    ScaleAdd,
-    /// The gate alone, without an output.
-    GateOnly,
-}
-
-names!(Epilogue, "epilogue", Scale = "scale", Residual = "residual", ScaleAdd = "scale_add", GateOnly = "gate_only");
-
-impl Epilogue {
-    /// Every epilogue.
-    pub const ALL: [Self; 4] = [Self::Scale, Self::Residual, Self::ScaleAdd, Self::GateOnly];
-
-    const fn code(self) -> f64 {
-        match self {
-            Self::Scale | Self::GateOnly => 0.0,
-            Self::Residual => 1.0,
-            Self::ScaleAdd => 2.0,
-        }
-    }
-
-    /// Checks that each optional tensor is given exactly if the epilogue needs it. Any epilogue accepts a gate.
-    pub(crate) fn check(self, op: &'static str, identity: bool, gate: bool, output: bool) -> Result<(), Error> {
-        let reason = format!("Epilogue::{self:?}");
-        check::presence(op, "identity", identity, self == Self::Residual, &reason)?;
-        check::presence(op, "output", output, self != Self::GateOnly, &reason)?;
-        if self == Self::GateOnly { check::presence(op, "gate", gate, true, &reason) } else { Ok(()) }
-    }
-
-    /// Refuses the epilogue without an output, for an operator whose gate is an input.
-    pub(crate) fn check_output(self, op: &'static str, reason: &str) -> Result<(), Error> {
-        if self != Self::GateOnly {
-            return Ok(());
-        }
-        let (given, needed) = ("GateOnly".into(), format!("an epilogue with an output: {reason}"));
-        Err(Error::InvalidParameter { op, parameter: "epilogue", given, needed })
-    }
-
-    /// Floating-point operations for each feature.
-    pub(crate) fn flops(self) -> u64 {
-        match self {
-            Self::Scale => 1,
-            Self::Residual => 3,
-            Self::ScaleAdd => 2,
-            Self::GateOnly => 0,
-        }
-    }
-
-    /// Tensors of the features' size that move at the least.
-    pub(crate) fn tensors(self) -> u64 {
-        match self {
-            Self::Scale | Self::ScaleAdd => 2,
-            Self::Residual => 3,
-            Self::GateOnly => 1,
-        }
-    }
-}
 
 /// Scales each channel by its gate. The [page of the module](self) has the formulas and an example.
 #[doc(alias = "Axpy")]

@@ -11,6 +11,7 @@ pub mod channel_scale;
 pub mod crop_resize;
 pub mod dense;
 pub mod eca;
+pub mod epilogue;
 pub mod global_pool;
 pub mod heat_overlay;
 pub mod largest_component;
