@@ -16,7 +16,7 @@ pub enum ColorMap {
 }
 
 impl ColorMap {
-    /// RGB colours for heat 0, 1/255, ... 1. Between two of them colours are blended.
+    /// RGB colours for heat 0, 1/255, ... 1. Heat between two entries blends their colours.
     #[must_use]
     pub fn table(&self) -> [[u8; 3]; 256] {
         let gradient = match self {

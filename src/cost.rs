@@ -1,9 +1,9 @@
-//! What an operator has to move and to compute, for benches and for counting whole networks.
+//! What an operator moves and computes, for benches and for counting whole networks.
 
 /// Cost of one run of an operator. Counts saturate instead of wrapping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Bytes that must move at the least: every input read once, every output written once.
+    /// Fewest bytes that must move: every input read once, every output written once.
     pub bytes: u64,
     /// Floating-point operations, a multiply-add counting as two.
     pub flops: u64,
@@ -14,7 +14,7 @@ pub struct Cost {
 /// A count that stays at the largest number instead of wrapping.
 pub(crate) type Count = std::num::Saturating<u64>;
 
-/// A count of elements, or the largest number where they leave `u64`.
+/// A count of elements; the largest number if the count overflows `u64`.
 pub(crate) fn count(elements: impl Into<Option<u64>>) -> Count {
     std::num::Saturating(elements.into().unwrap_or(u64::MAX))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A parameter of the operator has a value that the operator has no meaning for.
+    /// A parameter has a value that the operator does not accept.
     #[error("{op}: `{parameter}` is {given}, needs {needed}")]
     InvalidParameter {
         /// The operator.
@@ -111,13 +111,13 @@ pub enum Error {
         op: &'static str,
         /// The limit's name in `wgpu::Limits`, or the quantity that is limited.
         limit: &'static str,
-        /// What the work takes.
+        /// What the work needs.
         needed: u64,
-        /// What there is.
+        /// The largest value that is possible.
         given: u64,
     },
-    /// One invocation would run loops for longer than the software adapter does: it ends them without an error. GPUs have no such
-    /// bound.
+    /// One invocation would run more loop rounds than the software adapter does, which ends loops without an error. GPUs have
+    /// no such bound.
     #[error(
         "{op}: one invocation would run {needed} loop rounds, and this software adapter ends loops without an error above \
          65,535, so that at most {given} are taken; {remedy}, or use a GPU"
@@ -127,30 +127,30 @@ pub enum Error {
         op: &'static str,
         /// Rounds of one invocation.
         needed: u64,
-        /// Rounds that are taken, half of those that the adapter runs.
+        /// Rounds that are accepted: half of what the adapter runs.
         given: u64,
-        /// What makes them fewer.
+        /// How to get fewer rounds.
         remedy: &'static str,
     },
-    /// wgpu gave back a buffer that can't be written: the device is lost or out of memory.
+    /// wgpu returned a buffer that can't be written: the device is lost or out of memory.
     #[error("{op}: the device could not provide a buffer: it is lost or out of memory")]
     DeviceUnavailable {
         /// The operator.
         op: &'static str,
     },
-    /// [`host`](crate::host): no adapter, or none that fits.
+    /// [`host`](crate::host): there is no adapter, or no adapter fits.
     #[error("no GPU adapter: {reason}")]
     NoAdapter {
         /// wgpu's account.
         reason: String,
     },
-    /// [`host`](crate::host): the adapter gave no device.
+    /// [`host`](crate::host): the adapter could not open a device.
     #[error("the adapter gave no device: {reason}")]
     NoDevice {
         /// wgpu's account.
         reason: String,
     },
-    /// [`host`](crate::host): the device is lost. Build a new one, and every buffer and operator with it.
+    /// [`host`](crate::host): the device is lost. Open a new one, and create every buffer and operator again.
     #[error("the device is lost: {reason}")]
     DeviceLost {
         /// wgpu's account.
@@ -165,10 +165,10 @@ pub enum Error {
     /// [`host`](crate::host): the work did not finish in the time given. It still runs.
     #[error("the GPU did not finish within {waited:?}")]
     Timeout {
-        /// The limit that was given.
+        /// The time limit.
         waited: Duration,
     },
-    /// [`host`](crate::host): wgpu refused a command, or a readback that it can't do was asked for.
+    /// [`host`](crate::host): wgpu refused a command, or a readback is not possible.
     #[error("refused: {reason}")]
     Refused {
         /// wgpu's account.

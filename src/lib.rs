@@ -28,9 +28,10 @@
 //!
 //! # How an operator is used
 //!
-//! `new` compiles for a device, once. `bind` takes shapes and buffer slices, checks everything, and gives a [`Recording`].
-//! [`Recording::record`] records it into a compute pass of yours: it can't fail, allocates nothing of its own and can be repeated. An operator
-//! never submits, polls, maps or reads back, creates no device and installs no callback; only [`host`] does.
+//! `new` compiles for a device, once. `bind` takes shapes and buffer slices, checks everything, and returns a [`Recording`].
+//! [`Recording::record`] records the operator into a compute pass of yours. It can't fail, allocates nothing of its own and can
+//! be repeated. An operator never submits, polls, maps or reads back, creates no device and installs no callback: only [`host`]
+//! does.
 //!
 //! Buffers are named fields of type [`wgpu::BufferSlice`], so arguments can't be swapped and sub-allocation works. All tensors are
 //! dense; features and images are `[n, c, h, w]`, maps and masks `[n, h, w]`.
@@ -44,17 +45,17 @@
 //! - parameters that are not finite;
 //! - work that exceeds the device's limits and cannot be divided.
 //!
-//! Every [`Error`] names operator, binding or parameter, what
-//! is needed and what was given. An empty tensor is fine: nothing is recorded.
+//! Every [`Error`] names the operator, the binding or parameter, what is needed and what was given. An empty tensor is
+//! accepted: nothing is recorded.
 //!
 //! # Numbers
 //!
-//! 16-bit floats are a way to store; arithmetic is 32-bit. Maxima propagate NaN, and NaN exceeds no threshold. The same adapter, driver
-//! and shapes give the same bits, however the work is divided.
+//! 16-bit floats are for storage only: arithmetic is 32-bit. Maxima propagate NaN, and NaN exceeds no threshold. The same
+//! adapter, driver and shapes give the same bits, however the work is divided.
 //!
 //! # Features
 //!
-//! `host` (default): [`host`], and wgpu's native backends. Without it the crate has no blocking call and no thread.
+//! `host` (default) adds [`host`] and wgpu's native backends. Without it the crate has no blocking call and no thread.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -1,15 +1,15 @@
-//! Names of options: what `Display` writes and `FromStr` reads, the same in golden cases, examples and bindings.
+//! Names of options, as `Display` writes and `FromStr` reads them. Golden cases, examples and bindings use the same names.
 
 use std::fmt;
 
 /// A text that names no value of an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownName {
-    /// What was to be named.
+    /// The option.
     pub what: &'static str,
     /// The text.
     pub given: String,
-    /// The names that are known.
+    /// The known names.
     pub known: Vec<&'static str>,
 }
 

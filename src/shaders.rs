@@ -1,6 +1,6 @@
 //! Every kernel's WGSL, in one table.
 //!
-//! Each kernel is declared beside its host, under `ops`; this table sits on top of all of them.
+//! Each kernel is declared beside its host, under `ops`. This table lists all of them.
 
 use crate::ops;
 
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// The only capability is 16-bit floats, in the variants that ask for them; none that has to do with subgroups.
+    /// The only capability that a variant needs is 16-bit floats. No variant needs subgroups.
     #[test]
     fn every_variant_is_valid() {
         for (shader, variant, module) in modules() {
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn every_override_has_values() {
         for (shader, _, module) in modules() {
-            // Those with a number to start with; others are computed from them.
+            // Overrides with a literal default, or without a default. All others are computed from them.
             let given = |init| matches!(module.global_expressions[init], naga::Expression::Literal(_));
             let given = module.overrides.iter().filter(|(_, item)| item.init.is_none_or(given));
             let mut wgsl: Vec<_> = given.filter_map(|(_, item)| item.name.as_deref()).collect();
@@ -219,7 +219,7 @@ mod tests {
         }
     }
 
-    /// A kernel's header has a line `Uses` for each shared file, with the functions of it that the kernel's own file calls.
+    /// A kernel's header has a line `Uses` for each shared file. It lists the functions of that file that the kernel's own file calls.
     #[test]
     fn headers_name_the_shared_functions_that_are_called() {
         let declared = |text: &str| -> Vec<String> {
@@ -258,7 +258,7 @@ mod tests {
         }
     }
 
-    /// `prelude.wgsl` is the first line of the f32 variant, written out to be read.
+    /// `prelude.wgsl` is the first line of the f32 variant, laid out for readers.
     #[test]
     fn prelude_shows_what_a_kernel_starts_with() {
         let path = format!("{}/shaders/prelude.wgsl", env!("CARGO_MANIFEST_DIR"));

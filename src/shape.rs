@@ -124,7 +124,7 @@ impl Size {
     /// `height * width`.
     #[must_use]
     pub const fn pixels(self) -> u64 {
-        // Two u32 factors always fit.
+        // The product of two `u32` always fits.
         self.height as u64 * self.width as u64
     }
 

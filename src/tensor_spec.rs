@@ -1,4 +1,4 @@
-//! Tensors of an operator as data: what each is called, its shape, its element type and its role.
+//! Tensors of an operator as data: the name, shape, element type and role of each.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub enum DType {
     F32,
     /// 16-bit IEEE 754.
     F16,
-    /// Unsigned 32-bit integers; of a mask, 0 or 1. An overlay's pixels are the four bytes of one.
+    /// Unsigned 32-bit integers. In masks they are 0 or 1. In overlays each holds the four bytes of a pixel.
     U32,
     /// Signed 32-bit integers.
     I32,
@@ -53,20 +53,20 @@ impl From<Element> for DType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// It is read.
+    /// The operator reads it.
     Input,
-    /// Every element is written.
+    /// The operator writes every element.
     Output,
-    /// It is read, and then every element is written.
+    /// The operator reads it, and then writes every element.
     InPlace,
 }
 
-/// One tensor of an operator for one shape: what `tensors` of every operator returns and `bind` checks. All tensors are dense and
-/// row-major, the last axis fastest.
+/// One tensor of an operator for one shape. `tensors` of every operator returns them, and `bind` checks slices against them.
+/// All tensors are dense and row-major, the last axis fastest.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TensorSpec {
-    /// The field of the operator's buffers, `norm.mean` for one that is nested.
+    /// The field of the operator's buffers; `norm.mean` for a nested field.
     pub name: &'static str,
     /// Extents, slowest first.
     pub shape: Vec<u32>,
@@ -74,7 +74,7 @@ pub struct TensorSpec {
     pub dtype: DType,
     /// Whether the operator reads or writes it.
     pub role: Role,
-    /// Whether `bind` accepts its absence.
+    /// Whether `bind` accepts buffers without it.
     pub optional: bool,
     /// The input that an output may replace: the same slice in both fields.
     pub in_place_of: Option<&'static str>,
@@ -104,7 +104,7 @@ impl TensorSpec {
         self.shape.iter().try_fold(1u64, |product, &extent| product.checked_mul(extent.into()))
     }
 
-    /// Bytes that a slice for it has at least, a multiple of 4 as storage bindings need; `None` beyond `u64`.
+    /// Fewest bytes of a slice for this tensor: a multiple of 4, as storage bindings need. `None` if the count overflows `u64`.
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
         self.elements()?.checked_mul(self.dtype.bytes())?.checked_next_multiple_of(4)

@@ -1,5 +1,5 @@
-//! Opening a device, uploading, running and reading back, for programs that have no device of their own: examples, tests,
-//! tools. The operators do not need this module. Only this module submits, polls and blocks.
+//! Opens a device, uploads, runs and reads back, for programs that have no device of their own: examples, tests, tools. The
+//! operators do not need this module. Only this module submits, polls and blocks.
 
 mod timestamps;
 
@@ -11,17 +11,17 @@ use crate::Error;
 
 pub use timestamps::Timestamps;
 
-/// How long [`Gpu::wait`] and [`Gpu::read`] wait unless told otherwise.
+/// The initial [`Gpu::timeout`]: how long [`Gpu::wait`] and [`Gpu::read`] wait.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A device of our own, with its queue.
+/// A device with its queue.
 ///
-/// Nothing that the driver or the device does makes a call hang: lost devices, memory that is not there and work that does not end
-/// are errors. Build operators through [`Self::build`] to hear of them at once. What wgpu reports of other calls on `device` and
-/// `queue` is kept, and returned by the next call here.
+/// No failure of the driver or the device makes a call hang: a lost device, a lack of memory and work that does not end are
+/// errors. Build operators through [`Self::build`] to get such errors at once. If wgpu reports an error of another call on
+/// `device` or `queue`, the next call here returns it.
 ///
-/// Where a driver fails while a device is opened, written to or waited for, wgpu panics. Those panics end here, as errors, but a
-/// panic hook sees them, and a program built with `panic = "abort"` ends with them.
+/// wgpu panics if a driver fails while a device is opened, written to or waited for. The calls here turn such a panic into an
+/// error. A panic hook still sees the panic, and a program that is built with `panic = "abort"` ends.
 #[derive(Debug)]
 pub struct Gpu {
     /// The device.
@@ -33,13 +33,13 @@ pub struct Gpu {
     /// How long to wait for the GPU before [`Error::Timeout`].
     pub timeout: Duration,
     lost: Arc<OnceLock<String>>,
-    /// The first error that no scope of ours was there to catch.
+    /// The first error outside the error scopes of this module.
     uncaptured: Arc<Mutex<Option<Error>>>,
 }
 
 impl Gpu {
-    /// Opens the adapter that wgpu prefers, with default limits, and with 16-bit floats and timestamps where it has them.
-    /// The environment may choose: `WGPU_BACKEND` (`vulkan`, `gl`, `metal`, `dx12`) and `WGPU_ADAPTER_NAME`.
+    /// Opens the adapter that wgpu prefers, with default limits, and with 16-bit floats and timestamps if it has them. The
+    /// environment variables `WGPU_BACKEND` (`vulkan`, `gl`, `metal`, `dx12`) and `WGPU_ADAPTER_NAME` choose another.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Gpu {
         Self::open_with(wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY, &wgpu::Limits::default())
     }
 
-    /// As [`Self::open`], with the adapter's own limits on buffers and bindings instead of the default 256 and 128 MiB.
+    /// Like [`Self::open`], with the adapter's own limits on buffers and bindings instead of the default 256 and 128 MiB.
     ///
     /// # Errors
     ///
@@ -62,11 +62,11 @@ impl Gpu {
         })
     }
 
-    /// Opens an adapter with those of `features` that it has, and with `limits`.
+    /// Opens an adapter with `limits`, and with the part of `features` that it has.
     ///
     /// # Errors
     ///
-    /// [`Error::NoAdapter`], or [`Error::NoDevice`] where the adapter refuses the limits.
+    /// [`Error::NoAdapter`], or [`Error::NoDevice`] if the adapter refuses the limits.
     pub fn open_with(features: wgpu::Features, limits: &wgpu::Limits) -> Result<Self, Error> {
         Self::request(features, |_| limits.clone())
     }
@@ -83,8 +83,8 @@ impl Gpu {
         let device = caught(|| pollster::block_on(adapter.request_device(&descriptor)));
         let device = device.and_then(|device| device.map_err(|error| error.to_string()));
         let (device, queue) = device.map_err(|reason| {
-            // wgpu leaves behind what it could open only half, and with its last adapter a driver is unloaded, under the threads of
-            // such a device: a crash. This adapter stays.
+            // If a device fails half-way through its creation, wgpu leaves the threads of the driver behind. Dropping the last
+            // adapter would unload the driver under those threads and crash. So this adapter is leaked.
             std::mem::forget(adapter.clone());
             Error::NoDevice { reason }
         })?;
@@ -131,20 +131,20 @@ impl Gpu {
         self.device.features().contains(wgpu::Features::SHADER_F16)
     }
 
-    /// Runs `action`, the `new` or `bind` of operators, with this device, and returns what wgpu reports meanwhile as an error.
-    /// An operator alone cannot know that the driver failed to compile it, or had no memory for its scratch.
+    /// Runs `action`, which calls the `new` or `bind` of operators, and returns what wgpu reports meanwhile as an error. An
+    /// operator alone can't detect that the driver failed to compile it, or had no memory for its scratch buffers.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`], [`Error::DeviceLost`], or what `action` returns.
     pub fn build<R>(&self, action: impl FnOnce(&wgpu::Device) -> Result<R, Error>) -> Result<R, Error> {
-        // With the first contents after a submission wgpu begins a command buffer, and panics if it can't: here, where that is caught,
-        // rather than in a `bind` of `action`.
+        // With the first upload after a submission wgpu begins a command buffer, and panics if it can't. This upload makes it
+        // panic here, where the panic is caught, rather than in a `bind` of `action`.
         drop(self.upload("first", &[0u32])?);
         self.guarded(|| action(&self.device))?
     }
 
-    /// A buffer with `contents`, that operators can read and write and that can be read back.
+    /// A buffer with `contents`. Operators can read and write it, and it can be read back.
     ///
     /// # Errors
     ///
@@ -153,18 +153,18 @@ impl Gpu {
         use wgpu::BufferUsages;
         let uploaded = self.guarded(|| {
             let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
-            // An empty tensor still needs a buffer to be named.
+            // An empty tensor still needs a buffer.
             let bytes: &[u8] = if contents.is_empty() { &[0; 4] } else { bytemuck::cast_slice(contents) };
             caught(|| crate::kernel::tensor::filled("upload", &self.device, label, bytes, usage))
         })?;
         uploaded.unwrap_or_else(|reason| {
-            // What wgpu left half done is not to be relied on.
+            // After a panic the state of wgpu's device is not reliable.
             self.device.destroy();
             Err(Error::DeviceLost { reason })
         })
     }
 
-    /// A cleared buffer of `bytes`, rounded up to 4, for outputs.
+    /// A cleared buffer of `bytes` bytes, rounded up to a multiple of 4, for outputs.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] where wgpu refuses what was recorded; [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    /// [`Error::Refused`] if wgpu refuses what was recorded; [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn run(&self, record: impl FnOnce(&mut wgpu::ComputePass<'_>)) -> Result<(), Error> {
         self.submit(|encoder| record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default())))
     }
@@ -203,7 +203,7 @@ impl Gpu {
         })
     }
 
-    /// Waits for everything that was submitted.
+    /// Waits for all submitted work.
     ///
     /// # Errors
     ///
@@ -217,13 +217,13 @@ impl Gpu {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(wgpu::PollError::Timeout)) => Err(Error::Timeout { waited: self.timeout }),
             Ok(Err(error)) => Err(Error::Refused { reason: error.to_string() }),
-            // Not the device's loss: a callback of the caller's own panicked.
+            // The device is not lost: a callback of the caller panicked.
             Err(panic) => resume_unwind(panic),
         }
     }
 
-    /// Copies a slice back, after everything that was submitted. Its buffer needs `BufferUsages::COPY_SRC`; its offset and
-    /// size must be multiples of 4 bytes and of `T`.
+    /// Copies a slice back, after all submitted work. Its buffer needs `BufferUsages::COPY_SRC`. Its offset and size must be
+    /// multiples of 4 bytes, and its size a whole number of `T`.
     ///
     /// # Errors
     ///
@@ -235,7 +235,7 @@ impl Gpu {
             let reason = format!("{size} bytes are not a whole number of elements of {} bytes", size_of::<T>());
             return Err(Error::Refused { reason });
         }
-        // Some drivers block in a submission until earlier ones are done, and know no limit there.
+        // Some drivers block in a submission until earlier ones are done, without a timeout. So this waits first.
         self.wait()?;
         let staging = self.guarded(|| {
             self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -249,14 +249,14 @@ impl Gpu {
         let (mapped, outcome) = mpsc::sync_channel(1);
         self.guarded(|| {
             staging.slice(..).map_async(wgpu::MapMode::Read, move |outcome| {
-                // Nobody listens any more once the wait has failed.
+                // After a failed wait there is no receiver.
                 let _ = mapped.send(outcome);
             });
         })?;
         self.wait()?;
-        // Another thread that polls the device may have taken the callback, and be about to call it.
+        // Another thread that polls the device may have taken the callback without having called it yet.
         let outcome = outcome.recv_timeout(self.timeout).map_err(|_| Error::Timeout { waited: self.timeout })?;
-        // A driver that can't map has lost the device.
+        // If the driver can't map the buffer, the device is lost.
         self.check()?;
         outcome.map_err(|error| Error::Refused { reason: error.to_string() })?;
         let view =
@@ -264,13 +264,13 @@ impl Gpu {
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
-    /// Whether the device is there, and nothing was reported that nobody has heard of yet.
+    /// Fails if the device is lost, or with the first error that was reported outside this module's scopes since the last check.
     fn check(&self) -> Result<(), Error> {
         if let Some(reason) = self.lost.get() {
             return Err(Error::DeviceLost { reason: reason.clone() });
         }
-        // After `destroy`, wgpu calls only the callback, and only once the device is polled and idle. Probe instead, without memory: a
-        // buffer with no usage is a validation error on a live device, and a lost device ignores it.
+        // After `destroy`, wgpu calls only the callback, and only once the device is polled and idle. So a buffer without a
+        // usage is created as a probe, which takes no memory. A live device reports it as a validation error, and a lost device ignores it.
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         drop(self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("probe"),
@@ -284,13 +284,14 @@ impl Gpu {
         self.uncaptured.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
-    /// Runs `action` and turns whatever wgpu reports of it into an error, rather than a call to the uncaptured-error handler.
+    /// Runs `action`, and returns what wgpu reports meanwhile as an error, instead of calling the uncaptured-error handler.
     fn guarded<R>(&self, action: impl FnOnce() -> R) -> Result<R, Error> {
         self.check()?;
         let filters = [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::Validation];
         let scopes = filters.map(|filter| self.device.push_error_scope(filter));
         let result = action();
-        // Innermost first. On native backends the outcome is there at once. Memory that was not there is why the rest was refused.
+        // The innermost scope ends first. On native backends the outcome is available at once. An out-of-memory error is kept
+        // over the others, which it causes.
         let mut first = None;
         for scope in scopes.into_iter().rev() {
             first = pollster::block_on(scope.pop()).or(first);
@@ -300,7 +301,7 @@ impl Gpu {
     }
 }
 
-/// Calls wgpu, which panics on some of a driver's errors: its message then. Nothing of the caller's may run in `call`.
+/// Calls wgpu, and returns the message if it panics, as it does on some errors of drivers. No code of the caller may run in `call`.
 fn caught<R>(call: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -15,7 +15,7 @@ pub struct Timestamps {
 }
 
 impl Timestamps {
-    /// Room for `passes` passes; `None` where the device has no timestamp queries, or for more passes than one query set holds.
+    /// Timestamps for `passes` passes. `None` if the device has no timestamp queries, or if one query set can't hold the passes.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Timestamps {
         })
     }
 
-    /// What pass number `pass` writes; `None` beyond the room there is.
+    /// The timestamps that pass number `pass` writes; `None` from `passes` on.
     #[must_use]
     pub fn writes(&self, pass: u32) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         (pass < self.passes).then(|| wgpu::ComputePassTimestampWrites {
@@ -63,7 +63,7 @@ impl Timestamps {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] where the driver gives only zeros or time runs backwards; otherwise as [`Gpu::read`].
+    /// [`Error::Refused`] if the driver returns only zeros, or a pass that ends before it begins; otherwise as [`Gpu::read`].
     pub fn read(&self, gpu: &Gpu) -> Result<Vec<Duration>, Error> {
         let ticks: Vec<u64> = gpu.read(self.resolved.slice(..))?;
         if ticks.iter().all(|&tick| tick == 0) {

@@ -1,10 +1,9 @@
-//! What a caller can get wrong: every check that an operator makes before any call to wgpu.
+//! Every check of the caller's arguments that an operator makes before any call to wgpu.
 
 use super::tensor::in_place;
 use crate::{Error, Nchw, Nhw, Role, Size, TensorSpec};
 
-/// Checks everything that a caller can get wrong about the buffers of an operator, before any call to wgpu: `given` has a slice for
-/// each field of the operator's buffers.
+/// Checks the buffer slices of an operator, before any call to wgpu. `given` has an entry for each field of the operator's buffers.
 pub(crate) fn slices(
     op: &'static str,
     device: &wgpu::Device,
@@ -18,7 +17,7 @@ pub(crate) fn slices(
     {
         return presence(op, parameter, true, false, "the operator as built has no use for it");
     }
-    // Only the bytes that the tensor takes count: a slice may be longer than that.
+    // A slice may be longer than its tensor: only the tensor's bytes count.
     let mut bound = Vec::with_capacity(tensors.len());
     for tensor in tensors {
         let binding = tensor.name;
@@ -60,12 +59,12 @@ pub(crate) fn slices(
     Ok(())
 }
 
-/// Refuses a tensor whose byte count overflows `u64`, before any arithmetic is done with it. An empty batch counts as one image.
+/// Refuses a tensor whose byte count overflows `u64`, before any arithmetic with its size. An empty batch counts as one image.
 pub(crate) fn elements(op: &'static str, binding: &'static str, shape: Nchw) -> Result<(), Error> {
     count(op, binding, Nchw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
 }
 
-/// As [`elements`], for a tensor without channels.
+/// Like [`elements`], for a tensor without channels.
 pub(crate) fn plane(op: &'static str, binding: &'static str, shape: Nhw) -> Result<(), Error> {
     count(op, binding, Nhw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
 }
@@ -83,7 +82,7 @@ fn count(
     Err(Error::InvalidShape { op, binding, given: shape.to_string(), needed: "fewer than 2^60 elements".into() })
 }
 
-/// A 32-bit count that a kernel takes as a parameter.
+/// Converts a count that a kernel takes as a 32-bit parameter.
 pub(crate) fn to_u32(op: &'static str, quantity: &'static str, value: u64) -> Result<u32, Error> {
     u32::try_from(value).map_err(|_| Error::LimitExceeded {
         op,
@@ -93,7 +92,7 @@ pub(crate) fn to_u32(op: &'static str, quantity: &'static str, value: u64) -> Re
     })
 }
 
-/// Refuses images without pixels where there is something to be computed from them, and axes that `i32` does not hold.
+/// Refuses source images without pixels, and axes longer than `i32::MAX`. Callers skip this check if there is nothing to compute.
 pub(crate) fn source(op: &'static str, binding: &'static str, size: Size) -> Result<(), Error> {
     let axis = 1..=i32::MAX as u32;
     if axis.contains(&size.height) && axis.contains(&size.width) {
@@ -110,7 +109,7 @@ pub(crate) fn finite(op: &'static str, parameter: &'static str, value: f32) -> R
     Err(Error::InvalidParameter { op, parameter, given: value.to_string(), needed: "a finite number".into() })
 }
 
-/// Checks that an optional slice is given exactly when the operator needs it. `reason` names the option that decides.
+/// Checks that an optional slice is given exactly when the operator needs it. `reason` says why it is needed or not taken.
 pub(crate) fn presence(
     op: &'static str,
     parameter: &'static str,
@@ -126,10 +125,10 @@ pub(crate) fn presence(
     Err(Error::InvalidParameter { op, parameter, given: text(given).into(), needed })
 }
 
-/// Kernels with windows compute positions in `i32`. Extents up to this one leave room for sums of two of them.
+/// Largest extent of kernels with windows. They compute positions in `i32`, and the sum of two positions must fit.
 pub(crate) const MAX_EXTENT: u64 = 1 << 30;
 
-/// An extent that was checked against [`MAX_EXTENT`], for a kernel.
+/// Converts an extent that was checked against [`MAX_EXTENT`], for a kernel.
 pub(crate) const fn signed(extent: u32) -> i32 {
     extent as i32
 }

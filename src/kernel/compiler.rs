@@ -3,11 +3,11 @@
 use super::rounds;
 use crate::Error;
 
-/// What operators are compiled with: the caller's device, and a pipeline cache where the caller keeps one. Every `new` takes
-/// a `&wgpu::Device` as well as this.
+/// What operators are compiled with: the caller's device, and optionally a pipeline cache of the caller's. Every `new` also
+/// takes a plain `&wgpu::Device`.
 ///
-/// A cache spares the driver's compiler on later starts, on the backends that have one (`Features::PIPELINE_CACHE`). It must
-/// be of the same device; loading and storing its data is the caller's.
+/// A cache spares the driver's compiler on later starts, on backends with `Features::PIPELINE_CACHE`. It must be of the same
+/// device. The caller loads and stores its data.
 #[derive(Clone, Copy, Debug)]
 pub struct Compiler<'a> {
     pub(crate) device: &'a wgpu::Device,
@@ -15,26 +15,26 @@ pub struct Compiler<'a> {
     pub(crate) software: bool,
     /// Whether kernels are compiled at their first `bind` rather than by `new`.
     pub(super) at_first_use: bool,
-    /// Loop rounds of one invocation that the adapter is trusted with, whichever variants are compiled for it.
+    /// Most loop rounds that one invocation may run on this adapter, whichever variants are compiled.
     most_rounds: u64,
 }
 
 impl<'a> Compiler<'a> {
-    /// Compiles into `cache` and from it.
+    /// Takes compiled pipelines from `cache`, and adds new ones to the cache.
     #[must_use]
     pub fn with_cache(self, cache: &'a wgpu::PipelineCache) -> Self {
         Self { cache: Some(cache), ..self }
     }
 
-    /// Compiles the variants of kernels that adapters of this type get, rather than those of the device's own: a software
-    /// adapter (`DeviceType::Cpu`) has some without barriers, where a GPU shares the work within workgroups. Results differ by
-    /// rounding at most, speed by much. It serves to test on one of them what the other runs.
+    /// Compiles the kernel variants of `device_type` instead of those of the device's own type. On a software adapter
+    /// (`DeviceType::Cpu`) some variants have no barriers, where those of a GPU share the work within workgroups. Results
+    /// differ at most by rounding, but speed differs much. Use it to test on one type of adapter what the other runs.
     #[must_use]
     pub fn with_variants_for(self, device_type: wgpu::DeviceType) -> Self {
         Self { software: device_type == wgpu::DeviceType::Cpu, ..self }
     }
 
-    /// For kernels that an operator may never run: limits and features are checked by `new`, and the first `bind` compiles.
+    /// For kernels that an operator may never run. `new` checks limits and features, and the first `bind` compiles.
     pub(crate) fn at_first_use(self) -> Self {
         Self { at_first_use: true, ..self }
     }

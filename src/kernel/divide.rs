@@ -1,24 +1,26 @@
-//! How work is divided into dispatches that keep a device's limits: pure arithmetic, no GPU.
+//! Divides work into dispatches that keep a device's limits: pure arithmetic, no GPU.
 //!
-//! A kernel's grid is `x` by `y` workgroups for each *unit*, on `z`: an image, or one plane of an image. Units are the outermost axis
-//! of every tensor that is divided, so a range of units is a range of bytes, and no reduction is ever divided: results do not
-//! depend on the split. A part is one dispatch. Kernels add `origin` to their workgroup index. A storage
-//! binding may start only at aligned offsets, so kernels add each tensor's `_base` to their element index.
+//! A kernel's grid has `x` by `y` workgroups for each *unit*, and `z` counts the units. A unit is an image or one plane of an
+//! image. Units are the outermost axis of every tensor that is divided, so a range of units is a range of bytes. No reduction
+//! is ever divided, so results do not depend on the split.
+//!
+//! A part is one dispatch. Kernels add `origin` to their workgroup index. A storage binding may start only at aligned offsets,
+//! so kernels add each tensor's `_base` to their element index.
 
 use std::ops::Range;
 
-/// Dispatches of one kernel for one `bind`; more than this is a mistake of the caller rather than work to be done.
+/// Most dispatches of one kernel for one `bind`. A larger count is taken for a mistake of the caller, and refused.
 const MAX_PARTS: usize = 1 << 16;
 
 /// What a kernel has to do.
 pub(crate) struct Work<'a> {
-    /// Images or planes, on `z`.
+    /// Images or planes: workgroups on `z`.
     pub(crate) units: u32,
     /// Workgroups for each unit on `x` and `y`.
     pub(crate) groups: [u32; 2],
-    /// For each tensor that is divided: bytes of one unit.
+    /// Bytes of one unit, for each tensor that is divided.
     pub(crate) unit_bytes: &'a [u64],
-    /// For each tensor that every part needs whole: its bytes.
+    /// Bytes of the whole tensor, for each tensor that every part needs whole.
     pub(crate) whole_bytes: &'a [u64],
 }
 
@@ -33,7 +35,7 @@ pub(crate) struct Part {
     pub(crate) groups: [u32; 3],
 }
 
-/// A limit that the work can't be divided under.
+/// A limit that no division of the work keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exceeded {
     pub(crate) limit: &'static str,
@@ -41,12 +43,12 @@ pub(crate) struct Exceeded {
     pub(crate) given: u64,
 }
 
-/// Bytes of a storage binding must be a multiple of 4.
+/// Rounds bytes up to a multiple of 4, as storage bindings need.
 pub(crate) const fn binding_bytes(bytes: u64) -> u64 {
     bytes.next_multiple_of(4)
 }
 
-/// Where the binding of `units` starts and ends in its tensor, in bytes: `start` is aligned down.
+/// Byte range of the binding of `units` in their tensor. The start is rounded down to `alignment`.
 pub(crate) fn window(units: &Range<u32>, unit_bytes: u64, alignment: u64) -> Range<u64> {
     let start = u64::from(units.start) * unit_bytes;
     let end = binding_bytes(u64::from(units.end) * unit_bytes);
@@ -108,7 +110,8 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
 }
 
 /// Splits `units` into ranges of `together`, rounded up so that every range starts at a multiple of `alignment` bytes in each
-/// tensor. `alignment` is a power of two, and `unit_bytes` has the bytes of one unit of each tensor.
+/// tensor. Several kernels then run one after another on each range. `alignment` is a power of two, and `unit_bytes` has the
+/// bytes of one unit of each tensor.
 pub(crate) fn turns(
     units: u32,
     together: u32,
@@ -146,7 +149,7 @@ mod tests {
             prop_assert_eq!(turns.iter().flat_map(Clone::clone).collect::<Vec<_>>(), (0..units).collect::<Vec<_>>());
             for turn in &turns {
                 prop_assert!(bytes.iter().all(|bytes| u64::from(turn.start) * bytes % u64::from(alignment) == 0));
-                // No more than it has to be.
+                // No longer than alignment needs.
                 prop_assert!(turn.len() < (together + alignment) as usize);
             }
         }
@@ -192,7 +195,7 @@ mod tests {
     fn absurd_counts_are_refused() {
         let work = Work { units: u32::MAX, groups: [u32::MAX, u32::MAX], unit_bytes: &[1 << 20], whole_bytes: &[] };
         assert_eq!(parts(&work, &wgpu::Limits::default()).map_err(|e| e.limit), Err("dispatches of one kernel"));
-        // More than 64 bits of them.
+        // The number of dispatches overflows `u64`.
         let work = Work { unit_bytes: &[], ..work };
         assert_eq!(parts(&work, &limits(4096, 7)).map_err(|e| e.needed), Err(u64::MAX));
     }
@@ -229,7 +232,7 @@ mod tests {
             prop_assert!(seen.iter().all(|&count| count == 1));
         }
 
-        /// Counts up to the ends of 32 and 64 bits: covered once, in order, or refused; never wrapped.
+        /// Counts up to the largest of 32 and 64 bits are covered once and in order, or refused. They never wrap.
         #[test]
         fn any_count_is_divided_or_refused(
             (units, x, y) in (count(), count(), count()),
@@ -237,7 +240,7 @@ mod tests {
             binding in 12u32..63, axis in prop::sample::select(vec![7u32, 65_535, u32::MAX]),
             alignment in prop::sample::select(vec![32u32, 256]),
         ) {
-            // As `bind` gives them: all products fit `u64`, with what they are rounded up by.
+            // As `bind` passes them: all products fit `u64`, even after rounding up.
             let fits = |bytes: &u64| bytes.checked_mul(units.into()).is_some_and(|all| all < u64::MAX - 256);
             let unit_bytes: Vec<u64> =
                 unit_bytes.iter().zip(shifts).map(|(bytes, shift)| bytes >> shift).filter(|&b| b > 0 && fits(&b)).collect();
@@ -253,7 +256,7 @@ mod tests {
                         prop_assert!(part.units.end <= units && part.units.len() as u32 == part.groups[2]);
                         let [right, below] = [0, 1].map(|a| u64::from(part.origin[a]) + u64::from(part.groups[a]));
                         prop_assert!(right <= x.into() && below <= y.into());
-                        // Each begins where the one before it ends: in its row, below it, or with the next units.
+                        // Each part begins where the previous one ends: in its row, below it, or with the next units.
                         prop_assert_eq!((part.units.start, [part.origin[1], part.origin[0]]), at);
                         at = match (right == u64::from(x), below == u64::from(y)) {
                             (false, _) => (part.units.start, [part.origin[1], right as u32]),
@@ -275,7 +278,7 @@ mod tests {
         }
     }
 
-    /// Anything from 1 on, small and absurd alike.
+    /// Counts from 1 on, of every magnitude.
     fn count() -> impl Strategy<Value = u32> {
         (1..=u32::MAX, 0u32..32).prop_map(|(count, shift)| (count >> shift).max(1))
     }

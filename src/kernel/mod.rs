@@ -1,6 +1,6 @@
-//! What operators are built from. Nothing here knows an operator.
+//! What operators are built from. Nothing here depends on an operator.
 //!
-//! This file compiles kernels and binds them: the only one that creates shader modules, pipelines and bind groups.
+//! This file compiles and binds kernels. No other file creates shader modules, pipelines or bind groups.
 
 pub(crate) mod check;
 pub(crate) mod compiler;
@@ -46,10 +46,10 @@ pub(crate) struct Kernel {
     variant: Variant,
     constants: Vec<(&'static str, f64)>,
     cache: Option<wgpu::PipelineCache>,
-    /// Compiled by `new`, or at the first `bind` of a kernel that an operator may never run.
+    /// The program for inputs and outputs in separate buffers. `new` compiles it, or the first `bind` of a kernel that may never run.
     separate: Arc<OnceLock<Program>>,
-    /// WebGPU refuses one buffer as input and output of a dispatch, in different ranges too, unless both are read-write.
-    /// Compiled at the first `bind` that has such slices.
+    /// The program for an input and an output in one buffer. WebGPU refuses such bindings, even of separate ranges, unless both
+    /// are read-write. The first `bind` with such slices compiles it.
     shared: Arc<OnceLock<Program>>,
 }
 
@@ -60,7 +60,7 @@ struct Program {
 }
 
 impl Kernel {
-    /// Compiles for `device`, after checking the limits and features that wgpu would not.
+    /// Compiles for the compiler's device, after checking the limits and features that wgpu does not check.
     pub(crate) fn new(compiler: Compiler<'_>, build: &Build<'_>) -> Result<Self, Error> {
         let Compiler { device, cache, .. } = compiler;
         let Build { op, shader, variant, constants, workgroup, workgroup_bytes } = *build;
@@ -96,7 +96,7 @@ impl Kernel {
             }
         }
         let separate = Arc::new(OnceLock::new());
-        // A kernel that only writes has nothing to make read-write.
+        // A kernel without inputs has no binding to make read-write.
         let shared = if count(&[Access::Read]) == 0 { Arc::clone(&separate) } else { Arc::default() };
         let constants = constants.to_vec();
         let kernel = Self { op, shader, variant, constants, cache: cache.cloned(), separate, shared };
@@ -143,8 +143,8 @@ impl Kernel {
         })
     }
 
-    /// Plans and binds: one step for each part. `params` is given each part; origins and bases
-    /// are filled in here, by name.
+    /// Plans the parts and binds each as one dispatch. `params` makes the parameters of a part. Origins and bases are filled in
+    /// here, by name.
     pub(crate) fn bind<P: bytemuck::Pod>(
         &self,
         device: &wgpu::Device,
@@ -164,8 +164,8 @@ impl Kernel {
         let shared =
             slices(Access::Write).any(|output| slices(Access::Read).any(|input| output.buffer() == input.buffer()));
         let program = self.program(device, shared);
-        // Not created unless a binding needs it; it is never read or written. One buffer can't be bound for reading and for
-        // writing in the same dispatch, so each access has its own.
+        // A placeholder is created only if a binding needs it, and it is never read or written. One buffer can't be bound for
+        // reading and for writing in the same dispatch, so each access has its own placeholder.
         let mut placeholders: [Option<wgpu::Buffer>; 2] = [None, None];
         let mut bound = Vec::with_capacity(tensors.len());
         for ((_, access), tensor) in self.shader.storage().zip(tensors) {
@@ -197,7 +197,7 @@ impl Kernel {
                     Extent::Unit(_) => u64::from(part.units.start) * tensor.unit_bytes() - window.start,
                     Extent::Whole(_) => 0,
                 };
-                // Below the alignment, so it fits.
+                // `first` is below the alignment, so it fits `u32`.
                 let base = (first / tensor.element_bytes) as u32;
                 let known = self.shader.set(&mut params, &format!("{name}_base"), base);
                 debug_assert!(known || base == 0, "{} has no base for {name}", self.shader.name);

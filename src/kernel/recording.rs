@@ -13,21 +13,21 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// The kernel: the stem of its file under `shaders/`, its entry point, and the last part of its label in GPU debuggers, which is
-    /// `visual_attention::operator::kernel`.
+    /// The kernel's name: the stem of its file under `shaders/`, and its entry point. In GPU debuggers it is the last part of
+    /// the label `visual_attention::operator::kernel`.
     #[must_use]
     pub fn label(&self) -> &'static str {
         self.shader.name
     }
 
-    /// The kernel's parameters by name, as bits, for debugging: what one dispatch of divided work differs in from the next.
+    /// The kernel's parameters by name, as bits, for debugging. Dispatches of divided work differ in their parameters.
     #[must_use]
     pub fn params(&self) -> Vec<(&'static str, u32)> {
         let members = self.shader.params.iter();
         members.map(|member| (member.name, bytemuck::pod_read_unaligned(&self.params[member.offset..][..4]))).collect()
     }
 
-    /// Records this dispatch alone, for instance into a pass of its own with timestamps. Steps must keep their order.
+    /// Records this dispatch alone, for instance into a pass of its own with timestamps. Dispatches must keep their order.
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
         let [x, y, z] = self.groups;
         pass.set_pipeline(&self.pipeline);
@@ -36,8 +36,8 @@ impl Dispatch {
     }
 }
 
-/// An operator bound to buffers and checked: what `bind` returns. It can be recorded any number of times, in any encoder of
-/// its device, and it keeps its scratch alive. Two submissions of it at once on one queue are in order, as wgpu orders them.
+/// An operator that is bound to buffers and checked: what `bind` returns. It can be recorded any number of times, in any
+/// encoder of its device, and it keeps its scratch buffers alive. wgpu runs several submissions on one queue in order.
 #[derive(Clone, Debug, Default)]
 #[must_use = "nothing runs until it is recorded into a pass"]
 pub struct Recording {
@@ -53,15 +53,15 @@ impl Recording {
         self.dispatches.extend(other.dispatches);
     }
 
-    /// Records every step into the caller's pass. Never fails and allocates nothing of its own. It sets the pass's pipeline
-    /// and bind group 0, and restores neither.
+    /// Records every dispatch into the caller's pass. It never fails, and allocates nothing of its own. It sets the pass's
+    /// pipeline and bind group 0, and restores neither.
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
         for dispatch in &self.dispatches {
             dispatch.record(pass);
         }
     }
 
-    /// The dispatches in order. An operator over an empty tensor has none.
+    /// The dispatches in order. An operator on an empty tensor has none.
     #[must_use]
     pub fn dispatches(&self) -> impl ExactSizeIterator<Item = &Dispatch> {
         self.dispatches.iter()

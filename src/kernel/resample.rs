@@ -1,16 +1,16 @@
-//! Where the pixels of a resampled axis lie, as exact ratios of integers: the host's half of `shaders/shared/bilinear.wgsl`.
+//! Positions of the pixels of a resampled axis, as exact ratios of integers: the host's half of `shaders/shared/bilinear.wgsl`.
 
 use crate::names::names;
 use crate::{Error, Size};
 
-/// Which positions a resampled image takes its pixels from.
+/// The positions that a resampled image takes its pixels from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Sampling {
     /// Pixels are areas: output `o` lies at `(o + 0.5) * n_in / n_out - 0.5`, clamped to the image. PyTorch's `align_corners=False`.
     #[default]
     HalfPixel,
-    /// Corner pixels fall on each other: output `o` lies at `o * (n_in - 1) / (n_out - 1)`. PyTorch's `align_corners=True`.
+    /// Corner pixels coincide: output `o` lies at `o * (n_in - 1) / (n_out - 1)`. PyTorch's `align_corners=True`.
     AlignedCorners,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// Both lengths must be at least 1. Fails where the ratio's terms leave 32 bits.
+    /// Both lengths must be at least 1. Fails if the terms of the ratio overflow 32 bits.
     pub(crate) fn new(op: &'static str, input: u32, output: u32, sampling: Sampling) -> Result<Self, Error> {
         let (a, b) = match sampling {
             Sampling::HalfPixel => (u64::from(input), u64::from(output)),
@@ -43,7 +43,7 @@ impl Axis {
         // `quotient` in the shader takes denominators below 2^30.
         let largest = (u64::from(output - 1) * multiplier + plus).max(denominator * 4).max(minus);
         super::check::to_u32(op, "resampling ratio (about 2 * input * output, in lowest terms, of an axis)", largest)?;
-        // All at most `largest`, or unused where a single output leaves the multiplier without effect.
+        // All are at most `largest`, except the multiplier of a single output, which has no effect.
         let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         Ok(Self {
             multiplier: word(multiplier),
@@ -54,12 +54,12 @@ impl Axis {
         })
     }
 
-    /// Whether every output is the input of its own index.
+    /// Whether every output pixel is the input pixel of the same index.
     pub(crate) const fn is_identity(&self) -> bool {
         self.multiplier == self.denominator
     }
 
-    /// Rows and columns.
+    /// The axes of rows and of columns.
     pub(crate) fn both(op: &'static str, input: Size, output: Size, sampling: Sampling) -> Result<[Self; 2], Error> {
         Ok([Self::new(op, input.height, output.height, sampling)?, Self::new(op, input.width, output.width, sampling)?])
     }
@@ -70,8 +70,8 @@ pub(crate) fn gcd<T: num_traits::Num + Copy>(a: T, b: T) -> T {
     if b.is_zero() { a } else { gcd(b, a % b) }
 }
 
-/// Workgroup of the kernels that write pictures, and the pixels of a row that each of its invocations takes: what depends on the row
-/// alone is computed once for them.
+/// Workgroup of the kernels that write pictures. Each invocation computes `TILE_PIXELS` pixels of a row: what depends on the
+/// row alone is then computed once for all of the pixels.
 pub(crate) const TILE: [u32; 3] = [16, 4, 1];
 const TILE_PIXELS: u32 = 4;
 
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The kernels' arithmetic, in 32 bits as there.
+    /// The kernels' arithmetic, in 32 bits as in the shader.
     fn position(axis: Axis, index: u32) -> (u32, u32) {
         let position = index * axis.multiplier + axis.plus;
         let numerator = position - position.min(axis.minus);
@@ -96,7 +96,7 @@ mod tests {
         }
     }
 
-    /// The shader's `quotient`, with `error` in each of its divisions of floats, of which 2.5 units in the last place are allowed.
+    /// The shader's `quotient`, with an `error` in each of its two float divisions. WGSL allows 2.5 units in the last place.
     fn quotient(numerator: u32, denominator: u32, error: [f32; 2]) -> u32 {
         let divided = |rest: f32, error: f32| rest / denominator as f32 * (1.0 + error * f32::EPSILON);
         let near = divided(numerator as f32, error[0]) as u32;
@@ -119,7 +119,7 @@ mod tests {
         ) {
             let numerator = numerator >> shift;
             prop_assert_eq!(quotient(numerator, denominator, error), numerator / denominator);
-            // About the multiples, where a quotient changes.
+            // Near the multiples of the denominator, where the quotient changes.
             let multiple = i64::from(numerator / denominator * denominator) + near;
             if let Ok(numerator) = u32::try_from(multiple) {
                 prop_assert_eq!(quotient(numerator, denominator, error), numerator / denominator);

@@ -1,4 +1,4 @@
-//! What a kernel is: its file, its variants, what it binds; declared once, beside the host.
+//! Declarations of kernels, each beside its host: the file, its variants and its bindings.
 
 use crate::Element;
 
@@ -8,25 +8,25 @@ use crate::Element;
 pub struct Shader {
     /// File stem, entry point and GPU debug label.
     pub name: &'static str,
-    /// The file and the shared functions it uses, without the line of aliases: see [`Shader::source`].
+    /// Text of the file and of the shared functions it uses, without the line of aliases: see [`Shader::source`].
     pub wgsl: &'static str,
     /// The variants that operators compile.
     pub variants: &'static [Variant],
-    /// What operators set overrides to, every combination of the groups in each variant: see [`Shader::constants`].
+    /// Groups of overrides. Operators use every combination of the groups, in each variant: see [`Shader::constants`].
     pub overrides: &'static [Overrides],
     /// The host's view of the kernel's `Params`, binding 0.
     pub params: &'static [Member],
     /// The tensors, from binding 1 on.
     pub bindings: &'static [Binding],
-    /// Stems of the files under `shaders/shared/` that the kernel's file calls functions of, directly or through one of them.
+    /// Stems of the files under `shaders/shared/` whose functions the kernel calls, directly or through another shared function.
     pub uses: &'static [&'static str],
 }
 
 /// A tensor that a kernel binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// Name in WGSL. Where work on the tensor is divided among dispatches, `Params` has a member of the same name with `_base` behind
-    /// it: the element of the binding that a dispatch starts at.
+    /// Name in WGSL. If work on the tensor is divided among dispatches, `Params` has a member of this name with the suffix
+    /// `_base`. That member is the element of the binding that a dispatch starts at.
     pub name: &'static str,
     /// How the kernel uses it.
     pub access: Access,
@@ -37,24 +37,26 @@ pub struct Binding {
 pub enum Access {
     /// A storage buffer that is read.
     Read,
-    /// A storage buffer that is written, and that may be read too.
+    /// A storage buffer that is written, and may also be read.
     Write,
     /// An array of `rgba8unorm` storage textures that is written.
     Texture,
 }
 
-/// What the aliases `Element` (as stored), `Real` (as computed), `Bits` (as bits) and `Inner` (as stored between the kernels
-/// of one operator), and the constant `LENGTH` stand for. `Scalar` is one element as stored, and `horizontal_sum`, `horizontal_max` and
-/// `first_component` reduce a load to one number.
+/// What a kernel's aliases and its constant `LENGTH` stand for.
+///
+/// `Element` is a vector as stored, `Real` as computed, `Bits` as bits, and `Inner` as stored between the kernels of one
+/// operator. `Scalar` is one element as stored. The functions `horizontal_sum`, `horizontal_max` and `first_component` reduce a
+/// vector to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// Scalar type of the tensors that vary.
     pub element: Element,
-    /// Elements for each load: 1, or 4 as a vector.
+    /// Elements of a vector: 4, or 1 for scalars.
     pub lanes: u32,
-    /// Scalar type of what passes from one kernel of an operator to the next; `element` where nothing does.
+    /// Scalar type of the tensors between the kernels of one operator; `element` if there are none.
     pub inner: Element,
-    /// Length of the private arrays of one invocation, which overrides can't set; 0 where there are none.
+    /// Length of the private arrays of one invocation, which overrides can't set; 0 without such arrays.
     pub length: u32,
 }
 
@@ -88,7 +90,7 @@ impl Variant {
     /// Four 16-bit floats at a time.
     pub const F16X4: Self = Self::new(Element::F16, 4);
 
-    /// `lanes` elements for each load, and neither an inner type of its own nor private arrays.
+    /// Vectors of `lanes` elements. The inner type is `element`, and there are no private arrays.
     #[must_use]
     pub const fn new(element: Element, lanes: u32) -> Self {
         Self { element, lanes, inner: element, length: 0 }
@@ -96,7 +98,7 @@ impl Variant {
 }
 
 impl Shader {
-    /// The values of all overrides, for each pipeline that operators compile of a variant.
+    /// The pipelines that operators compile of one variant: for each, the values of all overrides.
     #[must_use]
     pub fn constants(&self) -> Vec<Vec<(&'static str, f64)>> {
         self.overrides.iter().fold(vec![Vec::new()], |builds, group| {
@@ -117,13 +119,13 @@ impl Shader {
         buffers.map(|binding| (binding.name, binding.access))
     }
 
-    /// Sets the member of `Params` of that name, if there is one.
+    /// Sets the member `name` of `Params`. Returns false if there is no such member.
     pub(crate) fn set(&self, params: &mut [u8], name: &str, value: u32) -> bool {
         let member = self.params.iter().find(|member| member.name == name);
         member.map(|member| params[member.offset..][..4].copy_from_slice(&value.to_ne_bytes())).is_some()
     }
 
-    /// Whether the table has this pipeline.
+    /// Whether this variant and these values of the overrides are declared.
     pub(crate) fn lists(&self, variant: Variant, constants: &[(&'static str, f64)]) -> bool {
         let same = |build: &Vec<_>| build.len() == constants.len() && build.iter().all(|set| constants.contains(set));
         self.variants.contains(&variant) && self.constants().iter().any(same)
@@ -139,7 +141,7 @@ impl Shader {
             lanes => format!("vec{lanes}<{scalar}>"),
         };
         let (element, real, bits) = (vector(scalar), vector("f32"), vector("u32"));
-        // WGSL's arithmetic is the same for scalars and vectors. Only functions that reduce a vector differ.
+        // WGSL's arithmetic is written alike for scalars and vectors. Only functions that reduce a vector differ.
         let (sum, max, first) = match variant.lanes {
             1 => ("v", "v", "v"),
             _ => ("(v.x + v.y) + (v.z + v.w)", "max(max(v.x, v.y), max(v.z, v.w))", "v.x"),
@@ -155,16 +157,15 @@ impl Shader {
         )
     }
 
-    /// The same for tensors that share a buffer with an output: all of them read-write, as WebGPU wants them then.
+    /// Like [`Self::source`], for inputs that share a buffer with an output. WebGPU then needs all tensors read-write.
     #[must_use]
     pub fn shared_source(&self, variant: Variant) -> String {
         self.source(variant).replace("var<storage, read>", "var<storage, read_write>")
     }
 }
 
-/// Declares the host's view of a kernel's `Params`: a plain struct, and its members for the tests to compare with WGSL.
-/// `axes` before
-/// the name appends the members of a resampling's two axes, and adds a constructor that fills them in.
+/// Declares the host's view of a kernel's `Params`: a plain struct, and its members for the tests to compare with WGSL. `axes`
+/// before the name appends the members of a resampling's two axes, and adds a constructor that fills them in.
 macro_rules! params {
     (axes $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
         $crate::kernel::shader::params!($name {
@@ -182,7 +183,7 @@ macro_rules! params {
         });
 
         impl $name {
-            /// Everything else is zero.
+            /// Sets the members of both axes, and all others to zero.
             pub(crate) fn resampling([rows, columns]: [$crate::kernel::resample::Axis; 2]) -> Self {
                 Self {
                     row_multiplier: rows.multiplier,
@@ -248,12 +249,12 @@ pub(crate) const PLAIN: &[Variant] = &[Variant::F32];
 pub(crate) const PLAIN_VECTORS: &[Variant] = &[Variant::F32, Variant::F32X4];
 pub(crate) const ELEMENTS: &[Variant] = &[Variant::F32, Variant::F16];
 pub(crate) const VECTORS: &[Variant] = &[Variant::F32, Variant::F16, Variant::F32X4, Variant::F16X4];
-/// Tensors of f32 or f16, the latter with f16 or f32 between the kernels of a layer.
+/// Tensors of f32 or f16. With f16, the tensors between the kernels of an operator are f16 or f32.
 pub(crate) const INNER: &[Variant] = &[Variant::F32, Variant::F16, Variant { inner: Element::F32, ..Variant::F16 }];
-/// The same, four numbers to a load.
+/// Like [`INNER`], in vectors of four.
 pub(crate) const INNER_VECTORS: &[Variant] =
     &[Variant::F32X4, Variant::F16X4, Variant { inner: Element::F32, ..Variant::F16X4 }];
-/// The same, f32 between the kernels.
+/// Like [`INNER`], with f32 between the kernels.
 pub(crate) const STEM: &[Variant] = &[Variant::F32, Variant { inner: Element::F32, ..Variant::F16 }];
 
 /// One group of overrides.

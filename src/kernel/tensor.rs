@@ -1,4 +1,4 @@
-//! Tensors as kernels see them: what a caller gave, or scratch.
+//! Tensors as kernels bind them: slices of the caller, or scratch buffers.
 
 use super::divide;
 use crate::Error;
@@ -12,7 +12,7 @@ pub(crate) enum Extent {
     Whole(u64),
 }
 
-/// A tensor that a caller gave, or scratch: what is bound, and how it is used.
+/// A slice of the caller or a scratch buffer, and how much of the tensor one dispatch needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tensor<'a> {
     pub(crate) slice: Option<wgpu::BufferSlice<'a>>,
@@ -21,13 +21,13 @@ pub(crate) struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    /// A tensor of `unit` elements for each unit of the work. For an absent slice the kernel is bound to a placeholder, which it must not
-    /// touch.
+    /// A tensor of `unit` elements for each unit of the work. If the slice is absent, a placeholder is bound, which the kernel
+    /// must not touch.
     pub(crate) fn divided(slice: impl Into<Option<wgpu::BufferSlice<'a>>>, unit: u64, element_bytes: u64) -> Self {
         Self { slice: slice.into(), extent: Extent::Unit(unit), element_bytes }
     }
 
-    /// A tensor of `elements` in all, which every part of a split needs whole: weights and tables.
+    /// A tensor of `elements` in all: weights and tables. Every part of a split needs the whole tensor.
     pub(crate) fn whole(slice: impl Into<Option<wgpu::BufferSlice<'a>>>, elements: u64, element_bytes: u64) -> Self {
         Self { slice: slice.into(), extent: Extent::Whole(elements), element_bytes }
     }
@@ -41,7 +41,7 @@ impl<'a> Tensor<'a> {
         Self { extent, ..self }
     }
 
-    /// The same, for a kernel that loads `lanes` elements at once.
+    /// Counts in vectors of `lanes` elements, for a kernel that loads vectors.
     pub(crate) fn by_lanes(self, lanes: u64) -> Self {
         let extent = match self.extent {
             Extent::Unit(elements) => Extent::Unit(elements / lanes),
@@ -57,7 +57,7 @@ impl<'a> Tensor<'a> {
     }
 }
 
-/// Whether an output takes the place of an input: both start at the same byte of the same buffer.
+/// Whether an output replaces an input: both start at the same byte of the same buffer.
 pub(crate) fn in_place(input: wgpu::BufferSlice<'_>, output: wgpu::BufferSlice<'_>) -> bool {
     input.buffer() == output.buffer() && input.offset() == output.offset()
 }
@@ -67,7 +67,7 @@ pub(crate) fn label(op: &str, name: &str) -> String {
     format!("visual_attention::{op}::{name}")
 }
 
-/// A storage buffer of the operator's own. wgpu clears it before its first use.
+/// A scratch buffer of the operator. wgpu clears it before its first use.
 pub(crate) fn scratch(
     op: &'static str,
     device: &wgpu::Device,
@@ -87,14 +87,14 @@ pub(crate) fn scratch(
     }))
 }
 
-/// A tensor between two kernels: the caller's, or scratch of the operator's own.
+/// A tensor between two kernels: a slice of the caller, or a scratch buffer of the operator.
 pub(crate) enum Between<'a> {
     Given(wgpu::BufferSlice<'a>),
     Own(wgpu::Buffer),
 }
 
 impl<'a> Between<'a> {
-    /// Scratch of `bytes` bytes unless the caller gives the tensor.
+    /// The caller's slice, or a scratch buffer of `bytes` bytes.
     pub(crate) fn new(
         given: Option<wgpu::BufferSlice<'a>>,
         op: &'static str,
@@ -113,7 +113,7 @@ impl<'a> Between<'a> {
     }
 }
 
-/// A uniform with its contents, written without the queue.
+/// A uniform buffer with its contents, written without the queue.
 pub(crate) fn uniform(
     op: &'static str,
     device: &wgpu::Device,

@@ -1,9 +1,9 @@
-//! Which variant of a kernel does the work, from the shape and the kind of adapter: every number that is tuned.
+//! Chooses the variant of a kernel from the shape and the type of adapter. Every tuned number is here.
 
 use super::rounds::{MAX_ROUNDS, MAX_TERMS};
 use super::shader::{Overrides, group};
 
-/// How a workgroup is made up: invocations that share one reduction, and reductions side by side.
+/// Shape of a workgroup: `sharing` invocations share one reduction, and `across` reductions are side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Team {
     pub(crate) sharing: u32,
@@ -14,9 +14,9 @@ const fn team(sharing: u32, across: u32) -> Team {
     Team { sharing, across }
 }
 
-// On a GPU invocations must be many and neighbours read neighbours, so a workgroup shares a reduction wherever there are few. On
-// a software adapter a barrier costs more than what it shares, and a core is kept busy by one workgroup at a time: there each
-// invocation works alone, except in reductions that exceed `MAX_ROUNDS`.
+// A GPU needs many invocations, and neighbouring invocations must read neighbouring elements. So the invocations of a workgroup
+// share a reduction wherever reductions are few. On a software adapter a barrier costs more than sharing saves, and a single
+// workgroup keeps a core busy. There each invocation works alone, except in reductions that exceed `MAX_ROUNDS`.
 
 /// Workgroup shapes for reducing planes to a number.
 pub(crate) const fn plane_teams(software: bool) -> &'static [Team] {
@@ -28,42 +28,42 @@ pub(crate) const fn scale_teams(software: bool) -> &'static [Team] {
     if software { const { &[team(8, 8), team(256, 1), team(1, 8)] } } else { const { &[team(16, 16), team(256, 1)] } }
 }
 
-/// Overrides of kernels that reduce pixels by channels: all of [`channel_teams`], the invocations side by side first.
+/// Overrides of kernels that reduce the channels of each pixel: every shape of [`channel_teams`], `across` before `sharing`.
 pub(crate) const PIXELS_BY_CHANNELS: Overrides =
     group(&["PIXELS", "CHANNELS"], &[&[64.0, 1.0], &[8.0, 32.0], &[8.0, 1.0]]);
-/// Overrides of kernels that reduce planes: all of [`plane_teams`].
+/// Overrides of kernels that reduce planes: every shape of [`plane_teams`].
 pub(crate) const PIXELS_BY_PLANES: Overrides =
     group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[1.0, 8.0]]);
-/// Overrides of kernels that scale planes: all of [`scale_teams`].
+/// Overrides of kernels that scale planes: every shape of [`scale_teams`].
 pub(crate) const SCALED_BY_PLANES: Overrides =
     group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[8.0, 8.0], &[1.0, 8.0]]);
-/// Overrides of kernels that multiply by a matrix: all of [`layer_teams`].
+/// Overrides of kernels that multiply by a matrix: every shape of [`layer_teams`].
 pub(crate) const INPUTS_BY_ROWS: Overrides = group(&["INPUTS", "ROWS"], &[&[32.0, 8.0], &[1.0, 8.0]]);
-/// Overrides of kernels that search a map: each [`range_group`].
+/// Overrides of kernels that search a map for its range: every size of [`range_group`].
 pub(crate) const RANGE_GROUPS: Overrides = group(&["WORKGROUP_SIZE"], &[&[256.0], &[8.0]]);
 /// Overrides of window attention: every [`WindowTile`].
 pub(crate) const WINDOW_TILES: Overrides =
     group(&["BLOCKS", "SPLIT"], &[&[1.0, 1.0], &[2.0, 1.0], &[3.0, 1.0], &[1.0, 2.0], &[1.0, 4.0], &[1.0, 8.0]]);
 
-/// Index in [`plane_teams`] for planes of `loads` loads.
+/// Index in [`plane_teams`] for planes of `loads` vectors.
 pub(crate) const fn plane_team(software: bool, loads: u64) -> usize {
     let few = if software { 1 << 20 } else { 255 };
     (loads > few) as usize
 }
 
-/// Index in [`scale_teams`] for planes of `loads` loads and gates of `terms` terms. `loads` is 0 if only the gate is computed.
+/// Index in [`scale_teams`] for planes of `loads` vectors and gates of `terms` terms. `loads` is 0 if only the gate is computed.
 pub(crate) const fn scale_team(software: bool, loads: u64, terms: u64) -> usize {
     match software {
         true if terms > MAX_TERMS / 2 => 1,
-        // A plane in one invocation leaves no lane of the last vector idle.
+        // If one invocation computes a whole plane, no lane is idle in a plane's last vector.
         true if loads < 64 => 2,
         true => 0,
         false => (loads > 255) as usize,
     }
 }
 
-/// Whether a gate of `terms` terms is summed up by a dispatch of its own, before the planes are scaled. Otherwise every invocation that
-/// scales would run over all terms.
+/// Whether a gate of `terms` terms is summed up by a dispatch of its own, before the planes are scaled. On a
+/// software adapter every invocation that scales a plane would otherwise run over all terms.
 pub(crate) const fn gate_apart(software: bool, terms: u64) -> bool {
     software && terms > 8
 }
@@ -73,11 +73,11 @@ pub(crate) const fn channel_teams(software: bool) -> &'static [Team] {
     if software { const { &[team(1, 64), team(32, 8), team(1, 8)] } } else { const { &[team(1, 64), team(32, 8)] } }
 }
 
-/// Index in [`channel_teams`] for `channels` channels of `loads` loads each.
+/// Index in [`channel_teams`] for `channels` channels of `loads` vectors each.
 pub(crate) const fn channel_team(software: bool, loads: u64, channels: u32) -> usize {
     match software {
         _ if channels as u64 > MAX_TERMS => 1,
-        // Every core is to have its share of few pixels.
+        // Smaller workgroups, so that every core gets a share of the few pixels.
         true if loads < 512 => 2,
         true => 0,
         false => (loads < 4096) as usize,
@@ -94,35 +94,35 @@ pub(crate) const fn layer_team(software: bool, rounds: u64) -> usize {
     (software && rounds > MAX_ROUNDS) as usize
 }
 
-/// Rounds of an invocation that multiplies `loads` loads of numbers that were pooled in `parts` parts. A software driver also counts the
-/// loops over the parts of a single number, and the loops over an absent second input.
+/// Rounds of an invocation that multiplies `loads` vectors, whose numbers were each pooled in `parts` parts. A software driver
+/// also counts the loops over the parts of a single number, and the loops over an absent second input.
 pub(crate) const fn layer_rounds(loads: u64, parts: u64) -> u64 {
     loads.saturating_mul(5 + 2 * parts)
 }
 
-/// Invocations of a workgroup that searches shares of a map for its range; see [`ranges`].
+/// Invocations of a workgroup that searches a map for its range: see [`ranges`].
 pub(crate) const fn range_group(software: bool) -> u32 {
     if software { 8 } else { 256 }
 }
 
-/// How a map is searched for its range, and then scaled by it.
+/// How a map is searched for its range in a first pass, and scaled by the range in a second pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ranges {
-    /// Parts of the map that are searched apart: each invocation of the second pass reads the ranges of all.
+    /// Parts of the map that are searched separately. Each invocation of the second pass reads the ranges of all shares.
     pub(crate) shares: u32,
-    /// Invocations for each share.
+    /// Invocations that search one share.
     pub(crate) sharing: u32,
-    /// Shares of a workgroup.
+    /// Shares that one workgroup searches.
     pub(crate) across: u32,
-    /// Pixels of each invocation of the second pass.
+    /// Pixels that each invocation of the second pass scales.
     pub(crate) each: u32,
 }
 
-/// For a map of `pixels` pixels.
+/// The choice for a map of `pixels` pixels.
 pub(crate) fn ranges(software: bool, pixels: u32) -> Ranges {
     let group = range_group(software);
     if software {
-        // More than 64 only where a share would exceed `MAX_ROUNDS`.
+        // There are more than 64 shares only if a share would otherwise exceed `MAX_ROUNDS`.
         let shares = (pixels / 1024).clamp(1, 64).max(pixels.div_ceil(MAX_ROUNDS as u32));
         return Ranges { shares, sharing: 1, across: group, each: (pixels / 1024).clamp(1, 64) };
     }
@@ -130,7 +130,7 @@ pub(crate) fn ranges(software: bool, pixels: u32) -> Ranges {
         shares: pixels.div_ceil(4096).clamp(1, 16),
         sharing: group,
         across: 1,
-        // Enough workgroups for any GPU first, then more pixels for each invocation.
+        // First enough workgroups for any GPU, then more pixels for each invocation.
         each: (pixels / 16_384).clamp(1, 16),
     }
 }
@@ -145,7 +145,7 @@ pub(crate) const WINDOW_LENGTHS: [u32; 4] = [8, 16, 32, 64];
 pub(crate) struct WindowTile {
     /// Channels that one invocation sums up.
     pub(crate) length: u32,
-    /// Keys of a block, in 4.
+    /// Keys of a block, divided by 4.
     pub(crate) blocks: u32,
     /// Invocations that share the channels of one query.
     pub(crate) split: u32,
@@ -153,7 +153,8 @@ pub(crate) struct WindowTile {
     pub(crate) rounds: u64,
 }
 
-/// For heads of `head_dim` channels, four queries that look at `rows` rows of `width` keys together, and `tables` of rows and columns.
+/// The choice for heads of `head_dim` channels, if the windows of four queries together cover `rows` rows of `width` keys.
+/// `tables` says whether the position tables are those of rows and columns.
 pub(crate) fn window_tile(software: bool, head_dim: u32, rows: u32, width: u32, tables: bool) -> WindowTile {
     let length = match WINDOW_LENGTHS {
         [few, ..] if head_dim <= few => few,
@@ -176,10 +177,10 @@ pub(crate) fn window_tile(software: bool, head_dim: u32, rows: u32, width: u32, 
         let rounds = passes(blocks).saturating_mul(u64::from(width)).saturating_mul(products + u64::from(length) + 1);
         WindowTile { length, blocks, split, rounds }
     };
-    // A block costs a load for each of its keys, and a pass over the sums.
+    // A block costs one load for each key, and a pass over the sums.
     let fewest_loads =
         |most: u32| (1..=most).min_by_key(|&blocks| passes(blocks) * u64::from(8 * blocks + 3)).unwrap_or(1);
-    // On a GPU larger blocks cost the registers that other invocations need.
+    // On a GPU larger blocks take registers that other invocations need.
     let most = if software {
         3
     } else if head_dim > 8 || tables {
@@ -196,7 +197,7 @@ mod tests {
     use super::super::rounds::most_rounds;
     use super::*;
 
-    /// Loads, channels or terms at which a choice may change, and beyond.
+    /// Counts of vectors, channels or terms at which a choice may change, and larger ones.
     const SIZES: [u64; 12] = [0, 1, 8, 9, 255, 256, 4095, 4096, MAX_ROUNDS, MAX_ROUNDS + 1, 1 << 20, 1 << 24];
 
     #[test]
@@ -204,7 +205,7 @@ mod tests {
         for device_type in [wgpu::DeviceType::IntegratedGpu, wgpu::DeviceType::DiscreteGpu, wgpu::DeviceType::Other] {
             assert_eq!(most_rounds(device_type), u64::MAX);
         }
-        // The largest loops that the contract's windows take: 53 x 53 at head_dim 64.
+        // The longest loops of the windows in the contract: 53 x 53 at `head_dim` 64.
         let rounds = |software| window_tile(software, 64, 53, 53, false).rounds;
         assert!(rounds(true) > most_rounds(wgpu::DeviceType::Cpu), "{}", rounds(true));
     }
@@ -276,7 +277,7 @@ mod tests {
                 assert!(split <= if software { 1 } else { 8 }, "{head_dim}");
                 assert!(split == 1 || head_dim.is_multiple_of(length) && head_dim <= length * split, "{head_dim}");
             }
-            // The largest window of the deepest head, whatever the adapter prefers.
+            // Windows of 31 x 31 keep the bound in the variants of both types of adapter.
             for tables in [false, true] {
                 assert!(
                     [false, true].map(|software| tile(software, head_dim, 31, tables).rounds <= MAX_ROUNDS)

@@ -3,7 +3,7 @@ use num_traits::Float;
 use super::{attention_map, crop_resize, largest_component, normalize, resize, threshold};
 use crate::{AttendedRegionOptions, Nchw, Size};
 
-/// What [`attended_region`] computes on its way.
+/// Every result of [`attended_region`], step by step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttendedRegions<T> {
     /// `[n, h, w]`: the normalised attention map.

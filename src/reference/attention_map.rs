@@ -30,7 +30,7 @@ pub fn attention_map<T: Float>(shape: Nchw, statistic: Statistic, features: &[T]
     map
 }
 
-/// The larger of two numbers; NaN if either is.
+/// The larger of two numbers; NaN if either is NaN.
 pub(super) fn maximum<T: Float>(a: T, b: T) -> T {
     if a.is_nan() || a > b { a } else { b }
 }

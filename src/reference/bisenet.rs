@@ -4,9 +4,9 @@ use super::dense::{Layer, Norm, dense};
 use super::{channel_scale, global_mean};
 use crate::{Activation, Epilogue, Nchw};
 
-/// The gate and the output of BiSeNet's attention (arXiv:1808.00897, Fig. 2b and 2c): gate = sigmoid(norm(`weight` mean)), and
-/// [`channel_scale`] with that gate. [`Epilogue::Scale`] is attention refinement, [`Epilogue::ScaleAdd`] is feature fusion.
-/// `features`, `identity` `[n, c, h, w]`, `weight [c, c]`; returns `[n, c]` and `[n, c, h, w]`.
+/// The gate and the output of BiSeNet's attention (arXiv:1808.00897, Fig. 2b and 2c). The gate is sigmoid(norm(`weight` mean)),
+/// and the output is [`channel_scale`] with that gate. [`Epilogue::Scale`] is attention refinement, [`Epilogue::ScaleAdd`] is
+/// feature fusion. `features`, `identity` `[n, c, h, w]`, `weight [c, c]`; returns `[n, c]` and `[n, c, h, w]`.
 #[must_use]
 pub fn bisenet<T: Float>(
     shape: Nchw,

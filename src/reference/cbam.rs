@@ -26,7 +26,7 @@ pub fn spatial_gate<T: Float>(
     (gate, output)
 }
 
-/// `features * gate`, the gate that of each pixel.
+/// `features * gate`, where each pixel has one gate.
 fn scaled<T: Float>(shape: Nchw, gate: &[T], features: &[T]) -> Vec<T> {
     let pixels = shape.size().pixels() as usize;
     let image = shape.channels as usize * pixels;
@@ -60,8 +60,8 @@ fn spatial_gate_of<T: Float>(shape: Nchw, kernel: usize, features: &[T], conv: &
     gate
 }
 
-/// CBAM (arXiv:1807.06521, Eq. 1): the channel gate, and the spatial gate of what it gives, in the form of the options. `features`,
-/// `identity` `[n, c, h, w]`; returns `[n, c, h, w]`.
+/// CBAM (arXiv:1807.06521, Eq. 1): the channel gate, and then the spatial gate of the gated features, with the epilogue of the
+/// options. `features`, `identity` `[n, c, h, w]`; returns `[n, c, h, w]`.
 #[must_use]
 pub fn cbam<T: Float>(
     shape: Nchw,

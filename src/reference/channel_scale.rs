@@ -3,9 +3,9 @@ use num_traits::Float;
 use super::dense::relu;
 use crate::{Epilogue, Nchw};
 
-/// `output[n, c, y, x]` = the form of `features[n, c, y, x] * gate[n, c]` (Squeeze-and-Excitation, arXiv:1709.01507, Eq. 4).
-/// `features [n, c, h, w]`, `gate [n, c]`, `identity [n, c, h, w]` for [`Epilogue::Residual`]; returns `[n, c, h, w]`, and nothing
-/// for [`Epilogue::GateOnly`].
+/// `output[n, c, y, x]` = the epilogue of `features[n, c, y, x] * gate[n, c]` (Squeeze-and-Excitation, arXiv:1709.01507,
+/// Eq. 4). `features [n, c, h, w]`, `gate [n, c]`, `identity [n, c, h, w]` for [`Epilogue::Residual`]; returns `[n, c, h, w]`, and
+/// nothing for [`Epilogue::GateOnly`].
 #[must_use]
 pub fn channel_scale<T: Float>(
     shape: Nchw,
@@ -25,7 +25,7 @@ pub fn channel_scale<T: Float>(
     output
 }
 
-/// What the form makes of a feature `value` that is `scaled` by its gate.
+/// The epilogue of one feature: `value`, and `scaled`, its product with the gate.
 pub(super) fn form_of<T: Float>(epilogue: Epilogue, scaled: T, value: T, identity: Option<&[T]>, index: usize) -> T {
     match (epilogue, identity) {
         (Epilogue::Residual, Some(identity)) => relu(scaled + identity[index]),

@@ -10,7 +10,7 @@ pub struct Layer<'a, T> {
     pub weight: &'a [T],
     /// `[out]`.
     pub bias: Option<&'a [T]>,
-    /// After the bias.
+    /// Batch norm after the bias.
     pub norm: Option<Norm<'a, T>>,
 }
 
@@ -78,7 +78,7 @@ fn sigmoid<T: Float>(t: T) -> T {
     (if t < T::zero() { e } else { T::one() }) / (T::one() + e)
 }
 
-/// Between `low` and `high`; by comparisons, so that NaN stays.
+/// Clamps by comparisons, so that NaN stays NaN.
 pub(super) fn clamp<T: Float>(t: T, low: T, high: T) -> T {
     if t < low {
         low
@@ -107,7 +107,7 @@ fn erfc(z: f64) -> f64 {
     (-z * z).exp() / fraction * std::f64::consts::FRAC_2_SQRT_PI / 2.0
 }
 
-/// `max(t, 0)`; NaN stays.
+/// `max(t, 0)`; NaN stays NaN.
 pub(super) fn relu<T: Float>(t: T) -> T {
     if t < T::zero() { T::zero() } else { t }
 }

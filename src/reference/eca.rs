@@ -3,9 +3,9 @@ use num_traits::Float;
 use super::{channel_scale, global_mean};
 use crate::{Activation, Epilogue, Nchw};
 
-/// The gate and the output of Efficient Channel Attention (arXiv:1910.03151, Eq. 6): `gate[n, c]` = sigmoid(sum over `j` of
-/// `weight[j] * s[n, c + j - (k - 1) / 2]`), `s` the mean of each plane, zero outside the channels. `features`, `identity`
-/// `[n, c, h, w]`, `weight [k]`; returns the gate `[n, c]` and [`channel_scale`] with it.
+/// The gate and the output of Efficient Channel Attention (arXiv:1910.03151, Eq. 6). `gate[n, c]` = sigmoid(sum over `j` of
+/// `weight[j] * s[n, c + j - (k - 1) / 2]`), where `s` is the mean of each plane, and zero outside the channels. `features`,
+/// `identity` `[n, c, h, w]`, `weight [k]`; returns the gate `[n, c]` and [`channel_scale`] with it.
 #[must_use]
 pub fn eca<T: Float>(
     shape: Nchw,

@@ -3,8 +3,8 @@ use num_traits::Float;
 use super::{real, resize};
 use crate::{Nchw, Nhw, Sampling};
 
-/// `(1 - opacity) * picture + opacity * color(map)` at each pixel: RGBA in 0..1, `[n, h, w, 4]`, alpha 1, before rounding to 8 bits.
-/// The map `[n, mh, mw]` is resampled to the size of `pictures [n, 3, h, w]` and clamped to 0..1, NaN counting as 0. Heat
+/// `(1 - opacity) * picture + opacity * color(map)` at each pixel: RGBA in 0..1, `[n, h, w, 4]`, alpha 1, before rounding to 8
+/// bits. The map `[n, mh, mw]` is resampled to the size of `pictures [n, 3, h, w]` and clamped to 0..1, NaN counting as 0. Heat
 /// between two of the 256 colours blends them.
 #[must_use]
 pub fn heat_overlay<T: Float>(

@@ -7,7 +7,7 @@ pub struct Components {
     pub labels: Vec<u32>,
     /// `[n, h, w]`: at the pixel whose index is a component's label, the component's size; 0 elsewhere.
     pub sizes: Vec<u32>,
-    /// `[n, h, w]`: 1 on the largest component, else 0. Of equally large ones, the one with the smallest label.
+    /// `[n, h, w]`: 1 on the largest component, else 0. Of equally large components, the one with the smallest label.
     pub component: Vec<u32>,
     /// `[n]`: `[xmin, ymin, xmax, ymax]` of the largest component, all inclusive; the whole image where the mask is empty.
     pub boxes: Vec<[i32; 4]>,

@@ -1,8 +1,10 @@
 //! The operators on the CPU, in plain loops in the order of their formulas.
 //!
-//! Each is generic over the float type: in `f64` it is the oracle that kernels are checked against, in `f32` the baseline that
-//! says how much error the formula itself brings. Shapes are those of the operators; slices of a wrong length panic, as
-//! indexing does: these are for checking and for machines without a GPU, not for untrusted shapes.
+//! Each function is generic over the float type. In `f64` it is the oracle that kernels are checked against. In `f32` it is the
+//! baseline that shows how much error the formula itself brings.
+//!
+//! Shapes are those of the operators. Slices of a wrong length panic, as indexing does: these functions are for checking and
+//! for machines without a GPU, not for untrusted shapes.
 
 mod attended_region;
 mod attention_map;
@@ -50,8 +52,8 @@ pub use threshold::{otsu_level, threshold};
 pub use window_attention::{WindowAttentionResult, window_attention};
 pub use window_pool::window_pool;
 
-/// `term(0) + .. + term(n - 1)`, added up by halves down to 32 terms, so that its error hardly grows with `n`: a term takes part
-/// in `32 + log2(n / 32)` additions.
+/// `term(0) + .. + term(n - 1)`, added up by halves down to 32 terms. The error hardly grows with `n`: a term takes part in
+/// `32 + log2(n / 32)` additions.
 pub(crate) fn sum<T: num_traits::Float>(n: usize, term: impl Fn(usize) -> T) -> T {
     fn between<T: num_traits::Float>(range: std::ops::Range<usize>, term: &impl Fn(usize) -> T) -> T {
         if range.len() <= 32 {
@@ -63,8 +65,8 @@ pub(crate) fn sum<T: num_traits::Float>(n: usize, term: impl Fn(usize) -> T) -> 
     between(0..n, &term)
 }
 
-/// A number of any size in the float type of a reference.
+/// Converts a number to the float type of a reference.
 pub(crate) fn real<T: num_traits::Float>(value: f64) -> T {
-    // `f32` and `f64` take every f64, rounded.
+    // `f32` and `f64` take every `f64`, rounded.
     T::from(value).unwrap_or_else(T::nan)
 }

@@ -5,8 +5,8 @@ use super::real;
 use crate::{Nhw, Normalization};
 
 /// Each image of `map [n, h, w]` scaled to 0..1 by its own minimum and maximum, or divided by its maximum (AG-CNN,
-/// arXiv:1801.09927, Sec. III-B). A constant map, or one without a positive maximum to divide by, becomes zeros; a map with a NaN
-/// becomes NaN.
+/// arXiv:1801.09927, Sec. III-B). A constant map, or a map without a positive maximum to divide by, becomes zeros. A map with a
+/// NaN becomes NaN.
 #[must_use]
 pub fn normalize<T: Float>(shape: Nhw, normalization: Normalization, map: &[T]) -> Vec<T> {
     if shape.is_empty() || normalization == Normalization::None {
@@ -16,7 +16,7 @@ pub fn normalize<T: Float>(shape: Nhw, normalization: Normalization, map: &[T]) 
     for image in map.chunks_exact(shape.size().pixels() as usize) {
         let low = image.iter().copied().fold(T::infinity(), T::min);
         let high = image.iter().copied().fold(T::neg_infinity(), maximum);
-        // The range may overflow where the numbers do not. Half of each has the same share.
+        // The range may overflow although the numbers do not. Halving the numbers and the range keeps their quotient.
         let half = if (high - low).is_finite() { T::one() } else { real(0.5) };
         normalized.extend(image.iter().map(|&value| match normalization {
             _ if high.is_nan() => high,

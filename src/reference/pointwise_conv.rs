@@ -3,9 +3,9 @@ use num_traits::Float;
 use super::sum;
 use crate::{Nchw, PointwiseConvOptions};
 
-/// `y[s, n, o, p] = sum over c of weights[s, o, c] * x[n, group(o) * inputs/groups + c, p] + bias[s, o]`, for each of the stacked
-/// matrices `s`. `x [n, inputs, h, w]`, `weights [stack, outputs, inputs/groups]`, `bias [stack, outputs]`; returns
-/// `[n, outputs, h, w]` for each of the stack (arXiv:1906.05909, Sec. 3.1: the projections to queries, keys and values).
+/// `y[s, n, o, p] = sum over c of weights[s, o, c] * x[n, group(o) * inputs/groups + c, p] + bias[s, o]`, for each of the
+/// stacked matrices `s` (arXiv:1906.05909, Sec. 3.1: the projections to queries, keys and values). `x [n, inputs, h, w]`,
+/// `weights [stack, outputs, inputs/groups]`, `bias [stack, outputs]`; returns `[n, outputs, h, w]` for each matrix.
 #[must_use]
 pub fn pointwise_conv<T: Float>(
     shape: Nchw,

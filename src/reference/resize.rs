@@ -4,9 +4,9 @@ use super::dense::clamp;
 use super::real;
 use crate::{Nchw, Sampling, Size};
 
-/// `input [n, c, h, w]` resampled to `[n, c, oh, ow]`, bilinear, without antialiasing: along rows and then columns,
-/// `(1 - f) * v[i0] + f * v[i1]` at position `i0 + f` of [`Sampling`], clamped to lie between `v[i0]` and `v[i1]` where it is rounded. A
-/// neighbour whose weight is exactly 0 is left out.
+/// `input [n, c, h, w]` resampled to `[n, c, oh, ow]`, bilinear, without antialiasing. Along rows and then columns, the result
+/// is `(1 - f) * v[i0] + f * v[i1]` at position `i0 + f` of [`Sampling`]. It is clamped to lie between `v[i0]` and `v[i1]` in
+/// spite of rounding. A neighbour whose weight is exactly 0 is left out.
 #[must_use]
 pub fn resize<T: Float>(shape: Nchw, size: Size, sampling: Sampling, input: &[T]) -> Vec<T> {
     if shape.is_empty() || size.is_empty() {
@@ -21,14 +21,14 @@ pub fn resize<T: Float>(shape: Nchw, size: Size, sampling: Sampling, input: &[T]
     output
 }
 
-/// One plane, read through `at(row, column)`, resampled.
+/// Resamples one plane, which is read through `at(row, column)`.
 pub(super) fn resize_plane<T: Float>(
     input: Size,
     output: Size,
     sampling: Sampling,
     at: impl Fn(usize, usize) -> T,
 ) -> Vec<T> {
-    // Between the two, whatever is rounded.
+    // The result lies between the two numbers in spite of rounding.
     let blend = |low: T, high: T, weight: T| {
         if weight == T::zero() {
             low
@@ -49,8 +49,7 @@ pub(super) fn resize_plane<T: Float>(
     resampled
 }
 
-/// The two source pixels of output `o` on an axis, and the weight of the second: the position is a ratio of integers, so it is
-/// exact.
+/// The two source pixels of output `o` on an axis, and the weight of the second. The position is a ratio of integers, so it is exact.
 fn neighbours<T: Float>(n_in: u32, n_out: u32, sampling: Sampling, o: u32) -> (usize, usize, T) {
     let (n_in, n_out, o) = (u64::from(n_in), u64::from(n_out), u64::from(o));
     let (numerator, denominator) = match sampling {

@@ -3,9 +3,10 @@ use num_traits::Float;
 use super::{pointwise_conv, window_attention};
 use crate::{Nchw, PositionTables, SasaLayerOptions};
 
-/// Windowed attention after 1x1 projections: `q = wq x`, `k = wk x`, `v = wv x` (arXiv:1906.05909, Sec. 3.1), each zero outside the
-/// image where the border is. `x [n, inputs, h, w]`, `projections [3, heads*d, inputs/groups]` in the order q, k, v, the tables as
-/// [`PositionTables`] says; returns `[n, heads*d, ho, wo]`.
+/// Window attention after 1x1 projections: `q = wq x`, `k = wk x`, `v = wv x` (arXiv:1906.05909, Sec. 3.1). Keys and values
+/// outside the image are zero with [`Border::Zero`](crate::Border::Zero). `x [n, inputs, h, w]`,
+/// `projections [3, heads*d, inputs/groups]` in the order q, k, v, the tables as in [`PositionTables`]; returns
+/// `[n, heads*d, ho, wo]`.
 #[must_use]
 pub fn sasa_layer<T: Float>(
     shape: Nchw,

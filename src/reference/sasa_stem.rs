@@ -4,13 +4,13 @@ use super::attention_map::maximum;
 use super::{pointwise_conv, real};
 use crate::{Nchw, SasaStemOptions};
 
-/// Attention to values mixed by position (arXiv:1906.05909, Sec. 3.2). With entry `(a, b)` of the query at `(i, j)` being the pixel
-/// `(i - padding + a, j - padding + b)`, where everything is zero outside the image:
+/// Attention to values mixed by position (arXiv:1906.05909, Sec. 3.2). Entry `(a, b)` of the query at `(i, j)` is the pixel
+/// `(i - padding + a, j - padding + b)`. With zeros for keys and values outside the image:
 ///
 /// `p[m, a, b] = softmax over m of sum over e of mix[m, e] * (row[e, a] + column[e, b])`,
 /// `y = sum over (a, b) of softmax(scale * q . k(a, b)) * sum over m of p[m, a, b] * v_m(a, b)`
 ///
-/// and, as for [`window_attention`](super::window_attention), zeros where every logit is -infinite.
+/// As for [`window_attention`](super::window_attention), `y` is zero where every logit is -infinite.
 ///
 /// `x [n, inputs, h, w]`, `projections [2+m, heads*d, inputs]` in the order q, k and the m values, `row [e, kh]`,
 /// `column [e, kw]`, `mix [m, e]`; returns `[n, heads*d, h, w]`.

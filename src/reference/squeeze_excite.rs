@@ -17,10 +17,10 @@ pub struct Excitation<'a, T> {
     pub expand_bias: Option<&'a [T]>,
 }
 
-/// The gate and the output of Squeeze-and-Excitation (arXiv:1709.01507, Eqs. 2-4); with both statistics that of CBAM
-/// (arXiv:1807.06521, Eq. 2).
+/// The gate and the output of Squeeze-and-Excitation (arXiv:1709.01507, Eqs. 2-4). With both statistics the gate is that of
+/// CBAM (arXiv:1807.06521, Eq. 2).
 ///
-/// `f(s)` = `expand_weight activation(reduce_weight s + reduce_bias) + expand_bias`, gate = g(f(mean)), g(f(maximum)) or
+/// `f(s)` = `expand_weight activation(reduce_weight s + reduce_bias) + expand_bias`. The gate is g(f(mean)), g(f(maximum)) or
 /// g(f(mean) + f(maximum)). `features`, `identity` `[n, c, h, w]`; returns the gate `[n, c]` and [`channel_scale`] with it.
 #[must_use]
 pub fn squeeze_excite<T: Float>(

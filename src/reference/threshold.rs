@@ -25,11 +25,12 @@ pub fn threshold<T: Float>(shape: Nhw, rule: ThresholdRule, map: &[T]) -> Vec<u3
     mask
 }
 
-/// Otsu's threshold of one image, in levels `floor(255 * value)` clamped to 0..=255, without NaN (Otsu 1979, IEEE Trans. SMC 9(1),
-/// Eq. 18): the lowest level that maximises the variance between the classes up to it and above it. At most 2^24 pixels.
+/// Otsu's threshold of one image, in levels `floor(255 * value)` clamped to 0..=255, without NaN (Otsu 1979, IEEE Trans. SMC
+/// 9(1), Eq. 18). It is the lowest level that maximises the variance between two classes, the levels up to it and the levels
+/// above it. At most 2^24 pixels.
 ///
-/// With `N` pixels of level sum `S`, `w0` of sum `s0` in the lower class and `w1` in the upper, Eq. 18 comes to
-/// `(S w0 - N s0)^2 / (N^2 w0 w1)`: compared as fractions of integers, it is exact.
+/// With `N` pixels of level sum `S`, `w0` of sum `s0` in the lower class and `w1` in the upper, the variance of Eq. 18 is
+/// `(S w0 - N s0)^2 / (N^2 w0 w1)`. The comparison of these fractions of integers is exact.
 #[must_use]
 pub fn otsu_level<T: Float>(image: &[T]) -> u8 {
     let mut histogram = [0u128; 256];
@@ -58,7 +59,7 @@ pub fn otsu_level<T: Float>(image: &[T]) -> u8 {
     best_level
 }
 
-/// Whether fraction `a` is less than `b`. Whole parts first, so that the products fit.
+/// Whether fraction `a` is less than `b`. Whole parts are compared first, so that the products fit.
 fn less(a: (u128, u128), b: (u128, u128)) -> bool {
     let (whole_a, whole_b) = (a.0 / a.1, b.0 / b.1);
     whole_a < whole_b || (whole_a == whole_b && a.0 % a.1 * b.1 < b.0 % b.1 * a.1)

@@ -9,7 +9,7 @@ use crate::{Border, Nchw, PositionTables, RelativePosition, WindowAttentionOptio
 pub struct WindowAttentionResult<T> {
     /// `[n, heads*d, ho, wo]`.
     pub y: Vec<T>,
-    /// `[n, heads, ho, wo]`: the logarithm of the sum of the exponentials of a query's logits; -infinity where it has no key.
+    /// `[n, heads, ho, wo]`: the logarithm of the sum of the exponentials of a query's logits; -infinity for a query without keys.
     pub log_sum_exp: Vec<T>,
     /// `[n, heads, ho, wo, kh*kw]`: the softmax; 0 for entries that take no part.
     pub weights: Vec<T>,
@@ -20,9 +20,9 @@ pub struct WindowAttentionResult<T> {
 /// `score = scale * q . k(a, b) + r * q . E(a, b)` or `score = scale * q . k(a, b) + r * B[g, dr, dc]`,
 /// `y = sum over (a, b) of softmax(score)(a, b) * v(a, b)`
 ///
-/// (Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3), where `r` is `scale` or 1, and E and B are the [`RelativePosition`] terms.
-/// `q, k, v [n, heads*d, h, w]`; the tables as [`PositionTables`] says. A NaN or +infinite logit gives NaN, a query without
-/// keys zeros.
+/// (Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3), where `r` is `scale` or 1, and E and B are the
+/// [`RelativePosition`] terms. `q, k, v [n, heads*d, h, w]`; the tables as in [`PositionTables`]. A NaN or +infinite logit
+/// gives NaN. A query without keys gives zeros.
 #[must_use]
 pub fn window_attention<T: Float>(
     shape: Nchw,
@@ -78,7 +78,7 @@ pub fn window_attention<T: Float>(
                     options.border,
                 );
                 let query = ((i * options.stride.height) as usize, (j * options.stride.width) as usize);
-                // The key of each entry, where it is inside the image, and its logit, where it takes part.
+                // The key of each entry, if it is inside the image, and the entry's logit, -infinity if it is left out of the softmax.
                 let mut keys = Vec::with_capacity(window_h * window_w);
                 let mut scores = Vec::with_capacity(window_h * window_w);
                 for (a, &(row, dr)) in rows.iter().enumerate() {
@@ -131,7 +131,7 @@ pub fn window_attention<T: Float>(
     WindowAttentionResult { y, log_sum_exp, weights }
 }
 
-/// For each entry of the window of the query at `position`: where its key is, if inside, and its row or column in a bias table.
+/// For each entry of the window of the query at `position`: where its key is, if inside the image, and its row or column in a bias table.
 fn axis(position: u32, extent: u32, window: u32, dilation: u32, border: Border) -> Vec<(Option<usize>, usize)> {
     let [position, extent, window, dilation] = [position, extent, window, dilation].map(i64::from);
     let reach = (window - 1) / 2;
