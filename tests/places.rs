@@ -1,4 +1,4 @@
-//! Where a dispatch begins: every base and every origin of every kernel, other than zero.
+//! Every base and every origin of every kernel is used: a test divides the work so that each is above zero.
 //!
 //! A binding starts at an aligned offset, and a dispatch at a workgroup, so kernels add a base to their element index and an origin to
 //! their workgroup index. Both are zero wherever work is whole, which hides a kernel that ignores them.

@@ -234,8 +234,8 @@ fn special_numbers_in_every_tensor_of_every_operator() {
     assert!(failures.is_empty(), "{} of {count} cases are wrong:{shown}", failures.len());
 }
 
-/// One submission of many runs of each operator; every result is kept and compared. What each operator gives is told as one
-/// number too, for `tests/runs/determinism.sh`, which compares processes.
+/// One submission of many runs of each operator; every result is kept and compared. A hash of each result is printed,
+/// for `tests/runs/determinism.sh`, which compares processes.
 #[test]
 fn repeated_runs_give_the_same_bits() {
     let Some(gpu) = common::gpu() else { return };

@@ -53,7 +53,7 @@ impl Draw<'_> {
         }
     }
 
-    /// What a count of channels, heads or weights may be: as an extent, but rarely absurd.
+    /// A count of channels, heads or weights: like an extent, but rarely absurd.
     fn count(&mut self) -> u32 {
         if self.byte() < 240 { 1 + self.byte() % 8 } else { self.extent() }
     }
@@ -166,7 +166,7 @@ struct Deal<'a> {
 }
 
 impl<'a> Deal<'a> {
-    /// A whole buffer that nothing else has; but sometimes a part of it, or what another tensor has.
+    /// Usually a whole buffer of its own; sometimes a part of it, or the buffer of another tensor.
     fn slice(&mut self, draw: &mut Draw<'_>) -> wgpu::BufferSlice<'a> {
         let buffer = &self.pool.buffers[self.next];
         self.next += 1;
@@ -705,7 +705,7 @@ fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound,
     }
 }
 
-/// The side of a convolution: odd and at most 127, but for one in eight.
+/// The side of a convolution: odd and at most 127, in seven draws of eight.
 fn draw_kernel(draw: &mut Draw<'_>) -> u32 {
     if draw.byte() < 224 { draw.byte() % 64 * 2 + 1 } else { draw.extent() }
 }
