@@ -432,16 +432,15 @@ impl SqueezeExcite {
         let SqueezeExciteOptions { squeeze, epilogue, .. } = self.options;
         let features = count(shape.elements());
         let statistics = u64::from(squeeze.mean()) + u64::from(squeeze.maximum());
-        let layer = |inputs, outputs| {
+        // Both statistics go through the first layer. The vectors between the layers need not move.
+        let layer = |inputs, outputs, vectors: u64| {
             let shape = DenseShape { batch: shape.batch, inputs, second_inputs: 0, outputs };
             let Cost { flops, parameters, .. } = layer_cost(shape, false, self.element);
-            // Both statistics go through the first layer. The vectors between the layers need not move.
-            let through = if outputs == reduced { statistics } else { 1 };
             let parameters = count(parameters);
-            Cost::new(parameters * count(self.element.bytes()), count(flops) * count(through), parameters)
+            Cost::new(parameters * count(self.element.bytes()), count(flops) * count(vectors), parameters)
         };
         let bytes = features * count(self.element.bytes()) * count(epilogue.tensors());
         let elementwise = Cost::new(bytes, features * count(statistics + epilogue.flops()), count(0));
-        elementwise + layer(shape.channels, reduced) + layer(reduced, shape.channels)
+        elementwise + layer(shape.channels, reduced, statistics) + layer(reduced, shape.channels, 1)
     }
 }

@@ -37,6 +37,11 @@ fn main() {
             (entry, bind)
         })
         .collect();
+    // Some kernels are compiled at the first `bind` that needs them.
+    for (entry, bind) in &opened {
+        let shared = Arc::clone(bind);
+        Fixture::with(Box::new(move |d, i, o| shared(d, i, o)), &gpu.device, entry).expect("fixture");
+    }
     let mut random = Random::new(1);
     let (mut done, mut samples, mut handles) = (0, Vec::new(), Vec::new());
     while done < dispatches {
