@@ -1,5 +1,5 @@
-// Attended region: the mask of a map, resampled to the picture's size and thresholded, as bits, 32 pixels of a row to a word. Neither
-// the resampled map nor the mask is written.
+// Attended region: resamples a map to the picture's size, thresholds the values, and packs the mask as bits, 32 pixels of a row to a word.
+// Neither the resampled map nor the mask is written.
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Eq. 4
 // Host      src/ops/attended_region.rs        Reference  src/reference/attended_region.rs
@@ -11,7 +11,7 @@
 // Uses      `map_row`, `map_at` of shared/sampled_map.wgsl
 // Needs     no device feature
 
-// As in shaders/threshold.wgsl.
+// The rule of the mask, numbered as in shaders/threshold.wgsl.
 override RULE: u32 = 0u;
 
 const RESAMPLED = true;
@@ -45,7 +45,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> bits: array<u32>;      // [n, tile_stride, 8]
 @group(0) @binding(4) var<storage, read_write> boxes: array<i32>;     // [n, 4]; here only their start values
 
-// Of the row whose runs are packed.
+// The map's rows for the row of pixels that `pack_runs` packs.
 var<private> packed: MapRow;
 
 fn is_set(image: u32, row: u32, column: u32) -> bool {

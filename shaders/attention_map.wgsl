@@ -4,13 +4,13 @@
 //   mean_abs  sum over c of |features(c)| / K      the paper's L1
 //   l2        sqrt(sum over c of features(c)^2) / K   the paper's L2
 //   rms       sqrt(sum over c of features(c)^2 / K)
-//   max, mean without the absolute value           CBAM's two planes
+//   max, mean  the same, without the absolute value  CBAM's two planes
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Eq. 3 and Sec. III; Woo et al. 2018, arXiv:1807.06521, Eq. 3
 // Host      src/ops/attention_map.rs        Reference  src/reference/attention_map.rs
-// Shapes    features [n, c, h, w] -> map [n, h, w], dense; four pixels to a load where h*w divides by 4
-// Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel when pixels are few
-// Numerics  maxima exact, sums in f32, each invocation in blocks of blocks, then a tree; NaN propagates
+// Shapes    features [n, c, h, w] -> map [n, h, w], dense; four pixels per load if h*w is a multiple of 4
+// Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel if there are few pixels
+// Numerics  maxima exact; sums in f32, in blocks of blocks within an invocation, then as a tree across invocations; NaN propagates
 // Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
 // Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16
@@ -40,10 +40,10 @@ fn is_maximum() -> bool {
     return STATISTIC == 0u || STATISTIC == 4u;
 }
 
-// Partial results are bits: the key of a maximum, or the float of a sum.
+// A partial result is stored as bits: the key of a maximum, or the float of a sum.
 fn term(value: Real) -> Bits {
     switch STATISTIC {
-        // Without the sign, bits already sort as the numbers do, NaN on top.
+        // Without the sign bit, the bits of floats sort like the numbers, with NaN on top.
         case 0u: { return bitcast<Bits>(value) & Bits(0x7fffffffu); }
         case 1u: { return bitcast<Bits>(abs(value)); }
         case 2u, 3u: { return bitcast<Bits>(value * value); }
@@ -90,7 +90,7 @@ fn attention_map(
             var block = Bits(0u);
             for (; c + 3u * CHANNELS < block_end; c += 4u * CHANNELS) {
                 let at = first + c * params.pixels;
-                // Four loads in flight.
+                // Keeps four loads in flight.
                 let loads = array<Element, 4>(features[at], features[at + step], features[at + 2u * step], features[at + 3u * step]);
                 let low = combine(term(Real(loads[0])), term(Real(loads[1])));
                 let high = combine(term(Real(loads[2])), term(Real(loads[3])));

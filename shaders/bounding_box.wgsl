@@ -1,9 +1,9 @@
-// Box around the set pixels of a mask, second of two passes. Without a set pixel it is the whole image.
+// Bounding box of the set pixels of a mask, second of two passes: joins the shares. An empty mask gives the whole image.
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B
 // Host      src/ops/bounding_box.rs        Reference  src/reference/bounding_box.rs
 // Shapes    shares [n, count, 4] -> boxes [n, 4] i32: xmin, ymin, xmax, ymax, all inclusive
-// Grid      z: n; one invocation for each image
+// Grid      z: n; one invocation per image
 // Numerics  integers
 // Needs     no device feature
 

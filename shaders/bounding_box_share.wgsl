@@ -1,8 +1,8 @@
-// Box around the set pixels of a mask, first of two passes: each workgroup looks at one share of the rows.
+// Bounding box of the set pixels of a mask, first of two passes: each workgroup reduces one share of the rows.
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B
 // Host      src/ops/bounding_box.rs        Reference  src/reference/bounding_box.rs
-// Shapes    mask [n, h, w] u32 -> shares [n, count, 4]: xmin, ymin, xmax + 1, ymax + 1, or w, h, 0, 0 without a set pixel
+// Shapes    mask [n, h, w] u32 -> shares [n, count, 4]: xmin, ymin, xmax + 1, ymax + 1; a share without a set pixel is w, h, 0, 0
 // Grid      x: count, z: n; a workgroup takes every count-th row
 // Numerics  integers
 // Needs     no device feature

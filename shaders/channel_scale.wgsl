@@ -1,4 +1,4 @@
-// Scales each plane by its gate, and each pixel by a spatial gate if one is bound, in the epilogue that the block needs.
+// Scales each plane by its gate, and each pixel by a spatial gate if one is bound, then applies the block's epilogue (FORM).
 //
 //   gate(n, c)   given, or g(sum over j of weight(c, j) * hidden(n, j) + bias(c))     Eq. 3, the second layer
 //                or with one row of weights for all channels, at hidden(n, c + j - reach)   ECA, Eq. 6
@@ -8,18 +8,19 @@
 //           Roy et al. 2018, arXiv:1803.02579, Sec. 2
 // Host      src/ops/channel_scale.rs        Reference  src/reference/channel_scale.rs
 // Shapes    features, identity, output [n, c, h, w]; hidden [n, width]; spatial [n, h, w]; gate [n, c];
-//           four pixels to a load where h*w divides by 4
+//           four pixels per load if h*w is a multiple of 4
 // Grid      x: planes of a unit / PLANES, y: chunks of a plane, z: units; PIXELS invocations share one chunk of one plane
-// Numerics  the gate's sum in f32, each invocation over strided terms in blocks of blocks, then a tree; products in f32, NaN propagates
+// Numerics  the gate's sum in f32, in blocks of blocks of strided terms within an invocation, then as a tree across invocations; products
+//           in f32; NaN propagates
 // Uses      `activate` of shared/activation.wgsl
 // Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
 // Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16
 
-// Fewer than 16 sum up the gate in each of them, without a barrier.
+// Invocations per plane. With fewer than 16, each one sums up the whole gate itself, without a barrier.
 override PIXELS: u32 = 256u;
 override PLANES: u32 = 1u;
-// 0 scale, 1 residual, 2 scale_add: `Form` in the host.
+// 0 scale, 1 residual, 2 scale_add: `Epilogue` in the host.
 override FORM: u32 = 0u;
 // 0 channel gate, 1 spatial gate, 2 product of both, 3 maximum, 4 sum: `Combine` in the host.
 override COMBINE: u32 = 0u;
@@ -39,19 +40,19 @@ struct Params {
     channels: u32,
     pixels: u32,
     chunk: u32,
-    // The features are in `output`.
+    // 1: the features are in `output`.
     in_place: u32,
-    // Terms of the gate's sum; 0 where `hidden` is the gate.
+    // Number of terms of the gate's sum. 0: `hidden` is the gate.
     terms: u32,
     width: u32,
     weight_step: u32,
     hidden_step: u32,
     reach: u32,
-    // Vectors that `hidden` is the mean of, through the same layer: their results add up.
+    // Number of vectors whose mean is `hidden`. The same layer applies to each vector, and the results add up.
     vectors: f32,
     has_bias: u32,
     writes_gate: u32,
-    // The gate's: see shared/activation.wgsl.
+    // Activation of the gate: see shared/activation.wgsl.
     activation: u32,
     slope: f32,
     offset: f32,
@@ -71,7 +72,7 @@ var<workgroup> wg_sum: array<f32, PIXELS * PLANES>;
 
 alias Sum = f32;
 
-// Product `j` of the gate's sum.
+// Term `j` of the gate's sum.
 fn term(c: u32, j: u32, image: u32) -> f32 {
     let at = c * params.hidden_step + j;
     if at < params.reach || at - params.reach >= params.width {
@@ -93,7 +94,7 @@ fn scaled(value: Real, channel_gate: f32, spatial_index: u32) -> Real {
     }
 }
 
-// In one dimension: drivers that run invocations as lanes of a vector may fill it along x alone.
+// The workgroup is one-dimensional: drivers that map invocations to the lanes of a vector may fill the vector along x alone.
 @compute @workgroup_size(PIXELS * PLANES)
 fn channel_scale(
     @builtin(local_invocation_index) slot: u32,
@@ -170,7 +171,7 @@ fn channel_scale(
         var result = scaled(value, channel_gate, params.spatial_base + image_bound * params.pixels + pixel);
         if FORM == 1u {
             result += Real(identity[params.identity_base + first + pixel]);
-            // By its bits, as in shared/activation.wgsl.
+            // NaN is detected by its bits, as in shared/activation.wgsl.
             let is_nan = (bitcast<Bits>(result) & Bits(0x7fffffffu)) > Bits(0x7f800000u);
             result = select(max(result, Real(0.0)), result, is_nan);
         } else if FORM == 2u {

@@ -1,18 +1,18 @@
-// Crop of every image to a box that is on the GPU, resampled bilinearly to one size.
+// Crops every image to a box that is on the GPU, and resamples the crop bilinearly to one size.
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B: the attended region is cropped and resized for the local branch
 // Host      src/ops/crop_resize.rs        Reference  src/reference/crop_resize.rs
 // Shapes    images [n, c, h, w], boxes [n, 4] (xmin, ymin, xmax, ymax) -> crops [n, c, oh, ow]; a plane is one unit
-// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation takes 4 outputs of a row, 16 apart
+// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation computes 4 outputs of a row, 16 apart
 // Numerics  positions exact, three blends in f32; a box is clamped to the image and holds at least one pixel
 // Uses      `tap`, `blend` of shared/bilinear.wgsl
 // Needs     f16 variants: SHADER_F16
 
-// 1 where the box ends with its last row and column, 0 where it ends before them.
+// 1: a box includes its last row and column. 0: it ends before them.
 override END: i32 = 1;
 override ALIGN_CORNERS: bool = false;
 
-// Outputs of a workgroup in a row.
+// Outputs per workgroup along a row.
 const WIDTH = 64u;
 
 struct Params {
@@ -33,7 +33,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> boxes: array<i32>;
 @group(0) @binding(3) var<storage, read_write> crops: array<Element>;
 
-// The axis that resamples `length` source pixels to `count`.
+// The axis that resamples `length` source pixels to `count` outputs.
 fn axis(length: u32, count: u32) -> Axis {
     if ALIGN_CORNERS {
         if count == 1u {
@@ -48,12 +48,13 @@ fn axis(length: u32, count: u32) -> Axis {
 fn span(low: i32, high: i32, size: u32) -> vec2<u32> {
     let last = i32(size) - 1;
     let first = clamp(low, 0, last);
-    // Cut before END is added, which could overflow.
+    // The box is clamped before END is added: the sum could overflow.
     let end = clamp(clamp(high, 0, last) + END, first + 1, last + 1);
     return vec2<u32>(u32(first), u32(end - first));
 }
 
-// An output of the row that starts at `start`, of the image's rows at `low` and `high`, from the box's first column on.
+// Writes output `column` of the row that starts at `start`. `low` and `high` are the addresses of the two source rows at the box's first
+// column.
 fn put(axis: Axis, weight: f32, low: u32, high: u32, start: u32, column: u32) {
     if column < params.width {
         let columns = tap(axis, column);

@@ -1,13 +1,14 @@
 // Fully connected layer on pooled vectors: output(n, o) = activation(norm(sum over i of weight(o, i) * input(n, i) + bias(o))).
 //
-// Two inputs may be joined: side by side, as one longer vector, or each through the same layer, the mean of their activations.
+// Two inputs may be joined. Either they lie side by side as one longer vector, or the same layer takes each and the output is the mean of
+// both activations.
 //
 // Source    Hu et al. 2018, arXiv:1709.01507, Eq. 3; Guan et al. 2018, arXiv:1801.09927, Sec. III (fusion);
 //           Woo et al. 2018, arXiv:1807.06521, Eq. 2 (the sum)
 // Host      src/ops/dense.rs        Reference  src/reference/dense.rs
 // Shapes    input [n, in, parts], second [n, in2, parts], weight [out, in (+ in2)], the others [out] -> output [n, out]
-// Grid      x: ceil(out / ROWS), z: n; INPUTS invocations share a row, so that weights are read side by side
-// Numerics  sums in f32, each invocation over strided inputs in blocks of blocks, then a tree; NaN propagates
+// Grid      x: ceil(out / ROWS), z: n; INPUTS invocations share a row, so that neighbours read neighbouring weights
+// Numerics  sums in f32, in blocks of blocks of strided inputs within an invocation, then as a tree across invocations; NaN propagates
 // Uses      `activate` of shared/activation.wgsl
 // Uses      `batch_norm` of shared/batch_norm.wgsl
 // Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
@@ -26,14 +27,14 @@ struct Params {
     second_inputs: u32,
     outputs: u32,
     parts: u32,
-    // 0 one input, 1 side by side, 2 the mean of both through the layer: `Join` in the host.
+    // 0 one input, 1 both inputs side by side, 2 mean of the layer's outputs for both: `Join` in the host.
     join: u32,
     // 1: parts of `input` are maxima. 0: they add up. Parts of `second` are always maxima.
     maxima: u32,
     has_bias: u32,
     has_norm: u32,
     epsilon: f32,
-    // See shared/activation.wgsl.
+    // Activation of the layer: see shared/activation.wgsl.
     activation: u32,
     slope: f32,
     offset: f32,
@@ -43,7 +44,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<Real>;
 @group(0) @binding(2) var<storage, read> second: array<Real>;
 @group(0) @binding(3) var<storage, read> weight: array<Element>;
-// The layer's bias, or the norm's if the layer has a norm.
+// The layer's bias, or the norm's bias if there is a norm.
 @group(0) @binding(4) var<storage, read> bias: array<Scalar>;
 @group(0) @binding(5) var<storage, read> norm_weight: array<Scalar>;
 @group(0) @binding(6) var<storage, read> norm_mean: array<Scalar>;
@@ -61,7 +62,7 @@ fn input_at(index: u32) -> Real {
     var total = input[first];
     var part = 1u;
     if params.maxima == 0u {
-        // In fours, which rounds less often.
+        // Parts are added in fours, so that each part is rounded less often.
         for (; part + 3u < params.parts; part += 4u) {
             let at = first + part;
             total += (input[at] + input[at + 1u]) + (input[at + 2u] + input[at + 3u]);
@@ -89,7 +90,8 @@ fn second_at(index: u32) -> Real {
 
 alias Sum = Real;
 
-// What weight and input `i` of a row give, and weight and second input where both go through the layer.
+// Products with weight `i` of a row. If the layer takes both inputs separately, `first` is for the first input and `second` for the second.
+// Otherwise `first` covers both inputs, and `second` is zero.
 struct Products {
     first: Real,
     second: Real,
@@ -124,7 +126,7 @@ fn finish(sum: f32, row: u32) -> f32 {
     return activate(params.activation, t, params.slope, params.offset);
 }
 
-// In one dimension: drivers that run invocations as lanes of a vector may fill it along x alone.
+// The workgroup is one-dimensional: drivers that map invocations to the lanes of a vector may fill the vector along x alone.
 @compute @workgroup_size(INPUTS * ROWS)
 fn dense(
     @builtin(local_invocation_index) slot: u32,
@@ -141,7 +143,7 @@ fn dense(
         let width = select(params.inputs, params.inputs + params.second_inputs, params.join == 1u);
         var i = local.x;
         while i < width {
-            // A quarter of a block, since its terms are not taken in fours.
+            // A quarter of a block, since these terms are not added in fours.
             let block_end = i + min(width - i, BLOCK / 4u * INPUTS);
             var block = Products(Real(0.0), Real(0.0));
             for (; i < block_end; i += INPUTS) {
@@ -167,7 +169,7 @@ fn dense(
         let total = wg_sum[slot];
         var result = finish(total.x, row);
         if params.join == 2u {
-            // Half of each, whose sum can't overflow.
+            // Each result is halved first, so that the sum can't overflow.
             result = 0.5 * result + 0.5 * finish(total.y, row);
         }
         output[params.output_base + image * params.outputs + row] = result;

@@ -1,14 +1,14 @@
-// Global pooling: mean(n, c) and maximum(n, c) over the pixels of each plane, either or both, in one read.
+// Global pooling: mean(n, c) and maximum(n, c) over the pixels of each plane. One read gives either or both.
 //
 //   mean      sum over y, x of features(n, c, y, x) / (h*w)      Eq. 2
 //   maximum   max over y, x of features(n, c, y, x)
 //
 // Source    Hu et al. 2018, arXiv:1709.01507, Eq. 2; the maximum: Woo et al. 2018, arXiv:1807.06521, Sec. 3.1
 // Host      src/ops/global_pool.rs        Reference  src/reference/global_pool.rs
-// Shapes    features [n, c, h, w] -> mean, maximum [n, c, parts], dense; four pixels to a load where h*w divides by 4
+// Shapes    features [n, c, h, w] -> mean, maximum [n, c, parts], dense; four pixels per load if h*w is a multiple of 4
 // Grid      x: planes of a unit / PLANES, y: parts of a plane, z: units; PIXELS invocations share one part of one plane
-// Numerics  sums in f32, each invocation over strided pixels in blocks of blocks, then a tree.
-//           A part's mean is its share of the whole mean, so the parts only add up. Maxima are exact. NaN propagates.
+// Numerics  sums in f32, in blocks of blocks of strided pixels within an invocation, then as a tree across invocations. A part's mean is
+//           its share of the whole mean, so the parts only add up. Maxima are exact. NaN propagates.
 // Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
 // Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16
@@ -66,7 +66,7 @@ fn add_four(a: Real, b: Real, c: Real, d: Real) {
     }
 }
 
-// In one dimension: drivers that run invocations as lanes of a vector may fill it along x alone.
+// The workgroup is one-dimensional: drivers that map invocations to the lanes of a vector may fill the vector along x alone.
 @compute @workgroup_size(PIXELS * PLANES)
 fn global_pool(
     @builtin(local_invocation_index) slot: u32,

@@ -2,8 +2,8 @@
 //
 // Source    the usual way to show an attention map; Guan et al. 2018, arXiv:1801.09927, Fig. 4
 // Host      src/ops/heat_overlay.rs        Reference  src/reference/heat_overlay.rs
-// Shapes    map [n, mh, mw], pictures [n, 3, h, w] in 0..1, colors [256] -> overlay [n, h, w] u32, RGBA in its bytes from the lowest
-// Grid      x: ceil(w / 64), y: ceil(h / 4), z: n; an invocation takes 4 pixels of a row, 16 apart
+// Shapes    map [n, mh, mw], pictures [n, 3, h, w] in 0..1, colors [256] -> overlay [n, h, w] u32, RGBA from the lowest byte up
+// Grid      x: ceil(w / 64), y: ceil(h / 4), z: n; an invocation computes 4 pixels of a row, 16 apart
 // Numerics  blends in f32, rounded to 8 bits once
 // Uses      `heat_at` of shared/heat.wgsl
 // Uses      `map_row` of shared/sampled_map.wgsl
@@ -11,7 +11,7 @@
 
 const RESAMPLED = true;
 
-// Pixels of a workgroup in a row.
+// Pixels per workgroup along a row.
 const WIDTH = 64u;
 
 struct Params {

@@ -3,7 +3,7 @@
 // Source    the usual way to show an attention map; Guan et al. 2018, arXiv:1801.09927, Fig. 4
 // Host      src/ops/heat_overlay.rs        Reference  src/reference/heat_overlay.rs
 // Shapes    map [n, mh, mw], pictures [n, 3, h, w] in 0..1, colors [256] -> overlay: rgba8unorm storage texture of n layers
-// Grid      x: ceil(w / 64), y: ceil(h / 4), z: n; an invocation takes 4 pixels of a row, 16 apart
+// Grid      x: ceil(w / 64), y: ceil(h / 4), z: n; an invocation computes 4 pixels of a row, 16 apart
 // Numerics  blends in f32, rounded to 8 bits once
 // Uses      `heat_at` of shared/heat.wgsl
 // Uses      `map_row` of shared/sampled_map.wgsl
@@ -11,7 +11,7 @@
 
 const RESAMPLED = true;
 
-// Pixels of a workgroup in a row.
+// Pixels per workgroup along a row.
 const WIDTH = 64u;
 
 struct Params {
@@ -44,7 +44,7 @@ struct Params {
 
 fn put(image: u32, map_row: MapRow, row: u32, column: u32) {
     if column < params.width {
-        // Rounded here as the buffer's colours are: a device may round a stored number to either of its two neighbours.
+        // The kernel rounds here, like the variant for buffers: a device may round a stored number to either of its two neighbours.
         let color = unpack4x8unorm(pack4x8unorm(heat_at(image, map_row, row, column)));
         textureStore(overlay, vec2<u32>(column, row), params.first_layer + image, color);
     }

@@ -1,4 +1,5 @@
-// Largest connected component, step 4: gives every open component of a tile its root, and the root its pixels.
+// Largest connected component, step 4: finds the root of every open component of a tile, and adds the component's pixel count to the
+// root's.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
 // Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
@@ -9,7 +10,7 @@
 // Uses      `find_root` of shared/component_union.wgsl
 // Needs     no device feature; shared/component_tile.wgsl, shared/component_union.wgsl
 //
-// Afterwards parent of a node marked in roots is the root of its whole component.
+// Afterwards the parent of a node marked in `roots` is the root of its whole component.
 
 struct Params {
     origin_x: u32,
@@ -38,7 +39,7 @@ fn largest_component_count(
     let image = group.z;
     let tile = image * params.tile_stride + global_id.y * params.tiles_wide + global_id.x;
     var rest = Tile(roots[tile * 2u], roots[tile * 2u + 1u]);
-    // Pixels on their way to one root are gathered first: a tile adds to a counter once for each change of root.
+    // Pixels of consecutive nodes with the same root are summed first: a tile adds to a counter once for each change of root.
     var target_root = NO_NODE;
     var pixels = 0u;
     loop {

@@ -1,9 +1,10 @@
-// Largest connected component, step 7, if asked for: its bits as one number per pixel.
+// Largest connected component, step 7, optional: writes the component's bits as one number per pixel.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
 // Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
 // Shapes    bits [n, tile_stride, 8] -> component [n, h, w], 0 or 1
-// Grid      x: ceil(tiles_wide / 8), y: tiles_high, z: n; a workgroup is 8 tiles side by side, an invocation every eighth pixel of a row
+// Grid      x: ceil(tiles_wide / 8), y: tiles_high, z: n; a workgroup is 8 tiles side by side, an invocation writes every eighth pixel of a
+//           row
 // Numerics  exact
 // Needs     no device feature
 

@@ -1,4 +1,4 @@
-// Largest connected component, between steps 5 and 6, if asked for: every pixel's label and every component's size.
+// Largest connected component, between steps 5 and 6, optional: writes every pixel's label and every component's size.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
 // Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
@@ -11,8 +11,8 @@
 // Uses      `flood` of shared/component_flood.wgsl
 // Needs     no device feature; shared/component_tile.wgsl, shared/component_flood.wgsl
 //
-// Iterations of one invocation, for any picture: 8 + 256 to clear, 128 components with 256 + 128 rounds of filling, 256 pixels:
-// under 1,500.
+// One invocation has under 1,500 iterations for any picture: 8 + 256 to clear, 128 components with 256 + 128 iterations of `flood`, and 256
+// pixels.
 
 override CONNECTIVITY: u32 = 8u; // 4: edges, 8: edges and corners
 
@@ -37,7 +37,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> labels: array<u32>;   // [n, h, w]
 @group(0) @binding(6) var<storage, read_write> sizes: array<u32>;    // [n, h, w]
 
-// Linear index within its image of the first pixel of a node's run.
+// The first pixel of a node's run, as a linear index within the node's image.
 fn first_pixel(image: u32, node: u32) -> u32 {
     let pairs = (params.width + 1u) >> 1u;
     let local = node - image * params.node_stride;

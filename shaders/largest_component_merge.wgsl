@@ -1,19 +1,19 @@
-// Largest connected component, step 3: joins components across the upper and left side of every tile.
+// Largest connected component, step 3: joins components across the upper and left sides of every tile.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
 // Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
 // Shapes    bits [n, tile_stride, 8] -> parent [n, node_stride], in place
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
-// Numerics  exact; the trees depend on the order of the unions, their roots do not
+// Numerics  exact; the trees depend on the order of the unions, but their roots do not
 // Uses      `node_at`, `run_start`, `is_empty`, `column_bits` of shared/component_tile.wgsl
 // Uses      `unite` of shared/component_union.wgsl
 // Needs     no device feature; shared/component_tile.wgsl, shared/component_union.wgsl
 //
-// Which unions: along a side let a be its pixels in this tile and b those beyond it. Each maximal stretch of a & b is one
-// union, since within it both a and b are connected already. With 8 neighbours a diagonal step from a[t] to b[t - 1]
-// needs a union of its own only if neither b[t] nor a[t - 1] is set. With b[t] set, a[t] meets b[t], which touches b[t - 1] on its
-// own side. With a[t - 1] set, a[t - 1] meets b[t - 1]. The same holds for b[t + 1]. At the tile's corners the pixel that closes the
-// step lies in a third tile, and that tile's own side joins it.
+// Which unions are needed: along a side, a is the pixels in this tile and b is the pixels beyond the side. Each maximal stretch of a & b
+// needs one union, since its pixels of a are connected already, and so are its pixels of b. With 8 neighbours a diagonal step from a[t] to
+// b[t - 1] needs a union of its own only if neither b[t] nor a[t - 1] is set. With b[t] set, a[t] meets b[t], which touches b[t - 1] on its
+// own side. With a[t - 1] set, a[t - 1] meets b[t - 1]. The same holds for b[t + 1]. At the tile's corners the pixel that closes the step
+// lies in a third tile, and that tile's own side joins it.
 
 override CONNECTIVITY: u32 = 8u; // 4: edges, 8: edges and corners
 
@@ -32,7 +32,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> bits: array<vec4<u32>>;           // [n, tile_stride, 2]
 @group(0) @binding(2) var<storage, read_write> parent: array<atomic<u32>>; // [n, node_stride]
 
-// The straight unions of one side, and those one place back and ahead, as bits of a.
+// The unions of one side as bits of a: the straight ones, the diagonal ones to the place before, and the diagonal ones to the place after.
 fn steps(a: u32, b: u32) -> vec3<u32> {
     let both = a & b;
     let straight = both & ~(both << 1u);
@@ -69,7 +69,7 @@ fn largest_component_merge(
     var upward = steps(top, above);
     var sideward = steps(left, right);
 
-    // Diagonal steps through the upper corners: bit 0 to the left, bit 1 to the right.
+    // Diagonal steps through the upper corners: bit 0 is to the left, bit 1 to the right.
     var corners = 0u;
     var corner_start = 0u;
     if CONNECTIVITY == 8u && over {
@@ -90,7 +90,7 @@ fn largest_component_merge(
         var a = 0u;
         var b = 0u;
         if up != 0u {
-            // The lowest bit of all; a place that has both diagonal steps is met twice.
+            // Takes the lowest set bit. A place that has both diagonal steps is visited twice.
             let at = firstTrailingBit(up);
             let bit = up & (~up + 1u);
             var there = at;

@@ -1,4 +1,4 @@
-// Largest connected component, step 5: the largest of each image, the first in raster order of equals, in a few parts.
+// Largest connected component, step 5: finds the largest one of each part of an image. Of equal ones the first in raster order wins.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
 // Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
@@ -9,7 +9,7 @@
 // Needs     no device feature; shared/component_tile.wgsl
 //
 // A marked node that is not the root of its whole component holds fewer pixels than that root, so it never wins.
-// Iterations of one invocation: at most 40 marks for each of its tiles, of which 4096 x 4096 pixels give it 32.
+// One invocation visits at most 40 marks in each of its tiles. An image of 4096 x 4096 pixels gives it 32 tiles.
 
 override WORKGROUP_SIZE: u32 = 256u; // a power of two
 struct Params {
@@ -32,7 +32,7 @@ struct Params {
 
 var<workgroup> wg_largest: array<vec2<u32>, WORKGROUP_SIZE>;
 
-// The one with more pixels, or the smaller node.
+// The component with more pixels. Of equal ones, the one with the smaller node.
 fn larger(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     return select(a, b, b.x > a.x || (b.x == a.x && b.y < a.y));
 }

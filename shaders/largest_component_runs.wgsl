@@ -1,4 +1,4 @@
-// Largest connected component, step 1: the mask as bits, 32 pixels of a row to a word, so that a horizontal run is a run of bits.
+// Largest connected component, step 1: packs the mask as bits, 32 pixels of a row to a word. A horizontal run is then a run of bits.
 //
 // Source    set pixels of AG-CNN's binary mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
 // Host      src/ops/largest_component/mod.rs        Reference  src/reference/largest_component.rs
@@ -8,7 +8,7 @@
 // Uses      `pack_runs`, `start_box` of shared/component_runs.wgsl
 // Needs     no device feature
 //
-// A tile is 32 columns by 8 rows: tiles_wide = ceil(w / 32), tiles_high = ceil(h / 8). Its 8 words lie side by side.
+// A tile is 32 columns by 8 rows: tiles_wide = ceil(w / 32), tiles_high = ceil(h / 8). A tile's 8 words lie side by side.
 
 struct Params {
     origin_x: u32,

@@ -1,9 +1,9 @@
-// Largest connected component, step 6: keeps its bits alone, and finds its bounding box.
+// Largest connected component, step 6: clears all bits outside the largest component, and finds its bounding box.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
 // Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
 // Shapes    parts [n, 32], best [n, tile_stride], roots [n, tile_stride, 8], parent [n, node_stride] -> bits [n, tile_stride, 8] in place,
-//           boxes [n, 4]: xmin ymin xmax ymax, all inclusive; of an empty mask the whole image
+//           boxes [n, 4]: xmin ymin xmax ymax, all inclusive; the whole image for an empty mask
 // Grid      x: ceil(tiles_wide / 8), y: ceil(tiles_high / 8), z: n; one invocation per tile
 // Numerics  exact
 // Uses      `node_at`, `is_empty`, `first_row`, `place` of shared/component_tile.wgsl
@@ -62,7 +62,7 @@ fn largest_component_select(
     let here = Tile(bits[tile * 2u], bits[tile * 2u + 1u]);
     if is_empty(here) { return; }
 
-    // First pixels of the tile's components that belong to it, grown to whole runs.
+    // Seeds are the first pixels of those components of the tile that belong to the largest component. They are grown to whole runs below.
     let line = global_id.y * 8u;
     let column = global_id.x * 32u;
     var seeds = Tile(vec4<u32>(), vec4<u32>());
@@ -94,7 +94,7 @@ fn largest_component_select(
     bits[tile * 2u] = kept.low;
     bits[tile * 2u + 1u] = kept.high;
 
-    // Read before the atomic: once the box has grown, most tiles have nothing to add.
+    // Each side of the box is read before the atomic: once the box has grown, most tiles have nothing to add.
     let folded = kept.low | kept.high;
     let columns = folded.x | folded.y | folded.z | folded.w;
     let rows = (vec4<u32>(1u, 2u, 4u, 8u) * vec4<u32>(kept.low != vec4<u32>()))

@@ -1,4 +1,4 @@
-// Largest connected component, step 2: the components of every tile on its own, by filling its bits in registers.
+// Largest connected component, step 2: finds the components of every tile separately, by flood filling in registers.
 //
 // Source    largest connected region of AG-CNN's mask, Guan et al. 2018, arXiv:1801.09927, Sec. III
 // Host      src/ops/largest_component/components.rs        Reference  src/reference/largest_component.rs
@@ -9,12 +9,12 @@
 // Uses      `reach`, `flood`, `whole_runs` of shared/component_flood.wgsl
 // Needs     no device feature; shared/component_tile.wgsl, shared/component_flood.wgsl
 //
-// A component that touches no pixel of another tile is complete: only the largest such one of the tile is kept, in
-// best. Any other is open: its first run is its root, holds its size, is marked in roots, and is made the parent of
-// those of its runs that step 3 may start from. Nothing else of parent and sizes is written, or read later.
+// A component that touches no pixel of another tile is complete. Only the largest complete component of the tile is kept, in `best`. Any
+// component that is not complete is open. Its first run is its root, holds its size, and is marked in `roots`. The root becomes the parent
+// of those runs that step 3 may start from. No other entry of `parent` and `sizes` is written, or read later.
 //
-// Iterations of one invocation, for any picture: 32 for single runs, at most 128 components with 256 + 128 rounds of filling,
-// and 16 + 16 + 4 + 4 marks at the sides besides one for each component: under 1,000.
+// One invocation has under 1,000 iterations for any picture: 32 for single runs, at most 128 components with 256 + 128 iterations of
+// `flood`, 16 + 16 + 4 + 4 marks at the sides, and one mark for each component.
 
 override CONNECTIVITY: u32 = 8u; // 4: edges, 8: edges and corners
 
@@ -36,7 +36,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> roots: array<vec4<u32>>; // [n, tile_stride, 2]
 @group(0) @binding(5) var<storage, read_write> best: array<vec2<u32>>;  // [n, tile_stride], pixels and node
 
-// Places in the tile that touch a set pixel of another tile. With 8 neighbours the corners count as such unseen.
+// Pixels of the tile that touch a set pixel of another tile. With 8 neighbours, the tile's corner pixels always count as touching: the tile
+// across the corner is not read.
 fn outside(tile: u32, place: vec2<u32>) -> Tile {
     var beside = Tile(vec4<u32>(), vec4<u32>());
     if place.x > 0u {
@@ -84,7 +85,7 @@ fn largest_component_tiles(
     }
     let sides = outside(tile, global_id.xy);
 
-    // Runs that touch nothing need no filling. `rows & (rows >> 1)` leaves the longest of these runs to the end.
+    // Runs that touch nothing need no filling. Repeating `rows & (rows >> 1)` leaves the longest of these runs until last.
     let up = Tile(vec4<u32>(0u, here.low.xyz), vec4<u32>(here.low.w, here.high.xyz));
     let down = Tile(vec4<u32>(here.low.yzw, here.high.x), vec4<u32>(here.high.yzw, 0u));
     let touching = Tile(
@@ -126,7 +127,7 @@ fn largest_component_tiles(
         let mark = place(found.x, first);
         open = Tile(open.low | mark.low, open.high | mark.high);
         sizes[root] = size;
-        // Starts of the runs at the upper and lower side; of a vertical run at the left or right side, its first row.
+        // Marks the starts of the runs at the upper and lower sides. A vertical run at the left or right side is marked in its first row.
         var marks = mark;
         marks.low.x |= component.low.x & ~(component.low.x << 1u);
         marks.high.w |= component.high.w & ~(component.high.w << 1u);

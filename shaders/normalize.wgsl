@@ -2,7 +2,7 @@
 //
 //   min_max   (map - low) / (high - low)
 //   maximum   map / high, where high > 0
-//   both      0 for a constant map; NaN throughout an image that has one
+//   both      0 for a constant map; NaN throughout an image that contains a NaN
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B
 // Host      src/ops/normalize.rs        Reference  src/reference/normalize.rs
@@ -28,7 +28,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> ranges: array<u32>;
 @group(0) @binding(2) var<storage, read_write> map: array<f32>;
 
-// A sixteenth where `huge`, by the exponent: a compiler may take a common factor out of a difference, which then overflows.
+// Divides `value` by 16 if `huge`. The exponent is lowered directly: a compiler may take a common factor out of a difference, which then
+// overflows.
 fn reduced(value: f32, huge: bool) -> f32 {
     let bits = bitcast<u32>(value);
     let exponent = bits & 0x7f800000u;
@@ -41,7 +42,7 @@ fn normalize(
     @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
-    // Cheaper to reduce here, once for several pixels, than to launch another pass.
+    // Reducing the shares here, once for several pixels, is cheaper than another pass.
     let range = params.ranges_base + group.z * params.shares * 2u;
     var low_key = 0xffffffffu;
     var high_key = 0u;
@@ -52,9 +53,9 @@ fn normalize(
     let low = from_ordered(low_key);
     let high = from_ordered(high_key);
 
-    // The range of a map may overflow where its numbers do not. WGSL promises a quotient only for divisors up to 2^126. For larger
-    // ones a GPU may multiply by a reciprocal that it flushes to 0. A sixteenth of each number gives the same quotient, to
-    // the bit unless it is subnormal.
+    // The range of a map may overflow although its numbers do not. WGSL promises a quotient only for divisors up to 2^126. For larger
+    // divisors a GPU may multiply by a reciprocal that it flushes to 0. A sixteenth of each number gives the same quotient bit for bit,
+    // unless the quotient is subnormal.
     let huge = max(abs(low), abs(high)) > 1e37;
     let near_low = reduced(low, huge);
     let near_high = reduced(high, huge);

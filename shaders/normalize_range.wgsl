@@ -4,11 +4,11 @@
 // Host      src/ops/normalize.rs        Reference  src/reference/normalize.rs
 // Shapes    map [n, h, w] -> ranges [n, shares, 2]: keys of shared/ordered.wgsl, smallest and largest
 // Grid      x: shares, or shares / WORKGROUP_SIZE without a barrier, z: n
-// Numerics  exact; a NaN is the largest
+// Numerics  exact; NaN counts as the largest value
 // Uses      `ordered` of shared/ordered.wgsl
 // Needs     no device feature
 
-// Fewer than 16 have a share each, without a barrier.
+// With fewer than 16, each invocation reduces a share of its own, without a barrier.
 override WORKGROUP_SIZE: u32 = 256u;
 
 struct Params {
@@ -34,7 +34,7 @@ fn normalize_range(
     let lane = local.x;
     let alone = WORKGROUP_SIZE < 16u;
     let share = (params.origin + group.x) * select(1u, WORKGROUP_SIZE, alone) + select(0u, lane, alone);
-    // Neighbours read neighbours, whether they share or not.
+    // Neighbouring invocations read neighbouring pixels, whether they reduce one share together or a share each.
     let start = share * select(WORKGROUP_SIZE, 1u, alone) + select(lane, 0u, alone);
     let first = params.map_base + group.z * params.pixels;
 

@@ -1,4 +1,4 @@
-// Pointwise convolution: at every pixel, the channels times a matrix; up to three of them from one input.
+// Pointwise convolution: multiplies the channels of every pixel by a matrix. Up to three matrices share one input.
 //
 //   y_s[o] = bias[s, o] + sum over c of weights[s, o, c] * x[group(o), c]
 //
@@ -9,11 +9,11 @@
 // Numerics  sums in f32, in blocks of channels
 // Needs     f16 variants: SHADER_F16
 //
-// An invocation holds a tile of 4 pixels x 8 outputs in registers: 12 loads for 32 multiply-adds, without barriers. Its pixels
-// are 64 apart, so that lanes side by side read pixels side by side. Sizes that divide by 4 have pointwise_conv_vec4.wgsl.
+// An invocation holds a tile of 4 pixels x 8 outputs in registers: 12 loads for 32 multiply-adds, without barriers. Its pixels are 64
+// apart, so that neighbouring invocations read neighbouring pixels. Sizes that are multiples of 4 have pointwise_conv_vec4.wgsl.
 
 override BIAS: u32 = 0u;
-// 1: 32 blocks make a block of a third level. It is for counts of inputs at which two levels would let the error grow.
+// 1: adds a third level, in which 32 blocks make a block. It is for numbers of inputs at which the error would grow with two levels.
 override DEEP: u32 = 0u;
 
 struct Params {
@@ -27,11 +27,11 @@ struct Params {
     inputs: u32,
     outputs: u32,
     groups: u32,
-    // Of one group.
+    // Per group.
     group_inputs: u32,
     group_outputs: u32,
     tiles: u32,
-    // Rounds over inputs that make a block.
+    // Iterations over inputs in one block.
     block: u32,
 }
 
@@ -51,7 +51,7 @@ fn write(stack: u32, index: u32, value: f32) {
     }
 }
 
-// One output at four pixels.
+// Adds the bias to one output at four pixels, and writes it.
 fn finish(stack: u32, output: u32, image: u32, pixel: vec4<u32>, sum: vec4<f32>) {
     var result = sum;
     if BIAS == 1u {
@@ -87,7 +87,7 @@ fn pointwise_conv(
     let high = min(tile + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(last));
     let row_low = (part * params.group_outputs + low) * params.group_inputs;
     let row_high = (part * params.group_outputs + high) * params.group_inputs;
-    // In blocks, so that the error does not grow with the number of inputs. Columns are outputs, rows are pixels.
+    // Sums are formed in blocks, so that the error does not grow with the number of inputs. Columns are outputs, rows are pixels.
     var sum_low = mat4x4<f32>();
     var sum_high = mat4x4<f32>();
     var near_low = mat4x4<f32>();

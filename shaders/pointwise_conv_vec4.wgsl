@@ -1,22 +1,22 @@
-// Pointwise convolution of planes and matrices whose sizes divide by 4: as pointwise_conv.wgsl, with four numbers to a load.
+// Pointwise convolution of planes and matrices whose sizes are multiples of 4: like pointwise_conv.wgsl, with four numbers per load.
 //
 //   y_s[o] = bias[s, o] + sum over c of weights[s, o, c] * x[group(o), c]
 //
 // Source    the projections of Ramachandran et al. 2019, arXiv:1906.05909, Sec. 3.1
 // Host      src/ops/pointwise_conv.rs        Reference  src/reference/pointwise_conv.rs
-// Shapes    x [n, c, h, w], weights [s, o, c/groups], bias [s, o] -> y0, y1, y2 [n, o, h, w] each; h*w and c/groups divide by 4
+// Shapes    x [n, c, h, w], weights [s, o, c/groups], bias [s, o] -> y0, y1, y2 [n, o, h, w] each; h*w and c/groups are multiples of 4
 // Grid      x: ceil(h*w / 256), y: tiles of 8 outputs of each group of each stack, z: n
-// Numerics  sums in f32, four channels at a time, in blocks of these
+// Numerics  sums in f32, four channels at a time; a block is several of these steps
 // Needs     f16 variants: SHADER_F16
 //
-// An invocation holds a tile of 4 pixels x 8 outputs in registers. Four channels of them take 4 loads of pixels and 8 of weights,
-// which all lanes share, for 128 multiply-adds: 12 loads, where one number to a load takes 48.
+// An invocation holds a tile of 4 pixels x 8 outputs in registers. Four channels take 4 loads of pixels and 8 loads of weights, for 128
+// multiply-adds. All invocations load the same weights. One number per load would take 48 loads instead of 12.
 
 override BIAS: u32 = 0u;
-// 1: 32 blocks make a block of a third level. It is for counts of inputs at which two levels would let the error grow.
+// 1: adds a third level, in which 32 blocks make a block. It is for numbers of inputs at which the error would grow with two levels.
 override DEEP: u32 = 0u;
 
-// Pixels and inputs count in fours.
+// Pixels and inputs are counted in vectors of four.
 struct Params {
     origin_x: u32,
     origin_y: u32,
@@ -28,11 +28,11 @@ struct Params {
     inputs: u32,
     outputs: u32,
     groups: u32,
-    // Of one group.
+    // Per group.
     group_inputs: u32,
     group_outputs: u32,
     tiles: u32,
-    // Rounds over inputs that make a block.
+    // Iterations over inputs in one block.
     block: u32,
 }
 
@@ -79,7 +79,7 @@ fn pointwise_conv_vec4(
     let high = min(tile + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(last));
     let row_low = (part * params.group_outputs + low) * params.group_inputs;
     let row_high = (part * params.group_outputs + high) * params.group_inputs;
-    // In blocks, so that the error does not grow with the number of inputs. Columns are outputs, rows are pixels.
+    // Sums are formed in blocks, so that the error does not grow with the number of inputs. Columns are outputs, rows are pixels.
     var sum_low = mat4x4<f32>();
     var sum_high = mat4x4<f32>();
     var near_low = mat4x4<f32>();
@@ -91,7 +91,7 @@ fn pointwise_conv_vec4(
         var block_low = mat4x4<f32>();
         var block_high = mat4x4<f32>();
         loop {
-            // Columns are channels.
+            // In `block`, columns are channels and rows are pixels.
             let block = mat4x4<f32>(
                 Real(x[at]), Real(x[at + params.pixels]), Real(x[at + 2u * params.pixels]), Real(x[at + 3u * params.pixels]));
             let a = row_low + c;

@@ -3,12 +3,12 @@
 // Source    half-pixel centres as in OpenCV and PyTorch (align_corners=False), or aligned corners (align_corners=True)
 // Host      src/ops/resize.rs        Reference  src/reference/resize.rs
 // Shapes    input [n, c, h, w] -> output [n, c, oh, ow]; a plane is one unit
-// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation takes 4 outputs of a row, 16 apart
+// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation computes 4 outputs of a row, 16 apart
 // Numerics  positions exact, three blends in f32
 // Uses      `tap`, `blend` of shared/bilinear.wgsl
 // Needs     f16 variants: SHADER_F16
 
-// Outputs of a workgroup in a row.
+// Outputs per workgroup along a row.
 const WIDTH = 64u;
 
 struct Params {
@@ -34,7 +34,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<Element>;
 @group(0) @binding(2) var<storage, read_write> output: array<Element>;
 
-// An output of the row that starts at `start`, of the input's rows at `low` and `high`.
+// Writes output `column` of the row that starts at `start`. `low` and `high` are the addresses of the two source rows.
 fn put(axis: Axis, weight: f32, low: u32, high: u32, start: u32, column: u32) {
     if column < params.width {
         let columns = tap(axis, column);

@@ -1,13 +1,13 @@
-// Attention stem: softmax attention in a window around every pixel, to values that are mixed by their position in the window.
+// Attention stem: softmax attention in a window around every pixel. The values are mixed according to their position in the window.
 //
 //   y = sum over (a, b) of softmax(scale * q . k(a, b)) * sum over m of mixture(m, a, b) * v_m(a, b)
 //
 // Source    Ramachandran et al. 2019, arXiv:1906.05909, Sec. 3.2
 // Host      src/ops/sasa_stem.rs        Reference  src/reference/sasa_stem.rs
 // Shapes    projected [n, 2+m, g*d, h, w] (q, k, then the values), mixture [m, kh, kw] f32 -> y [n, g*d, h, w]
-// Grid      x: ceil(w / 8), y: ceil(h / 8) for each chunk of 8 channels of each head, z: n; one invocation for a query's chunk
-// Numerics  online softmax in f32; a NaN or +infinite logit gives NaN, nothing but -infinite ones zeros; keys outside
-//           the image are zeros that take part
+// Grid      x: ceil(w / 8), y: ceil(h / 8) for each chunk of 8 channels of each head, z: n; one invocation per chunk of a query
+// Numerics  online softmax in f32. A NaN or +infinite logit gives NaN. If all logits are -infinite, the result is zero. Keys outside the
+//           image are zeros that take part.
 // Needs     f16 variants: SHADER_F16
 
 struct Params {
@@ -24,11 +24,11 @@ struct Params {
     window_width: i32,
     padding_height: i32,
     padding_width: i32,
-    // Workgroups on y for each chunk, and chunks of a head.
+    // Workgroups along y per chunk, then chunks per head.
     chunk_groups: u32,
     chunks: u32,
     scale: f32,
-    // A power of two that brings the sum of the window's weights to 1 at most.
+    // A power of two that scales the sum of the window's weights to at most 1.
     shrink: f32,
 }
 
@@ -65,7 +65,7 @@ fn sasa_stem_attention(
     var largest = -3.4028234e38;
     var total = 0.0;
     var poisoned = false;
-    // It starts as zeros.
+    // WGSL initialises this array to zeros.
     var sum: array<f32, CHUNK>;
     for (var a = 0; a < params.window_height; a += 1) {
         for (var b = 0; b < params.window_width; b += 1) {
@@ -79,14 +79,15 @@ fn sasa_stem_attention(
                 let key = select(0.0, f32(projected[first_key + c * pixels + address]), inside);
                 dot += f32(projected[first_query + c * pixels + pixel]) * key;
             }
-            // A key outside is zero for any query, and a value outside for any mixture, infinite ones and NaN included.
+            // A key outside the image is zero for any query, even an infinite or NaN one. A value outside the image is zero for any
+            // mixture, even an infinite or NaN one.
             let score = params.scale * select(0.0, dot, inside);
             let bits = bitcast<u32>(score);
             poisoned = poisoned || (bits & 0x7fffffffu) > 0x7f800000u || bits == 0x7f800000u;
             let before = largest;
             largest = max(largest, score);
             let kept = exp(before - largest);
-            // Sums of weighted values do not overflow where their mean does not.
+            // With `shrink`, the sum of the weighted values does not overflow unless their mean does.
             let weight = exp(score - largest) * params.shrink;
             total = total * kept + weight;
             let entry = u32(a * params.window_width + b);

@@ -1,4 +1,4 @@
-// The stem's mixture: how much each value projection counts at each entry of the window.
+// Mixture of the attention stem: the weight of each value projection at each entry of the window.
 //
 //   mixture(m, a, b) = softmax over m of sum over e of mix[m, e] * (row[e, a] + column[e, b])
 //
@@ -35,7 +35,7 @@ fn sasa_stem_mixture(
     }
     let a = entry / params.window_width;
     let b = entry % params.window_width;
-    // Logits first, into the output: every invocation reads only what it wrote.
+    // The output first holds the logits. Every invocation reads only the logits that it wrote.
     var largest = -3.4028234e38;
     for (var m = 0u; m < params.mixtures; m += 1u) {
         var score = 0.0;

@@ -1,6 +1,6 @@
 // CBAM's spatial gate: gate(y, x) = sigmoid(norm(k x k convolution over the two planes, zero padded)).
 //
-// Source    Woo et al. 2018, arXiv:1807.06521, Eq. 3; the batch norm is that of the authors' code
+// Source    Woo et al. 2018, arXiv:1807.06521, Eq. 3; the batch norm is from the authors' code
 // Host      src/ops/spatial_gate/mod.rs        Reference  src/reference/cbam.rs
 // Shapes    planes [n, 2, h, w], weight [1, 2, k, k], bias and norm [1] -> gate [n, h, w]
 // Grid      x: ceil(w / 16), y: ceil(h / 16), z: n; one invocation per pixel
@@ -25,7 +25,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> planes: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<Scalar>;
-// The convolution's bias, or the norm's if it has a norm.
+// The convolution's bias, or the norm's bias if there is a norm.
 @group(0) @binding(3) var<storage, read> bias: array<Scalar>;
 @group(0) @binding(4) var<storage, read> norm_weight: array<Scalar>;
 @group(0) @binding(5) var<storage, read> norm_mean: array<Scalar>;
@@ -47,7 +47,7 @@ fn spatial_gate_conv(
     for (var plane = 0u; plane < 2u; plane++) {
         let first = params.planes_base + (group.z * 2u + plane) * params.height * params.width;
         for (var a = 0u; a < params.kernel; a++) {
-            // Rows above the image wrap around and are beyond its height too.
+            // The index of a row above the image wraps around, and then exceeds the height too.
             let row = y + a - reach;
             if row >= params.height {
                 continue;

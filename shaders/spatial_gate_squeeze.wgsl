@@ -6,9 +6,9 @@
 // Source    Woo et al. 2018, arXiv:1807.06521, Eq. 3; Roy et al. 2018, arXiv:1803.02579, Sec. 2
 // Host      src/ops/spatial_gate/squeeze.rs, src/ops/scse.rs        Reference  src/reference/cbam.rs, src/reference/scse.rs
 // Shapes    features [n, c, h, w], gate [n, c] -> planes [n, 2, h, w] or [n, h, w]; weight [c], bias [1];
-//           four pixels to a load where h*w divides by 4
-// Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel when pixels are few
-// Numerics  maxima exact, sums in f32, each invocation in blocks of blocks, then a tree; NaN propagates
+//           four pixels per load if h*w is a multiple of 4
+// Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel if there are few pixels
+// Numerics  maxima exact; sums in f32, in blocks of blocks within an invocation, then as a tree across invocations; NaN propagates
 // Uses      `ordered`, `from_ordered` of shared/ordered.wgsl
 // Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16
@@ -89,7 +89,7 @@ fn spatial_gate_squeeze(
             partial.sum = Real(0.0);
             for (; c + 3u * CHANNELS < block_end; c += 4u * CHANNELS) {
                 let at = first + c * params.pixels;
-                // Four loads in flight.
+                // Keeps four loads in flight.
                 let loads = array<Element, 4>(features[at], features[at + step], features[at + 2u * step], features[at + 3u * step]);
                 add_four(
                     term(Real(loads[0]), c, first_gate),
@@ -125,7 +125,7 @@ fn spatial_gate_squeeze(
         if params.has_bias != 0u {
             t += Real(f32(bias[0]));
         }
-        // The sigmoid of every lane, by the sign that does not overflow.
+        // The sigmoid of every component. The exponent is never positive, so `exp` does not overflow.
         let e = exp(-abs(t));
         planes[params.planes_base + image * params.pixels + pixel] = select(e, Real(1.0), t >= Real(0.0)) / (1.0 + e);
     } else {

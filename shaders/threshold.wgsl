@@ -1,9 +1,9 @@
-// Mask of a map, resampled to the picture's size: 1 where the value exceeds the threshold, strictly.
+// Mask of a map that is resampled to the picture's size: 1 where the value is strictly above the threshold.
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Eq. 4
 // Host      src/ops/threshold.rs        Reference  src/reference/threshold.rs
 // Shapes    map [n, h, w], levels [n] -> mask [n, oh, ow] u32
-// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n; an invocation takes 4 pixels of a row, 16 apart
+// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n; an invocation computes 4 pixels of a row, 16 apart
 // Numerics  the map's value as in resize; NaN exceeds nothing
 // Uses      `of_mask` of shared/thresholded.wgsl
 // Uses      `map_row`, `map_at` of shared/sampled_map.wgsl
@@ -14,7 +14,7 @@ override RULE: u32 = 0u;
 
 const RESAMPLED = true;
 
-// Pixels of a workgroup in a row.
+// Pixels per workgroup along a row.
 const WIDTH = 64u;
 
 struct Params {

@@ -1,14 +1,14 @@
-// Mask of a map of the picture's own size: 1 where the value exceeds the threshold, strictly.
+// Mask of a map that has the picture's size already: 1 where the value is strictly above the threshold.
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Eq. 4
 // Host      src/ops/threshold.rs        Reference  src/reference/threshold.rs
-// Shapes    map [n, h, w], levels [n] -> mask [n, h, w] u32; four pixels to a load where h*w divides by 4
-// Grid      x: ceil(h*w / lanes / 64), z: n; one invocation for each load
+// Shapes    map [n, h, w], levels [n] -> mask [n, h, w] u32; four pixels per load if h*w is a multiple of 4
+// Grid      x: ceil(h*w / lanes / 64), z: n; one invocation per load
 // Numerics  NaN exceeds nothing
 // Uses      `of_mask` of shared/thresholded.wgsl
 // Needs     no device feature
 
-// As in shaders/threshold.wgsl.
+// The rule of the mask, numbered as in shaders/threshold.wgsl.
 override RULE: u32 = 0u;
 
 struct Params {

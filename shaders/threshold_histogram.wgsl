@@ -1,4 +1,4 @@
-// Histogram of a map, resampled to the picture's size, in 256 levels: floor(255 * value) clamped to 0..255, without NaN.
+// Histogram of a map, resampled to the picture's size, in 256 levels: floor(255 * value) clamped to 0..255. NaN is not counted.
 //
 // Source    Otsu 1979, IEEE Trans. SMC 9(1); levels as in OpenCV's THRESH_OTSU on 8-bit pictures
 // Host      src/ops/threshold.rs        Reference  src/reference/threshold.rs
@@ -10,7 +10,7 @@
 // Needs     no device feature
 
 override WORKGROUP_SIZE: u32 = 256u;
-// Whether the map has another size than the picture.
+// Whether the size of the map differs from the size of the picture.
 override RESAMPLED: bool = true;
 
 struct Params {
@@ -51,7 +51,7 @@ fn threshold_histogram(
         let map_row = map_row(group.z, row);
         for (var column = local.x; column < params.width; column += WORKGROUP_SIZE) {
             let level = level_of(map_at(map_row, column));
-            // By its bits, since WGSL lets a driver assume that there is no NaN.
+            // NaN is detected by its bits, since WGSL allows a driver to assume that there is no NaN.
             let is_nan = (bitcast<u32>(level) & 0x7fffffffu) > 0x7f800000u;
             if !is_nan {
                 atomicAdd(&wg_bins[u32(clamp(level, 0.0, 255.0))], 1u);

@@ -1,14 +1,15 @@
-// Otsu's threshold of each image: the lowest level t for which the classes (levels up to t, levels above) have the largest
-// variance between them, (S w0 - N s0)^2 / (w0 w1). All N pixels have the level sum S, the w0 pixels of the lower class have s0.
+// Otsu's threshold of each image: the lowest level t for which the classes (levels up to t, levels above) have the largest variance between
+// them, (S w0 - N s0)^2 / (w0 w1). S is the sum of the levels of all N pixels. The lower class has w0 pixels and level sum s0. The upper
+// class has w1 pixels.
 //
 // Source    Otsu 1979, IEEE Trans. SMC 9(1), Eq. 18, multiplied out
 // Host      src/ops/threshold.rs        Reference  src/reference/threshold.rs
-// Shapes    bins [n, 256] -> levels [n]; the bins are left at zero, ready for the next run
-// Grid      z: n; one invocation for each level
-// Numerics  exact: integers of up to 160 bits, since neighbouring levels can differ by less than a float shows
+// Shapes    bins [n, 256] -> levels [n]; the bins are reset to zero for the next run
+// Grid      z: n; one invocation per level
+// Numerics  exact: integers of up to 160 bits, since neighbouring levels can differ by less than a float resolves
 // Needs     at most 2^24 pixels in an image
 
-// 160-bit unsigned integers, least word first.
+// 160-bit unsigned integers, least significant word first.
 const WORDS: u32 = 5u;
 alias Wide = array<u32, WORDS>;
 
@@ -23,12 +24,12 @@ struct Params {
 
 var<workgroup> wg_count: array<u32, 256>;
 var<workgroup> wg_sum: array<u32, 256>;
-// Numerator (4 words) and denominator (2 words) of the best level so far, and the level.
+// Numerator (4 words) and denominator (2 words) of the best variance so far, and its level.
 var<workgroup> wg_numerator: array<vec4<u32>, 256>;
 var<workgroup> wg_denominator: array<vec2<u32>, 256>;
 var<workgroup> wg_level: array<u32, 256>;
 
-// The 64-bit product of two words: low, high.
+// The 64-bit product of two words: low word, high word.
 fn multiply_words(a: u32, b: u32) -> vec2<u32> {
     let low = (a & 0xffffu) * (b & 0xffffu);
     let middle = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
@@ -86,7 +87,7 @@ fn threshold_otsu(
     let count = bins[bin];
     bins[bin] = 0u;
 
-    // Running sums of counts and of levels, below 2^24 and 2^32.
+    // Running sums of counts, at most 2^24, and of levels, below 2^32.
     wg_count[level] = count;
     wg_sum[level] = count * level;
     workgroupBarrier();
@@ -108,7 +109,7 @@ fn threshold_otsu(
         wg_numerator[level] = vec4<u32>(0u);
         wg_denominator[level] = vec2<u32>(1u, 0u);
     } else {
-        // S w0 - N s0, below 2^56, and not below 0: the lower class has the lower mean.
+        // S w0 - N s0 is below 2^56. It is not negative, since the lower class has the lower mean.
         let a = multiply_words(wg_sum[255], below);
         let b = multiply_words(wg_count[255], wg_sum[level]);
         let difference = Wide(a.x - b.x, a.y - b.y - u32(a.x < b.x), 0u, 0u, 0u);
@@ -118,7 +119,7 @@ fn threshold_otsu(
     }
     workgroupBarrier();
     for (var stride = 128u; stride > 0u; stride /= 2u) {
-        // A slot has seen levels of its own remainder only, so a tie needs the levels compared.
+        // A slot has seen only the levels of one remainder, so a tie is decided by comparing the levels.
         if level < stride {
             let other = level + stride;
             let behind = worse(level, other);

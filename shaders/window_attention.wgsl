@@ -8,29 +8,29 @@
 // Shapes    q, k, v [n, g*d, h, w] -> y [n, g*d, ho, wo], log_sum_exp [n, g, ho, wo] f32, dense
 //           row [d/2 or c/2, kh], column [d/2 or c/2, kw]; or bias [g, 2kh-1, 2kw-1] instead of row
 // Grid      x: ceil(tiles * wo / TEAM), y: chunks of channels, z: one head of one image;
-//           SPLIT invocations for four queries, LENGTH channels each
-// Numerics  online softmax in f32, rescaled once a block; a NaN or +infinite logit gives NaN, a row without keys zeros
+//           SPLIT invocations share four queries, with LENGTH channels each
+// Numerics  online softmax in f32, rescaled once per block; a NaN or +infinite logit gives NaN, a query without keys gives zeros
 // Uses      `window_axis` of shared/window.wgsl
 // Needs     f16 variants: SHADER_F16
 //
-// On software adapters and on GPUs alike the time goes into loads. The four queries of an invocation lie in one
-// column, at a distance in rows that lets them share rows of keys; stride and dilation decide it. A block of 4 * BLOCKS keys in a column is
-// therefore loaded once for all four. Neighbouring invocations read neighbouring pixels, along whole rows: a GPU needs one pass for each cache
-// line that a load touches. Vectors hold the four queries.
-// A GPU keeps 16 sums in registers, as long as the loops over them have a constant count; deeper heads are split among SPLIT
-// invocations, which add up their shares of the logits in workgroup memory. On a software adapter a barrier costs more than to
-// compute the logits again for every chunk of LENGTH channels. Row terms belong to the rows of a block, so rows are the outer loop,
-// and they stay in registers too.
+// Loads take most of the time, on software adapters and on GPUs alike. The four queries of an invocation lie in one column, spaced so that
+// their windows share rows of keys. Stride and dilation fix the spacing. A block of 4 * BLOCKS keys in a column is therefore loaded once
+// for all four. Neighbouring invocations read neighbouring pixels, along whole rows: a GPU needs one pass for each cache line that a load
+// touches. Vectors hold the four queries.
+// A GPU keeps 16 sums in registers if the loops over the sums have a constant count. Deeper heads are split among SPLIT invocations, which
+// add up their shares of the logits in workgroup memory. On a software adapter a barrier costs more than computing the logits again for
+// every chunk of LENGTH channels. Row terms belong to the rows of a block. Rows are therefore the outer loop, and the row terms stay in
+// registers too.
 
-// 0 none, 1 row and column tables, 2 bias table: `Relative` in the host.
+// 0 none, 1 row and column tables, 2 bias table: `RelativePosition` in the host.
 override RELATIVE: u32 = 0u;
-// Groups of 4 keys in a block: 1 to 3.
+// A block has 4 * BLOCKS keys. BLOCKS is 1 to 3.
 override BLOCKS: u32 = 2u;
-// Invocations that share the channels of four queries; each has LENGTH channels, or none. A single one needs no barrier. With more
-// than one, BLOCKS is 1.
+// How many invocations share the channels of four queries. Each has at most LENGTH channels, or none. 1 needs no barrier. Values above 1
+// require BLOCKS = 1.
 override SPLIT: u32 = 1u;
 override TEAM: u32 = 64u / SPLIT;
-// What is exchanged at a time, if anything: 4 vectors of each invocation.
+// How many vectors a workgroup exchanges at a time: 4 per invocation, if it exchanges any.
 override EXCHANGED: u32 = select(1u, 256u, SPLIT > 1u);
 
 struct Params {
@@ -42,7 +42,7 @@ struct Params {
     y_base: u32,
     log_sum_exp_base: u32,
     with_log_sum_exp: u32,
-    // The first plane of the dispatch, counting heads through the batch.
+    // The first plane of the dispatch. A plane is one head of one image, counted through the batch.
     plane: u32,
     heads: u32,
     head_dim: u32,
@@ -52,7 +52,7 @@ struct Params {
     out_width: u32,
     window_height: i32,
     window_width: i32,
-    // Rows of keys that four queries look at together, at most.
+    // Upper bound on the rows of keys that the windows of four queries cover together.
     union_height: i32,
     dilation_height: i32,
     dilation_width: i32,
@@ -63,11 +63,11 @@ struct Params {
     tiles: u32,
     // 0 zero, 1 mask, 2 shift: `Border` in the host.
     border: u32,
-    // 1: the tables count the channels of all heads, the first half of them by row.
+    // 1: the tables span the channels of all heads, and the first half of these channels uses the row table.
     whole_channel: u32,
     scale: f32,
     relative_scale: f32,
-    // A power of two that brings the sum of the window's weights to 1 at most.
+    // A power of two that scales the sum of the window's weights to at most 1.
     shrink: f32,
 }
 
@@ -80,15 +80,15 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> y: array<Element>;
 @group(0) @binding(7) var<storage, read_write> log_sum_exp: array<f32>;
 
-// Shares of the logits of four keys, of every invocation; two of them in turn, so that one barrier for each is enough.
+// Every invocation's shares of the logits of four keys. Two buffers alternate, so that one barrier per exchange is enough.
 var<workgroup> wg_shares: array<vec4<f32>, 2u * EXCHANGED>;
 
-// Logits are kept by halves, so that every finite one is above this mark of a key that is left out, and the difference of two does
-// not overflow. Halving and doubling are exact.
+// Marks a key that is left out. Logits are stored halved: every finite one is then above this mark, and the difference of two does not
+// overflow. Halving and doubling are exact.
 const NONE = -3.4028234e38;
 const MINUS_INFINITY = 0xff800000u;
 
-// Four keys one below the other.
+// Four keys of one column, one dilation step apart.
 struct Keys {
     address: vec4<u32>,
     inside: vec4<bool>,
@@ -101,7 +101,7 @@ fn keys(first: i32, column: i32) -> Keys {
     return Keys(vec4<u32>(near * params.width + clamp(column, 0, params.width - 1)), inside);
 }
 
-// Outside the image they read a pixel at its border, and logits and weights see to it that it counts as zero.
+// For a key outside the image, `key` and `value` read a pixel at the border. The logits and weights make that key count as zero.
 fn key(plane: u32, at: Keys) -> vec4<f32> {
     let i = at.address + plane;
     return vec4<f32>(f32(k[i.x]), f32(k[i.y]), f32(k[i.z]), f32(k[i.w]));
@@ -116,12 +116,12 @@ fn query(at: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(f32(q[at.x]), f32(q[at.y]), f32(q[at.z]), f32(q[at.w]));
 }
 
-// Columns are keys, rows are queries, here and below.
+// Here and below, the columns of a matrix are keys and its rows are queries.
 fn products(channel: vec4<f32>, at: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(channel * at.x, channel * at.y, channel * at.z, channel * at.w);
 }
 
-// The row table's share of the logits of four keys, for the queries at these addresses, from a range of channels.
+// The row table's part of the logits of four keys, over a range of channels, for the four queries at the addresses `queries`.
 fn row_terms(queries: vec4<u32>, entry: vec4<i32>, channels: vec2<u32>, first_row: u32) -> mat4x4<f32> {
     let kh = u32(params.window_height);
     let last = vec4<i32>(params.window_height - 1);
@@ -146,13 +146,13 @@ fn embedding(at: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(f32(row_table[at.x]), f32(row_table[at.y]), f32(row_table[at.z]), f32(row_table[at.w]));
 }
 
-// Whether a row of keys belongs to the window of each query; `entry` is its number there.
+// Whether a row of keys belongs to the window of each query. `entry` is the row's index in that window.
 fn used(entry: vec4<i32>) -> vec4<bool> {
     return vec4<u32>(entry) < vec4<u32>(u32(params.window_height));
 }
 
-// A value outside a query's window must not reach it, not even as 0 * NaN. Where every number is finite the product of matrix
-// and vector is the same, and cheaper.
+// A value outside a query's window must not reach the query's sum, not even as 0 * NaN. If all numbers are finite, the product of matrix
+// and vector gives the same sum at a lower cost.
 fn weighted(weight: mat4x4<f32>, at: vec4<f32>, entry: vec4<i32>, inside: vec4<bool>) -> vec4<f32> {
     let none = vec4<f32>(0.0);
     return select(none, weight[0] * at.x, used(entry) & vec4<bool>(inside.x))
@@ -161,13 +161,13 @@ fn weighted(weight: mat4x4<f32>, at: vec4<f32>, entry: vec4<i32>, inside: vec4<b
         + select(none, weight[3] * at.w, used(entry + 3) & vec4<bool>(inside.w));
 }
 
-// Weights of values: those outside the image are zero.
+// The weights of the values. Values outside the image get zero weight.
 fn within(weight: mat4x4<f32>, inside: vec4<bool>) -> mat4x4<f32> {
     let kept = select(vec4<f32>(0.0), vec4<f32>(1.0), inside);
     return mat4x4<f32>(weight[0] * kept.x, weight[1] * kept.y, weight[2] * kept.z, weight[3] * kept.w);
 }
 
-// Infinite or NaN.
+// Which components are infinite or NaN.
 fn not_finite(term: vec4<f32>) -> vec4<bool> {
     let exponent = vec4<u32>(0x7f800000u);
     return (bitcast<vec4<u32>>(term) & exponent) == exponent;
@@ -177,7 +177,7 @@ var<private> poisoned: vec4<bool>;
 
 // The logit of one key for each of the four queries, without the bias. With SPLIT above 1, one invocation's share of that logit.
 fn share(dot: vec4<f32>, relative_term: vec4<f32>, inside: bool) -> vec4<f32> {
-    // A key outside is zero for any query, infinite ones included.
+    // A key outside the image is zero for any query, even an infinite one.
     var score = params.scale * select(vec4<f32>(0.0), dot, inside);
     if RELATIVE == 1u {
         score += params.relative_scale * relative_term;
@@ -194,7 +194,7 @@ fn shares(dots: mat4x4<f32>, rows: mat4x4<f32>, column: vec4<f32>, inside: vec4<
     );
 }
 
-// The sum of the shares of all invocations of the same queries, in one order for all of them.
+// The sum of the shares of all invocations of the same queries. Every invocation adds them in the same order.
 fn exchanged(own: mat4x4<f32>, index: u32, turn: u32) -> mat4x4<f32> {
     let first = turn * EXCHANGED;
     for (var key = 0u; key < 4u; key += 1u) {
@@ -234,7 +234,7 @@ fn largest_of(scores: mat4x4<f32>) -> vec4<f32> {
     return max(max(scores[0], scores[1]), max(scores[2], scores[3]));
 }
 
-// Sums of weighted values do not overflow where their mean does not, since the weights add up to 1 at most.
+// With `shrink` the weights add up to at most 1, so the sum of weighted values does not overflow unless their mean does.
 fn weight(score: vec4<f32>, largest: vec4<f32>) -> vec4<f32> {
     return select(exp(2.0 * (score - largest)) * params.shrink, vec4<f32>(0.0), score == vec4<f32>(NONE));
 }
@@ -258,7 +258,7 @@ fn window_attention(
     let class_index = tile / params.tiles;
     let first_query = tile % params.tiles * 4u;
     let queries = (params.out_height - class_index + params.classes - 1u) / params.classes;
-    // The others come along to the barriers, and look at no rows.
+    // The other invocations only take part in the barriers. They process no rows.
     let working = class_index < params.classes && first_query < queries;
     // Rows beyond the last query repeat that query. The copies are not written.
     let out_row = class_index + min(vec4<u32>(first_query) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(queries - 1u)) * params.classes;
@@ -269,24 +269,24 @@ fn window_attention(
     let axis_z = window_axis(row.z, params.height, params.window_height, params.dilation_height);
     let axis_w = window_axis(row.w, params.height, params.window_height, params.dilation_height);
     let across = window_axis(column, params.width, params.window_width, params.dilation_width);
-    // Rows of keys are numbered from the first query's first; a query's entry 0 is its `start`.
+    // Rows of keys are numbered from the first row of the first query's window. Entry 0 of each window is row `start`.
     let start = (vec4<i32>(axis_x.first, axis_y.first, axis_z.first, axis_w.first) - axis_x.first) / params.dilation_height;
     let rows = select(0, start.w + params.window_height, working);
 
     let pixels = u32(params.height * params.width);
     let first_channel = group.z * params.head_dim;
     let head = (params.plane + group.z) % params.heads;
-    // The channels that this invocation sums up, and those whose products it adds to the logits.
+    // This invocation accumulates the channels from `own` on. It adds the products of the range `channels` to the logits.
     let own = chunk + local.z * LENGTH;
     let sums = min(max(params.head_dim, own) - own, LENGTH);
     let first_sum = first_channel + select(own, 0u, sums == 0u);
     let channels = select(vec2<u32>(0u, params.head_dim), vec2<u32>(own, own + sums), SPLIT > 1u);
 
     let query_address = vec4<u32>(row * params.width + column) + params.q_base + first_channel * pixels;
-    // It starts as zeros.
+    // WGSL initialises this array to zeros.
     var sum: array<vec4<f32>, LENGTH>;
 
-    // The tables' rows for this head, and how many of its channels go by row.
+    // The tables' first row for this head, and how many of its channels use the row table.
     let half = select(params.head_dim, params.heads * params.head_dim, params.whole_channel == 1u) / 2u;
     let first_row = select(0u, head * params.head_dim, params.whole_channel == 1u);
     let by_row = min(max(half, first_row) - first_row, params.head_dim);
@@ -375,7 +375,8 @@ fn window_attention(
 
                 var c = 0u;
                 loop {
-                    // A condition would part the loads. Without channels of its own, an invocation does another's work for nothing.
+                    // A condition would separate the loads. An invocation without channels of its own repeats another's work, and writes no
+                    // result.
                     if SPLIT > 1u || c < sums {
                         let plane = params.v_base + (first_sum + c) * pixels;
                         let value0 = value(plane, at0);

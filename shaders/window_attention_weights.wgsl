@@ -1,10 +1,10 @@
-// Windowed attention: the softmax weights of chosen queries, for looking at them.
+// Windowed attention: computes the softmax weights of chosen queries, for inspection.
 //
 // Source    Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3; formula in shaders/window_attention.wgsl
 // Host      src/ops/window_attention/weights.rs        Reference  src/reference/window_attention.rs
 // Shapes    q, k [n, g*d, h, w], tables as in window_attention, queries [m, 3] (image, row, column) -> weights [m, g, kh*kw] f32
-// Grid      x: heads, z: queries; a workgroup for each, its invocations divide the window
-// Numerics  softmax in f32 with the largest logit subtracted; a NaN or +infinite logit gives NaN, a row without keys zeros
+// Grid      x: heads, z: queries; one workgroup per head and query, whose invocations share the window
+// Numerics  softmax in f32 with the largest logit subtracted; a NaN or +infinite logit gives NaN, a row without keys gives zeros
 // Uses      `window_axis` of shared/window.wgsl
 // Needs     f16 variants: SHADER_F16
 
@@ -37,8 +37,8 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> weights: array<f32>;
 
 const SIZE = 64u;
-// Logits are kept by halves, so that every finite one is above this mark of a key that is left out, and the difference of two does
-// not overflow. Halving and doubling are exact.
+// Marks a key that is left out. Logits are stored halved: every finite one is then above this mark, and the difference of two does not
+// overflow. Halving and doubling are exact.
 const NONE = -3.4028234e38;
 const MINUS_INFINITY = 0xff800000u;
 
@@ -85,7 +85,7 @@ fn window_attention_weights(
     let half = select(params.head_dim, params.heads * params.head_dim, params.whole_channel == 1u) / 2u;
     let first_row = select(0u, head * params.head_dim, params.whole_channel == 1u);
 
-    // Logits first, into the output: every invocation reads only what it wrote.
+    // The output first holds the logits. Every invocation reads only the logits that it wrote.
     var largest = NONE;
     for (var entry = index; entry < entries; entry += SIZE) {
         let a = entry / u32(params.window_width);
@@ -113,7 +113,7 @@ fn window_attention_weights(
             let bias_row = head * u32(2 * params.window_height - 1) + u32(i32(a) + down.offset);
             relative = f32(row_table[bias_row * u32(2 * params.window_width - 1) + u32(i32(b) + across.offset)]);
         }
-        // A key outside is zero for any query, infinite ones included.
+        // A key outside the image is zero for any query, even an infinite one.
         var score = params.scale * select(0.0, dot, inside);
         if RELATIVE != 0u {
             score += params.relative_scale * relative;

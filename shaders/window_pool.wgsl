@@ -1,4 +1,4 @@
-// Pooling of every plane over windows side by side: their mean, or their maximum.
+// Pools every plane over windows that lie side by side: the mean or the maximum of each window.
 //
 // Source    Ramachandran et al. 2019, arXiv:1906.05909, Sec. 3.3: 2x2 averages in downsampling blocks, maxima after the stem
 // Host      src/ops/window_pool.rs        Reference  src/reference/window_pool.rs
@@ -10,7 +10,7 @@
 
 // 0 average, 1 maximum: `Pooling` in the host.
 override POOLING: u32 = 0u;
-// Side of a square window whose loops are unrolled; 0 for the window in `params`.
+// Side of a square window, for which the loops are unrolled. 0: the window in `params`.
 override SIDE: u32 = 0u;
 
 struct Params {
@@ -40,7 +40,7 @@ fn window_pool(
     }
     let row = output / params.out_width;
     let column = output - row * params.out_width;
-    // Read once, not in every round.
+    // Reads the width once instead of in every iteration.
     let width = params.width;
     var window = vec2<u32>(params.window_height, params.window_width);
     if SIDE > 0u {

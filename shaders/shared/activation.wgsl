@@ -1,6 +1,6 @@
 // Expects: nothing.
-// Activations by number, `Activation::code` in the host: 0 none, 1 relu, 2 silu, 3 sigmoid, 4 hard_sigmoid, 5 tanh, 6 relu6,
-// 7 leaky_relu, 8 hard_swish, 9 gelu, 10 gelu_tanh. `slope` is that of hard_sigmoid and leaky_relu, `offset` that of hard_sigmoid.
+// Activations by number, `Activation::code` in the host: 0 none, 1 relu, 2 silu, 3 sigmoid, 4 hard_sigmoid, 5 tanh, 6 relu6, 7 leaky_relu,
+// 8 hard_swish, 9 gelu, 10 gelu_tanh. `slope` is for hard_sigmoid and leaky_relu, `offset` for hard_sigmoid.
 //
 // No intermediate overflows, and NaN in gives NaN out. NaN is detected by its bit pattern: WGSL allows `max` and `clamp` to drop it,
 // and some drivers implement them as a float comparison and a select.
@@ -26,15 +26,16 @@ fn sigmoid(t: f32) -> f32 {
     return select(e, 1.0, t >= 0.0) / (1.0 + e);
 }
 
-// t * sigmoid(2 u). exp(-2 |u|) may be too small for a float where its product with t is not, so its root is multiplied twice.
+// t * sigmoid(2 u). exp(-2 |u|) may underflow although its product with t does not. So t is multiplied twice by the root, exp(-|u|).
 fn gated(t: f32, u: f32) -> f32 {
     let root = exp(-min(abs(u), 200.0));
     let rest = 1.0 + root * root;
     return select((t * root) * (root / rest), t / rest, u >= 0.0);
 }
 
-// t * (1 + erf(t / sqrt 2)) / 2. erfc(z), z >= 0, is q exp(-z z + polynomial in q) with q = 1 / (1 + z / 2), to 1.2e-7 of its value
-// (Press et al., Numerical Recipes, 2nd edition, Sec. 6.2). The root of the exponential is multiplied twice, as above.
+// t * (1 + erf(t / sqrt 2)) / 2. For z >= 0, erfc(z) is q exp(-z z + polynomial in q) with q = 1 / (1 + z / 2), with a relative error of
+// 1.2e-7 (Press et al., Numerical Recipes, 2nd edition, Sec. 6.2). As in `gated`, t is multiplied twice by the square root of the
+// exponential.
 fn gelu(t: f32) -> f32 {
     let z = min(abs(t) * 0.70710678, 20.0);
     let q = 1.0 / (1.0 + 0.5 * z);
@@ -45,7 +46,8 @@ fn gelu(t: f32) -> f32 {
     return select(t * tail * root, t * (1.0 - tail * root), t >= 0.0);
 }
 
-// Some drivers' own overflows for large arguments. Near zero the quotient would cancel, so there it is the series.
+// The built-in function of some drivers overflows for large arguments. Near zero the quotient would suffer from cancellation, so the series
+// is used there.
 fn hyperbolic_tangent(t: f32) -> f32 {
     if abs(t) < 0.25 {
         let u = t * t;

@@ -1,7 +1,7 @@
-// Expects nothing. Positions on an axis are exact ratios of integers: in floats they would be off by up to a pixel's share at
-// large sizes, and masks would differ from one driver to the next.
+// Expects: nothing. Positions on an axis are exact ratios of integers. As floats they would be off by up to a fraction of a pixel at large
+// sizes, and masks would differ between drivers.
 
-// One axis of a resampling: output index o samples the source at (o * multiplier + plus - minus) / denominator, from 0 on.
+// One axis of a resampling. Output o samples the source at (o * multiplier + plus - minus) / denominator, clamped to at least 0.
 struct Axis {
     multiplier: u32,
     plus: u32,
@@ -10,16 +10,16 @@ struct Axis {
     length: u32,    // of the source
 }
 
-// Two neighbours on an axis and the share of the upper one.
+// Two neighbouring pixels on an axis, and the weight of the upper one.
 struct Tap {
     low: u32,
     high: u32,
     weight: f32,
 }
 
-// numerator / denominator, rounded down, for a denominator below 2^30. Vector units emulate integer division,
-// which is slow. The float quotient has a relative error of about a millionth. The quotient of the remainder is small enough for floats
-// to be exact, except for an error of 1.
+// numerator / denominator, rounded down, for a denominator below 2^30. Vector units emulate integer division, which is slow. The float
+// quotient has a relative error of about a millionth. The quotient of the remainder is small enough for floats to be exact, except for an
+// error of 1. The last line corrects that error.
 fn quotient(numerator: u32, denominator: u32) -> u32 {
     let near = u32(f32(numerator) / f32(denominator));
     let rest = i32(numerator - near * denominator);
@@ -28,7 +28,7 @@ fn quotient(numerator: u32, denominator: u32) -> u32 {
     return nearer + u32(remainder >= i32(denominator)) - u32(remainder < 0);
 }
 
-// Without a branch, which vector units pay for on both sides.
+// This function has no branch: vector units execute both sides of a branch.
 fn tap(axis: Axis, index: u32) -> Tap {
     let position = index * axis.multiplier + axis.plus;
     let numerator = position - min(position, axis.minus);
@@ -38,8 +38,8 @@ fn tap(axis: Axis, index: u32) -> Tap {
     return Tap(min(low, last), min(low + 1u, last), select(weight, 0.0, low >= last));
 }
 
-// Between the two, whatever is rounded: equal numbers give that number. A neighbour without a share is left out, so that it can't turn
-// a number into NaN. Otherwise NaN is kept, which `clamp` may drop.
+// The result lies between the two numbers despite rounding, so equal numbers give that number. If the upper number has no weight, it is
+// ignored and can't turn the result into NaN. Otherwise a select keeps NaN, which `clamp` may drop.
 fn blend(low: f32, high: f32, weight: f32) -> f32 {
     let mixed = (1.0 - weight) * low + weight * high;
     let is_nan = (bitcast<u32>(mixed) & 0x7fffffffu) > 0x7f800000u;

@@ -1,6 +1,6 @@
 // Expects: the alias `Sum`, the type of the sums.
-// A sum in blocks of blocks. The rounding error of a plain sum grows with its number of terms, and the error of this sum hardly does. A
-// kernel adds up BLOCK terms in fours, and 8 blocks make a block of the next level. One invocation has at most 62 of those blocks. A term
+// A sum in blocks of blocks. The rounding error of a plain sum grows with its number of terms. The error of this sum hardly grows. A kernel
+// adds up BLOCK terms in fours, and 8 blocks make a block of the next level. One invocation has at most 62 blocks of that level. A term
 // therefore takes part in at most 2 + 16 + 8 + 62 additions.
 const BLOCK = 64u;
 

@@ -1,12 +1,12 @@
-// Filling components inside a tile of 32 columns by 8 rows, in registers.
+// Flood fill of components inside a tile of 32 columns by 8 rows, in registers.
 //
 // Expects: `CONNECTIVITY` (override, 4 or 8); shared/component_tile.wgsl.
 
-// The runs of `row` that hold a bit of `seed`, a part of `row`.
+// The runs of `row` that contain a bit of `seed`. `seed` is a subset of `row`.
 fn fill_runs(seed: u32, row: u32) -> u32 {
-    // Towards higher columns a carry runs from the lowest seed of a run to its end.
+    // Towards higher columns, a carry propagates from the lowest seed of a run to the end of the run.
     var s = seed | (row & ~(row + seed));
-    // Towards lower columns by doubling steps; p: the row holds on for as many pixels.
+    // Towards lower columns, the steps double. Bit k of p is set if the row is set from pixel k on, for as many pixels as the step.
     var p = row;
     s |= p & (s >> 1u);
     p &= p >> 1u;
@@ -20,20 +20,20 @@ fn fill_runs(seed: u32, row: u32) -> u32 {
     return s;
 }
 
-// What pixels of one row touch in the row above or below.
+// For each of four rows, the pixels that it touches in the row above or below.
 fn reach(rows: vec4<u32>) -> vec4<u32> {
     if CONNECTIVITY == 8u { return rows | (rows << vec4<u32>(1u)) | (rows >> vec4<u32>(1u)); }
     return rows;
 }
 
-// `filled` and the runs of `row` that touch `next`, a neighbouring row.
+// `filled`, and the runs of `row` that touch the neighbouring row `next`.
 fn spread(filled: u32, row: u32, next: u32) -> u32 {
     return fill_runs(row & (filled | reach(vec4<u32>(next)).x), row);
 }
 
-// The components of `tile` that hold a run of `seeds`. `seeds` has whole runs of `tile`.
-// Every round but the last adds a pixel: at most 256 rounds for one call, and at most 256 and one for each component if the
-// components of a tile are filled one after the other.
+// The components of `tile` that contain a run of `seeds`. `seeds` consists of whole runs of `tile`.
+// Every iteration but the last adds a pixel, so one call has at most 256 iterations. If the components of a tile are filled one after
+// another, all calls together have at most 256 iterations and one more per component.
 fn flood(seeds: Tile, tile: Tile) -> Tile {
     var f = seeds;
     loop {
@@ -57,7 +57,7 @@ fn flood(seeds: Tile, tile: Tile) -> Tile {
     return f;
 }
 
-// The runs of `tile` that hold a bit of `seeds`, a part of `tile`.
+// The runs of `tile` that contain a bit of `seeds`. `seeds` is a subset of `tile`.
 fn whole_runs(seeds: Tile, tile: Tile) -> Tile {
     return Tile(
         vec4<u32>(

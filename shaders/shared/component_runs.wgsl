@@ -2,7 +2,7 @@
 //
 // Expects: `params` with `width`, `height` and `boxes_base`; `boxes: array<i32>`;
 // `fn is_set(image: u32, row: u32, column: u32) -> bool`.
-// At most 32 iterations.
+// `pack_runs` has at most 32 iterations.
 fn pack_runs(image: u32, row: u32, tile_column: u32) -> u32 {
     if row >= params.height { return 0u; }
     let first = tile_column * 32u;
@@ -14,7 +14,7 @@ fn pack_runs(image: u32, row: u32, tile_column: u32) -> u32 {
     return word;
 }
 
-// A box that any pixel widens.
+// Start values of a box: any pixel extends it.
 fn start_box(image: u32) {
     let box = params.boxes_base + image * 4u;
     boxes[box] = i32(params.width);

@@ -8,19 +8,19 @@ struct Tile {
     high: vec4<u32>,
 }
 
-// A node stands for a run of a tile's row. Two runs of a row start at least two pixels apart, so a pair of columns
-// holds one start at most, and node = image * node_stride + row * ceil(width / 2) + start / 2. Nodes of one image are
-// ordered as the starts of their runs in raster order.
+// A node stands for a run of a tile's row. Two runs of a row start at least two pixels apart, so a pair of columns holds at most one start.
+// Therefore node = image * node_stride + row * ceil(width / 2) + start / 2. Nodes of one image are in the raster order of the starts of
+// their runs.
 
 const NO_NODE: u32 = 0xffffffffu;
-// Parts of an image in the search for the largest component: 256 bytes, so that any image starts at a binding's alignment.
+// Room per image for the parts of the search for the largest component: 256 bytes, so that every image starts at a binding's alignment.
 const PART_STRIDE: u32 = 32u;
 
 fn node_at(image: u32, row: u32, column: u32) -> u32 {
     return image * params.node_stride + row * ((params.width + 1u) >> 1u) + (column >> 1u);
 }
 
-// First column of the run of `row` that holds `column`.
+// First column of the run of `row` that contains `column`.
 fn run_start(row: u32, column: u32) -> u32 {
     return 32u - countLeadingZeros(~row & ((1u << column) - 1u));
 }
@@ -51,7 +51,7 @@ fn place(row: u32, bits: u32) -> Tile {
     );
 }
 
-// One column of a tile, row r as bit r.
+// One column of a tile: row r is bit r.
 fn column_bits(tile: Tile, column: u32) -> u32 {
     let low = ((tile.low >> vec4<u32>(column)) & vec4<u32>(1u)) << vec4<u32>(0u, 1u, 2u, 3u);
     let high = ((tile.high >> vec4<u32>(column)) & vec4<u32>(1u)) << vec4<u32>(4u, 5u, 6u, 7u);

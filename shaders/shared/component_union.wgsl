@@ -2,14 +2,14 @@
 //
 // Expects: `parent: array<atomic<u32>>` (storage).
 //
-// Nothing here waits for another invocation: a failed step means that some other one has joined two trees. The length of a
-// path depends on the order of the unions, so no small bound is proven for it. Over stripes, snakes, spirals, combs, checkerboards
-// and noise up to 4096 x 4096 the longest search measured took 18 steps, and one invocation 214 in all.
+// No invocation waits for another: a failed step means that another invocation has joined two trees. The length of a path depends on the
+// order of the unions, so no small bound on the length is proven. The length was measured over stripes, snakes, spirals, combs,
+// checkerboards and noise up to 4096 x 4096. The longest search took 18 steps, and the searches of one invocation took at most 214 steps
+// together.
 
-// Root of the tree of `node`, with path halving. Every step goes to a strictly smaller node, so it ends. A node that
-// is no root never becomes one again, and halving writes only to nodes that are none. It writes with atomicMin: a plain
-// store could put back a parent that another invocation has meanwhile replaced by a smaller one, and so undo a finished
-// flattening. Parents only ever decrease.
+// Root of the tree of `node`, with path halving. Every step goes to a strictly smaller node, so the search ends. A node that is not a root
+// never becomes one again, and halving writes only to nodes that are not roots. Halving writes with atomicMin. A plain store could put back
+// a parent that another invocation has meanwhile replaced by a smaller one, and so undo a finished flattening. Parents only ever decrease.
 fn find_root(node: u32) -> u32 {
     var at = node;
     loop {
@@ -23,8 +23,8 @@ fn find_root(node: u32) -> u32 {
     return at;
 }
 
-// Joins the trees of two nodes under the smaller root. If `high` got another parent in the meantime, it hangs under
-// `low` now or that parent is the smaller of the two; either way joining that parent with `low` completes the union.
+// Joins the trees of two nodes under the smaller root. If `high` got another parent in the meantime, it hangs under `low` now or that
+// parent is the smaller of the two. In either case, joining that parent with `low` completes the union.
 fn unite(a: u32, b: u32) {
     var low = a;
     var high = b;

@@ -1,6 +1,6 @@
 // Expects: the aliases `Real` and `Bits`.
-// A float as an unsigned key that sorts as the numbers do, with every NaN above +infinity, so that an integer maximum
-// propagates NaN on any driver: WGSL lets `max` and `x != x` ignore it.
+// An unsigned key of a float that sorts like the numbers, with every NaN above +infinity. An integer maximum of keys propagates NaN on any
+// driver, while WGSL allows `max` and `x != x` to ignore NaN.
 fn ordered(value: Real) -> Bits {
     let bits = bitcast<Bits>(value);
     let sign = Bits(0x80000000u);

@@ -1,7 +1,7 @@
 // Expects: shared/bilinear.wgsl; RESAMPLED; `map: array<f32>` of planes; `params` with `map_base` and the members read here.
-// The map at a pixel of the picture: bilinear, along rows and then columns.
+// The map's value at a pixel of the picture, interpolated bilinearly: first between rows, then between columns.
 
-// What all pixels of a row have in common: the first elements of two rows of the map, and the share of the second.
+// What all pixels of a row share: the first elements of two rows of the map, and the weight of the second row.
 struct MapRow {
     low: u32,
     high: u32,

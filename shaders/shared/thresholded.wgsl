@@ -1,5 +1,5 @@
 // Expects: shared/exceeds.wgsl; RULE, `levels: array<u32>`, `params` with `threshold` and `levels_base`.
-// 1 where the map's value belongs to the mask of its image, else 0: the rules of shaders/threshold.wgsl.
+// 1 if the map's value belongs to the mask of its image, else 0. RULE is numbered as in shaders/threshold.wgsl.
 fn of_mask(image: u32, value: Real) -> Bits {
     if RULE == 0u {
         return exceeds(value, params.threshold);

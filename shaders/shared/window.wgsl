@@ -11,7 +11,8 @@ fn window_axis(position: i32, extent: i32, window: i32, dilation: i32) -> Axis {
     if params.border != 2u {
         return Axis(position - dilation * reach, reach);
     }
-    // NATTEN's way: among the pixels that share the query's remainder, the window moves to stay inside.
+    // As in NATTEN, the window shifts to stay inside the image. It holds only pixels whose index has the query's remainder modulo the
+    // dilation.
     let remainder = position % dilation;
     let index = position / dilation;
     let count = (extent - remainder + dilation - 1) / dilation;
