@@ -1,4 +1,4 @@
-//! Names of options, as `Display` writes and `FromStr` reads them. Golden cases, examples and bindings use the same names.
+//! Names of options, as `Display` writes and `FromStr` reads them. [`operators`](crate::operators) reads the same names.
 
 use std::fmt;
 

@@ -214,7 +214,7 @@ macro_rules! checked {
 #[test]
 fn everything_is_send_and_sync() {
     use visual_attention::host::{Gpu, Timestamps};
-    use visual_attention::operators::{Arrays, Entry, Operator, OptionSpec, Shapes, Slices};
+    use visual_attention::operators::{Arrays, Entry, Operator, OptionSpec, Options, Shapes, Slices};
     use visual_attention::reference::{AttendedRegions, Components, Excitation, Layer, Norm, WindowAttentionResult};
     use visual_attention::shaders::{Member, Overrides, Shader, Variant};
     use visual_attention::*;
@@ -323,6 +323,7 @@ fn everything_is_send_and_sync() {
         Box<dyn Operator>,
         Entry,
         OptionSpec,
+        Options,
         Shapes,
         Slices<'_>,
         Arrays<f32>,

@@ -6,7 +6,7 @@ use std::path::Path;
 use visual_attention::operators::{self, Arrays, Operator, Options, Shapes, Slices};
 use visual_attention::{DType, Element, Error, Nchw, RelativePosition, Role, TensorSpec};
 
-use crate::common::catalogue::catalogue;
+use crate::common::catalogue::{catalogue, float};
 use crate::common::problems::{self, Problem, problems};
 use crate::common::{self, Precision, Random, TestGpu, assert_within_tolerance, rounded, wide};
 use crate::compiler;
@@ -24,19 +24,11 @@ fn open(gpu: &TestGpu, problem: &Problem, element: Element) -> (Box<dyn Operator
     (operator, Shapes::new(problem.shapes.iter().cloned()))
 }
 
-fn element(dtype: DType) -> Option<Element> {
-    match dtype {
-        DType::F32 => Some(Element::F32),
-        DType::F16 => Some(Element::F16),
-        _ => None,
-    }
-}
-
 /// Numbers that an input of this name may hold: a variance is positive, a mask 0 or 1, a box within its image.
 fn numbers(spec: &TensorSpec, random: &mut Random) -> Vec<f32> {
     let len = spec.elements().unwrap() as usize;
     let normal = random.normal(len);
-    match (spec.name, element(spec.dtype)) {
+    match (spec.name, float(spec.dtype)) {
         (_, Some(element)) if spec.name.ends_with("variance") => {
             rounded(&normal.iter().map(|number| number.abs() + 0.5).collect::<Vec<_>>(), element)
         }
@@ -73,7 +65,7 @@ fn every_operator_gives_what_its_reference_gives() {
             .filter_map(|spec| {
                 let numbers = input(spec.name)?;
                 let words = || numbers.iter().map(|&number| number as u32).collect::<Vec<_>>();
-                let buffer = match element(spec.dtype) {
+                let buffer = match float(spec.dtype) {
                     Some(element) => gpu.input(numbers, element),
                     None => gpu.upload(spec.name, &words()).unwrap(),
                 };
@@ -86,7 +78,7 @@ fn every_operator_gives_what_its_reference_gives() {
             .map(|spec| {
                 let len = spec.elements().unwrap() as usize;
                 let empty = || gpu.output(len, spec.dtype.bytes());
-                let filled = input(spec.name).zip(element(spec.dtype));
+                let filled = input(spec.name).zip(float(spec.dtype));
                 (spec.name, filled.map_or_else(empty, |(numbers, element)| gpu.filled(numbers, element)))
             })
             .collect();
@@ -105,7 +97,7 @@ fn every_operator_gives_what_its_reference_gives() {
             let what = format!("{} {}, {element_type}", entry.name, spec.name);
             let (exact, baseline) = (exact.get(spec.name).unwrap(), baseline.get(spec.name).unwrap());
             let (_, output) = outputs.iter().find(|(name, _)| *name == spec.name).unwrap();
-            match element(spec.dtype) {
+            match float(spec.dtype) {
                 Some(element) => {
                     let actual = gpu.floats(output, element);
                     assert_within_tolerance(&actual, exact, baseline, Precision::from(element), &what);
@@ -121,7 +113,7 @@ fn every_operator_gives_what_its_reference_gives() {
                     let signed = spec.dtype == DType::I32;
                     let number = |word: u32| if signed { f64::from(word as i32) } else { f64::from(word) };
                     let words: Vec<f64> = words.into_iter().map(number).collect();
-                    assert_eq!(words, exact, "{what}");
+                    assert_eq!(&words, exact, "{what}");
                 }
             }
         }
@@ -173,11 +165,27 @@ fn what_is_wrong_is_named() {
     assert_eq!(refused("window_pool", &[("pooling", "average")]), "window_pool: `pooling` is average, needs mean, max");
     assert_eq!(refused("window_pool", &[("window", "2,2,2")]), "window_pool: `window` is 2,2,2, needs height,width");
     assert_eq!(refused("resize", &[]), "resize: `size` is none, needs height,width");
+    let unknown = Options::new([("windw", "2")]);
+    let error = operators::find("window_pool").unwrap().options(compiler::of(&gpu.device), &unknown).unwrap_err();
+    assert_eq!(error.to_string(), "window_pool: `options` is windw, needs one of pooling, window, element");
     let (operator, shapes) = open(gpu, &problem("window_pool"), Element::F32);
     let error = operator.tensors(&Shapes::default()).unwrap_err();
     assert!(matches!(error, Error::InvalidShape { op: "window_pool", binding: "x", .. }), "{error}");
     let error = operator.bind(&gpu.device, &shapes, &Slices::default()).unwrap_err();
     assert_eq!(error.to_string(), "window_pool: `x` is none, needs a slice");
+    // A misspelt optional tensor must not be left out in silence, nor a shape that contradicts the others.
+    let (operator, dense) = open(gpu, &problem("dense"), Element::F32);
+    let buffer = gpu.upload("buffer", &[0f32; 64]).unwrap();
+    let misspelt = Slices::new([("input", buffer.slice(..)), ("bais", buffer.slice(..))]);
+    let error = operator.bind(&gpu.device, &dense, &misspelt).unwrap_err().to_string();
+    assert!(error.starts_with("dense: `tensors` is bais, needs one of input, weight, bias"), "{error}");
+    let contradicting = Shapes::new([("input", vec![2, 5]), ("weight", vec![3, 6])]);
+    let error = operator.tensors(&contradicting).unwrap_err().to_string();
+    assert_eq!(error, "dense: shape of `weight` is [3, 6], needs [3, 5]");
+    let (operator, shapes) = open(gpu, &problem("window_pool"), Element::F32);
+    let misspelt = Arrays::new([("z", vec![1.0f32; 3])]);
+    let error = operator.reference_f32(&shapes, &misspelt).unwrap_err().to_string();
+    assert_eq!(error, "window_pool: `tensors` is z, needs one of x, y");
     let error = operator.reference_f32(&shapes, &Arrays::new([("x", vec![1.0; 3])])).unwrap_err();
     assert!(matches!(error, Error::InvalidShape { op: "window_pool", binding: "x", .. }), "{error}");
 }

@@ -34,8 +34,11 @@ impl<'a> Compiler<'a> {
         Self { software: device_type == wgpu::DeviceType::Cpu, ..self }
     }
 
-    /// For kernels that an operator may never run. `new` checks limits and features, and the first `bind` compiles.
-    pub(crate) fn at_first_use(self) -> Self {
+    /// Compiles each kernel at the first `bind` that needs it. `new` then only checks options, limits and features, and is quick.
+    ///
+    /// Operators do so of themselves with kernels that they may never run.
+    #[must_use]
+    pub fn at_first_use(self) -> Self {
         Self { at_first_use: true, ..self }
     }
 

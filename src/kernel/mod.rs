@@ -179,16 +179,22 @@ impl Kernel {
             });
         }
 
+        // Where `Params` has them, in bytes; the same for all parts.
+        let origins = [["origin", "origin_x"].as_slice(), &["origin_y"]]
+            .map(|names| names.iter().find_map(|name| self.shader.offset_of(name)));
+        let bases: Vec<_> =
+            self.shader.storage().map(|(name, _)| self.shader.offset_of(&format!("{name}_base"))).collect();
         let mut dispatches = Vec::with_capacity(parts.len());
         for part in parts {
             let mut params = bytemuck::bytes_of(&params(&part)).to_vec();
-            self.shader.set(&mut params, "origin", part.origin[0]);
-            self.shader.set(&mut params, "origin_x", part.origin[0]);
-            self.shader.set(&mut params, "origin_y", part.origin[1]);
+            let mut set = |offset: Option<usize>, value: u32| {
+                if let Some(offset) = offset {
+                    params[offset..][..4].copy_from_slice(&value.to_ne_bytes());
+                }
+            };
+            origins.into_iter().zip(part.origin).for_each(|(offset, origin)| set(offset, origin));
             let mut entries = Vec::with_capacity(tensors.len() + 2);
-            for (binding, ((name, _), (tensor, bound))) in
-                (1..).zip(self.shader.storage().zip(tensors.iter().zip(&bound)))
-            {
+            for (binding, (offset, (tensor, bound))) in (1..).zip(bases.iter().zip(tensors.iter().zip(&bound))) {
                 let window = match tensor.extent {
                     Extent::Unit(_) => divide::window(&part.units, tensor.unit_bytes(), alignment),
                     Extent::Whole(_) => 0..divide::binding_bytes(tensor.unit_bytes()),
@@ -199,8 +205,8 @@ impl Kernel {
                 };
                 // `first` is below the alignment, so it fits `u32`.
                 let base = (first / tensor.element_bytes) as u32;
-                let known = self.shader.set(&mut params, &format!("{name}_base"), base);
-                debug_assert!(known || base == 0, "{} has no base for {name}", self.shader.name);
+                debug_assert!(offset.is_some() || base == 0, "{} has no base for binding {binding}", self.shader.name);
+                set(*offset, base);
                 let resource = match bound {
                     Between::Given(slice) => wgpu::BufferBinding {
                         buffer: slice.buffer(),

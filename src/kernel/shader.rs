@@ -119,10 +119,9 @@ impl Shader {
         buffers.map(|binding| (binding.name, binding.access))
     }
 
-    /// Sets the member `name` of `Params`. Returns false if there is no such member.
-    pub(crate) fn set(&self, params: &mut [u8], name: &str, value: u32) -> bool {
-        let member = self.params.iter().find(|member| member.name == name);
-        member.map(|member| params[member.offset..][..4].copy_from_slice(&value.to_ne_bytes())).is_some()
+    /// Byte offset of the member `name` of `Params`, if there is such a member.
+    pub(crate) fn offset_of(&self, name: &str) -> Option<usize> {
+        self.params.iter().find(|member| member.name == name).map(|member| member.offset)
     }
 
     /// Whether this variant and these values of the overrides are declared.

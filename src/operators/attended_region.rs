@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::floats;
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
     AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, Connectivity, Cost, CropEnd,
@@ -22,7 +23,7 @@ impl Described for Region {
     const ABOUT: &'static str = "from features to the region that they attend to: map, mask, box and crop";
     type Shape = AttendedRegionShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let defaults = AttendedRegionOptions::default();
         let chosen = AttendedRegionOptions {
             statistic: options.name("statistic", Statistic::NAMES, defaults.statistic)?,
@@ -48,14 +49,14 @@ impl Described for Region {
 
     fn bind(&self, device: &wgpu::Device, shape: AttendedRegionShape, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = AttendedRegionBuffers {
-            features: slices.need(Self::NAME, "features")?,
-            images: slices.get("images"),
-            map: slices.need(Self::NAME, "map")?,
-            map_up: slices.get("map_up"),
-            mask: slices.get("mask"),
-            component: slices.get("component"),
-            boxes: slices.need(Self::NAME, "boxes")?,
-            crops: slices.get("crops"),
+            features: slices.required(Self::NAME, "features")?,
+            images: slices.optional("images"),
+            map: slices.required(Self::NAME, "map")?,
+            map_up: slices.optional("map_up"),
+            mask: slices.optional("mask"),
+            component: slices.optional("component"),
+            boxes: slices.required(Self::NAME, "boxes")?,
+            crops: slices.optional("crops"),
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -65,7 +66,7 @@ impl Described for Region {
     }
 
     fn reference<T: Float>(&self, shape: AttendedRegionShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let (features, images) = (inputs.need(Self::NAME, "features")?, inputs.need(Self::NAME, "images")?);
+        let (features, images) = (inputs.required(Self::NAME, "features")?, inputs.required(Self::NAME, "images")?);
         let AttendedRegionShape { features: from, images: to, crop } = shape;
         let found = reference::attended_region(from, to, crop, &self.options, features, images);
         Ok(Arrays::new([

@@ -2,7 +2,8 @@
 
 use num_traits::Float;
 
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{AttentionMap, AttentionMapBuffers, Cost, Error, Nchw, Recording, Statistic, TensorSpec, reference};
 
@@ -17,7 +18,7 @@ impl Described for Attention {
     const ABOUT: &'static str = "one statistic over the channels of each pixel";
     type Shape = Nchw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let statistic = options.name("statistic", Statistic::NAMES, Statistic::default())?;
         Ok(Self { operator: AttentionMap::new(compiler, statistic, options.element()?)?, statistic })
     }
@@ -31,7 +32,7 @@ impl Described for Attention {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let (features, map) = (slices.need(Self::NAME, "features")?, slices.need(Self::NAME, "map")?);
+        let (features, map) = (slices.required(Self::NAME, "features")?, slices.required(Self::NAME, "map")?);
         self.operator.bind(device, shape, AttentionMapBuffers { features, map })
     }
 
@@ -40,7 +41,7 @@ impl Described for Attention {
     }
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let features = inputs.need(Self::NAME, "features")?;
+        let features = inputs.required(Self::NAME, "features")?;
         Ok(Arrays::new([("map", reference::attention_map(shape, self.statistic, features))]))
     }
 }

@@ -2,10 +2,13 @@
 
 use num_traits::Float;
 
-use super::shared::{EPSILON, NORM, epilogue, gated, missing, norm, norm_reference};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::shared::{EPSILON, epilogue, gated, required_norm, required_norm_reference};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
-use crate::{BiSeNetAttention, BiSeNetAttentionBuffers, Cost, Epilogue, Error, Nchw, Recording, TensorSpec, reference};
+use crate::{
+    BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Cost, Epilogue, Error, Nchw, Recording, TensorSpec, reference,
+};
 
 #[derive(Debug)]
 pub(super) struct BiSeNet {
@@ -19,7 +22,7 @@ impl Described for BiSeNet {
     const ABOUT: &'static str = "BiSeNet's attention: a gate from one layer with batch norm";
     type Shape = Nchw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let (epilogue, epsilon) = (epilogue(options)?, options.number("norm_epsilon", Some(EPSILON))?);
         Ok(Self { operator: BiSeNetAttention::new(compiler, epilogue, options.element()?)?, epilogue, epsilon })
     }
@@ -33,14 +36,13 @@ impl Described for BiSeNet {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let norm = norm(Self::NAME, slices, NORM, self.epsilon)?;
         let buffers = BiSeNetAttentionBuffers {
-            features: slices.need(Self::NAME, "features")?,
-            weight: slices.need(Self::NAME, "weight")?,
-            norm: norm.map_or_else(|| Err(missing(Self::NAME, "norm.weight")), Ok)?,
-            identity: slices.get("identity"),
-            gate: slices.get("gate"),
-            output: slices.get("output"),
+            features: slices.required(Self::NAME, "features")?,
+            weight: slices.required(Self::NAME, "weight")?,
+            norm: required_norm(Self::NAME, slices, BatchNorm::NAMES, self.epsilon)?,
+            identity: slices.optional("identity"),
+            gate: slices.optional("gate"),
+            output: slices.optional("output"),
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -50,10 +52,9 @@ impl Described for BiSeNet {
     }
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let norm = norm_reference(Self::NAME, inputs, NORM, self.epsilon)?;
-        let norm = norm.map_or_else(|| Err(missing(Self::NAME, "norm.weight")), Ok)?;
-        let (features, weight) = (inputs.need(Self::NAME, "features")?, inputs.need(Self::NAME, "weight")?);
-        let both = reference::bisenet(shape, self.epilogue, features, weight, norm, inputs.get("identity"));
+        let norm = required_norm_reference(Self::NAME, inputs, BatchNorm::NAMES, self.epsilon)?;
+        let (features, weight) = (inputs.required(Self::NAME, "features")?, inputs.required(Self::NAME, "weight")?);
+        let both = reference::bisenet(shape, self.epilogue, features, weight, norm, inputs.optional("identity"));
         Ok(gated(self.epilogue, both))
     }
 }

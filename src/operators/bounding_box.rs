@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::{floats, mask};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{BoundingBox, BoundingBoxBuffers, Cost, Error, Nhw, Recording, TensorSpec, reference};
 
@@ -15,7 +16,7 @@ impl Described for Boxes {
     const ABOUT: &'static str = "the box around what is set in each mask";
     type Shape = Nhw;
 
-    fn open(compiler: Compiler<'_>, _: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, _: &Reader<'_>) -> Result<Self, Error> {
         Ok(Self(BoundingBox::new(compiler)?))
     }
 
@@ -28,7 +29,7 @@ impl Described for Boxes {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nhw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let (mask, boxes) = (slices.need(Self::NAME, "mask")?, slices.need(Self::NAME, "boxes")?);
+        let (mask, boxes) = (slices.required(Self::NAME, "mask")?, slices.required(Self::NAME, "boxes")?);
         self.0.bind(device, shape, BoundingBoxBuffers { mask, boxes })
     }
 
@@ -37,7 +38,7 @@ impl Described for Boxes {
     }
 
     fn reference<T: Float>(&self, shape: Nhw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let found = reference::bounding_box(shape, &mask(inputs.need(Self::NAME, "mask")?));
+        let found = reference::bounding_box(shape, &mask(inputs.required(Self::NAME, "mask")?));
         Ok(Arrays::new([("boxes", floats(found.as_flattened().iter().copied()))]))
     }
 }

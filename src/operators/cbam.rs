@@ -2,9 +2,11 @@
 
 use num_traits::Float;
 
-use super::shared::{EPSILON, SPATIAL_NORM, epilogue, excitation, norm, norm_reference, reduced};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::shared::{EPSILON, epilogue, excitation, norm, norm_reference, reduced};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
+use crate::ops::spatial_gate::SPATIAL_NORM;
 use crate::{Cbam, CbamBuffers, CbamOptions, CbamShape, Cost, Error, Recording, TensorSpec, reference};
 
 #[derive(Debug)]
@@ -19,7 +21,7 @@ impl Described for CbamGate {
     const ABOUT: &'static str = "CBAM: the channel gate and then the spatial gate";
     type Shape = CbamShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let defaults = CbamOptions::STANDARD;
         let chosen = defaults
             .with_activation(options.activation("activation", defaults.activation)?)
@@ -41,16 +43,16 @@ impl Described for CbamGate {
 
     fn bind(&self, device: &wgpu::Device, shape: CbamShape, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = CbamBuffers {
-            features: slices.need(Self::NAME, "features")?,
-            reduce_weight: slices.need(Self::NAME, "reduce_weight")?,
-            reduce_bias: slices.get("reduce_bias"),
-            expand_weight: slices.need(Self::NAME, "expand_weight")?,
-            expand_bias: slices.get("expand_bias"),
-            spatial_weight: slices.need(Self::NAME, "spatial_weight")?,
-            spatial_bias: slices.get("spatial_bias"),
+            features: slices.required(Self::NAME, "features")?,
+            reduce_weight: slices.required(Self::NAME, "reduce_weight")?,
+            reduce_bias: slices.optional("reduce_bias"),
+            expand_weight: slices.required(Self::NAME, "expand_weight")?,
+            expand_bias: slices.optional("expand_bias"),
+            spatial_weight: slices.required(Self::NAME, "spatial_weight")?,
+            spatial_bias: slices.optional("spatial_bias"),
             spatial_norm: norm(Self::NAME, slices, SPATIAL_NORM, self.epsilon)?,
-            identity: slices.get("identity"),
-            output: slices.need(Self::NAME, "output")?,
+            identity: slices.optional("identity"),
+            output: slices.required(Self::NAME, "output")?,
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -61,9 +63,9 @@ impl Described for CbamGate {
 
     fn reference<T: Float>(&self, shape: CbamShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
         let norm = norm_reference(Self::NAME, inputs, SPATIAL_NORM, self.epsilon)?;
-        let (weight, bias) = (inputs.need(Self::NAME, "spatial_weight")?, inputs.get("spatial_bias"));
+        let (weight, bias) = (inputs.required(Self::NAME, "spatial_weight")?, inputs.optional("spatial_bias"));
         let layer = reference::Layer { weight, bias, norm };
-        let (features, identity) = (inputs.need(Self::NAME, "features")?, inputs.get("identity"));
+        let (features, identity) = (inputs.required(Self::NAME, "features")?, inputs.optional("identity"));
         let excitation = excitation(Self::NAME, inputs)?;
         let CbamShape { features: shape, kernel, .. } = shape;
         let output = reference::cbam(shape, self.options, kernel as usize, features, &excitation, &layer, identity);

@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::epilogue;
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{ChannelScale, ChannelScaleBuffers, Cost, Epilogue, Error, Nchw, Recording, TensorSpec, reference};
 
@@ -18,7 +19,7 @@ impl Described for Scale {
     const ABOUT: &'static str = "every channel times a gate that is given";
     type Shape = Nchw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let epilogue = epilogue(options)?;
         Ok(Self { operator: ChannelScale::new(compiler, epilogue, options.element()?)?, epilogue })
     }
@@ -32,8 +33,8 @@ impl Described for Scale {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let (features, gate) = (slices.need(Self::NAME, "features")?, slices.need(Self::NAME, "gate")?);
-        let (identity, output) = (slices.get("identity"), slices.need(Self::NAME, "output")?);
+        let (features, gate) = (slices.required(Self::NAME, "features")?, slices.required(Self::NAME, "gate")?);
+        let (identity, output) = (slices.optional("identity"), slices.required(Self::NAME, "output")?);
         self.operator.bind(device, shape, ChannelScaleBuffers { features, gate, identity, output })
     }
 
@@ -42,8 +43,8 @@ impl Described for Scale {
     }
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let (features, gate) = (inputs.need(Self::NAME, "features")?, inputs.need(Self::NAME, "gate")?);
-        let output = reference::channel_scale(shape, self.epilogue, features, gate, inputs.get("identity"));
+        let (features, gate) = (inputs.required(Self::NAME, "features")?, inputs.required(Self::NAME, "gate")?);
+        let output = reference::channel_scale(shape, self.epilogue, features, gate, inputs.optional("identity"));
         Ok(Arrays::new([("output", output)]))
     }
 }

@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::boxes;
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
     Cost, CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Error, Recording, Sampling, Size, TensorSpec,
@@ -23,7 +24,7 @@ impl Described for Crop {
     const ABOUT: &'static str = "the box of each image, resized";
     type Shape = CropResizeShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let end = options.name("crop_end", CropEnd::NAMES, CropEnd::default())?;
         let sampling = options.name("sampling", Sampling::NAMES, Sampling::default())?;
         let size = options.size("size", None)?;
@@ -39,8 +40,12 @@ impl Described for Crop {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: CropResizeShape, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let (images, boxes) = (slices.need(Self::NAME, "images")?, slices.need(Self::NAME, "boxes")?);
-        self.operator.bind(device, shape, CropResizeBuffers { images, boxes, crops: slices.need(Self::NAME, "crops")? })
+        let (images, boxes) = (slices.required(Self::NAME, "images")?, slices.required(Self::NAME, "boxes")?);
+        self.operator.bind(
+            device,
+            shape,
+            CropResizeBuffers { images, boxes, crops: slices.required(Self::NAME, "crops")? },
+        )
     }
 
     fn cost(&self, shape: CropResizeShape) -> Cost {
@@ -48,7 +53,7 @@ impl Described for Crop {
     }
 
     fn reference<T: Float>(&self, shape: CropResizeShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let (images, found) = (inputs.need(Self::NAME, "images")?, boxes(inputs.need(Self::NAME, "boxes")?));
+        let (images, found) = (inputs.required(Self::NAME, "images")?, boxes(inputs.required(Self::NAME, "boxes")?));
         let crops = reference::crop_resize(shape.images, shape.crop, self.end, self.sampling, images, &found);
         Ok(Arrays::new([("crops", crops)]))
     }

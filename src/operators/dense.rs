@@ -2,10 +2,11 @@
 
 use num_traits::Float;
 
-use super::shared::{EPSILON, NORM, norm, norm_reference};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::shared::{EPSILON, norm, norm_reference};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
-use crate::{Activation, Cost, Dense, DenseBuffers, DenseShape, Error, Recording, TensorSpec, reference};
+use crate::{Activation, BatchNorm, Cost, Dense, DenseBuffers, DenseShape, Error, Recording, TensorSpec, reference};
 
 #[derive(Debug)]
 pub(super) struct Layer {
@@ -19,7 +20,7 @@ impl Described for Layer {
     const ABOUT: &'static str = "a fully connected layer with bias or batch norm and an activation";
     type Shape = DenseShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let activation = options.activation("activation", Activation::None)?;
         let epsilon = options.number("norm_epsilon", Some(EPSILON))?;
         Ok(Self { operator: Dense::new(compiler, activation, options.element()?)?, activation, epsilon })
@@ -38,12 +39,12 @@ impl Described for Layer {
 
     fn bind(&self, device: &wgpu::Device, shape: DenseShape, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = DenseBuffers {
-            input: slices.need(Self::NAME, "input")?,
-            second: slices.get("second"),
-            weight: slices.need(Self::NAME, "weight")?,
-            bias: slices.get("bias"),
-            norm: norm(Self::NAME, slices, NORM, self.epsilon)?,
-            output: slices.need(Self::NAME, "output")?,
+            input: slices.required(Self::NAME, "input")?,
+            second: slices.optional("second"),
+            weight: slices.required(Self::NAME, "weight")?,
+            bias: slices.optional("bias"),
+            norm: norm(Self::NAME, slices, BatchNorm::NAMES, self.epsilon)?,
+            output: slices.required(Self::NAME, "output")?,
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -54,12 +55,12 @@ impl Described for Layer {
     }
 
     fn reference<T: Float>(&self, shape: DenseShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let norm = norm_reference(Self::NAME, inputs, NORM, self.epsilon)?;
-        let (weight, bias) = (inputs.need(Self::NAME, "weight")?, inputs.get("bias"));
+        let norm = norm_reference(Self::NAME, inputs, BatchNorm::NAMES, self.epsilon)?;
+        let (weight, bias) = (inputs.required(Self::NAME, "weight")?, inputs.optional("bias"));
         let layer = reference::Layer { weight, bias, norm };
-        let first = inputs.need(Self::NAME, "input")?;
+        let first = inputs.required(Self::NAME, "input")?;
         let width = |inputs: u32| inputs as usize;
-        let output = match inputs.get("second") {
+        let output = match inputs.optional("second") {
             Some(second) => {
                 let joined =
                     reference::side_by_side((width(shape.inputs), first), (width(shape.second_inputs), second));

@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::{epilogue, gated};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Eca, EcaBuffers, EcaShape, Epilogue, Error, Recording, TensorSpec, reference};
 
@@ -18,7 +19,7 @@ impl Described for EcaGate {
     const ABOUT: &'static str = "ECA: every channel times a gate from a convolution along the channels";
     type Shape = EcaShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let epilogue = epilogue(options)?;
         Ok(Self { operator: Eca::new(compiler, epilogue, options.element()?)?, epilogue })
     }
@@ -34,11 +35,11 @@ impl Described for EcaGate {
 
     fn bind(&self, device: &wgpu::Device, shape: EcaShape, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = EcaBuffers {
-            features: slices.need(Self::NAME, "features")?,
-            weight: slices.need(Self::NAME, "weight")?,
-            identity: slices.get("identity"),
-            gate: slices.get("gate"),
-            output: slices.get("output"),
+            features: slices.required(Self::NAME, "features")?,
+            weight: slices.required(Self::NAME, "weight")?,
+            identity: slices.optional("identity"),
+            gate: slices.optional("gate"),
+            output: slices.optional("output"),
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -48,8 +49,8 @@ impl Described for EcaGate {
     }
 
     fn reference<T: Float>(&self, shape: EcaShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let (features, weight) = (inputs.need(Self::NAME, "features")?, inputs.need(Self::NAME, "weight")?);
-        let both = reference::eca(shape.features, self.epilogue, features, weight, inputs.get("identity"));
+        let (features, weight) = (inputs.required(Self::NAME, "features")?, inputs.required(Self::NAME, "weight")?);
+        let both = reference::eca(shape.features, self.epilogue, features, weight, inputs.optional("identity"));
         Ok(gated(self.epilogue, both))
     }
 }

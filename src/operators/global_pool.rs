@@ -2,7 +2,8 @@
 
 use num_traits::Float;
 
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, GlobalPool, GlobalPoolBuffers, Nchw, Recording, Squeeze, TensorSpec, reference};
 
@@ -17,7 +18,7 @@ impl Described for Pool {
     const ABOUT: &'static str = "mean and maximum of every plane";
     type Shape = Nchw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let squeeze = options.name("squeeze", Squeeze::NAMES, Squeeze::default())?;
         Ok(Self { operator: GlobalPool::new(compiler, squeeze, options.element()?)?, squeeze })
     }
@@ -31,8 +32,8 @@ impl Described for Pool {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let features = slices.need(Self::NAME, "features")?;
-        let buffers = GlobalPoolBuffers { features, mean: slices.get("mean"), max: slices.get("max") };
+        let features = slices.required(Self::NAME, "features")?;
+        let buffers = GlobalPoolBuffers { features, mean: slices.optional("mean"), max: slices.optional("max") };
         self.operator.bind(device, shape, buffers)
     }
 
@@ -41,7 +42,7 @@ impl Described for Pool {
     }
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let features = inputs.need(Self::NAME, "features")?;
+        let features = inputs.required(Self::NAME, "features")?;
         let mean = (self.squeeze != Squeeze::Max).then(|| ("mean", reference::global_mean(shape, features)));
         let max = (self.squeeze != Squeeze::Mean).then(|| ("max", reference::global_max(shape, features)));
         Ok(Arrays::new(mean.into_iter().chain(max)))

@@ -2,7 +2,8 @@
 
 use num_traits::Float;
 
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
     ColorMap, Cost, Error, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, Recording, Sampling, TensorSpec,
@@ -22,7 +23,7 @@ impl Described for Overlay {
     const ABOUT: &'static str = "a colour-mapped map over a picture, four bytes to a pixel";
     type Shape = HeatOverlayShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let color_map = options.color_map("color_map")?;
         let sampling = options.name("sampling", Sampling::NAMES, Sampling::default())?;
         let opacity = options.number("opacity", Some(0.5))?;
@@ -40,8 +41,8 @@ impl Described for Overlay {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: HeatOverlayShape, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let (map, pictures) = (slices.need(Self::NAME, "map")?, slices.need(Self::NAME, "pictures")?);
-        let buffers = HeatOverlayBuffers { map, pictures, overlay: slices.need(Self::NAME, "overlay")? };
+        let (map, pictures) = (slices.required(Self::NAME, "map")?, slices.required(Self::NAME, "pictures")?);
+        let buffers = HeatOverlayBuffers { map, pictures, overlay: slices.required(Self::NAME, "overlay")? };
         self.operator.bind(device, shape, self.opacity, buffers)
     }
 
@@ -51,7 +52,7 @@ impl Described for Overlay {
 
     /// Four numbers in 0..1 for each pixel, where the operator writes four bytes.
     fn reference<T: Float>(&self, shape: HeatOverlayShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let (map, pictures) = (inputs.need(Self::NAME, "map")?, inputs.need(Self::NAME, "pictures")?);
+        let (map, pictures) = (inputs.required(Self::NAME, "map")?, inputs.required(Self::NAME, "pictures")?);
         let opacity = T::from(self.opacity).unwrap_or_else(T::nan);
         let HeatOverlayShape { map: map_shape, pictures: size } = shape;
         let table = self.color_map.table();

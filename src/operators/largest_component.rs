@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::{floats, mask};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
     Connectivity, Cost, Error, LabelBuffers, LargestComponent, LargestComponentBuffers, Nhw, Recording, TensorSpec,
@@ -21,7 +22,7 @@ impl Described for Component {
     const ABOUT: &'static str = "the largest connected component of each mask, its box, and every component by label";
     type Shape = Nhw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let connectivity = options.name("connectivity", Connectivity::NAMES, Connectivity::default())?;
         Ok(Self { operator: LargestComponent::new(compiler, connectivity)?, connectivity })
     }
@@ -35,7 +36,7 @@ impl Described for Component {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nhw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let all = match (slices.get("all.labels"), slices.get("all.sizes")) {
+        let all = match (slices.optional("all.labels"), slices.optional("all.sizes")) {
             (Some(labels), Some(sizes)) => Some(LabelBuffers { labels, sizes }),
             (None, None) => None,
             (labels, _) => {
@@ -44,8 +45,8 @@ impl Described for Component {
                 return Err(Error::InvalidParameter { op: Self::NAME, parameter, given, needed });
             }
         };
-        let (mask, boxes) = (slices.need(Self::NAME, "mask")?, slices.need(Self::NAME, "boxes")?);
-        let buffers = LargestComponentBuffers { mask, boxes, component: slices.get("component"), all };
+        let (mask, boxes) = (slices.required(Self::NAME, "mask")?, slices.required(Self::NAME, "boxes")?);
+        let buffers = LargestComponentBuffers { mask, boxes, component: slices.optional("component"), all };
         self.operator.bind(device, shape, buffers)
     }
 
@@ -54,7 +55,7 @@ impl Described for Component {
     }
 
     fn reference<T: Float>(&self, shape: Nhw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let mask = mask(inputs.need(Self::NAME, "mask")?);
+        let mask = mask(inputs.required(Self::NAME, "mask")?);
         let found = reference::largest_component(shape, self.connectivity, &mask);
         Ok(Arrays::new([
             ("boxes", floats(found.boxes.as_flattened().iter().copied())),

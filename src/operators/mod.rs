@@ -1,7 +1,7 @@
 //! Operators as data: one list of all of them, each opened by its name with options as text and bound by the names of its tensors.
 //!
 //! The typed structs ([`SqueezeExcite`](crate::SqueezeExcite) and the others) are the way for Rust programs that know which operator they
-//! want. This module is for whoever does not: bindings to other languages, checks against files of cases, tests over all operators.
+//! want. This module is for programs that learn it at run time, for bindings to other languages, and for tests over all operators.
 //!
 //! ```no_run
 //! use visual_attention::operators::{self, Options, Shapes, Slices};
@@ -56,28 +56,67 @@ use num_traits::Float;
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Nchw, Nhw, Recording, TensorSpec};
 
+use self::options::Reader;
 pub use self::options::{OptionSpec, Options};
 
-/// Shapes of the inputs, by name: slowest axis first. A shape that an operator does not ask for is ignored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shapes(Vec<(String, Vec<u32>)>);
+/// Values by the names of an operator's tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named<V>(Vec<(String, V)>);
+
+/// Shapes of inputs, slowest axis first. The others follow from those that an operator needs. A shape that is given and contradicts them
+/// is refused.
+pub type Shapes = Named<Vec<u32>>;
+
+/// Slices of buffers.
+pub type Slices<'a> = Named<wgpu::BufferSlice<'a>>;
+
+/// Numbers of tensors on the host, for the references. Masks and boxes are whole numbers.
+pub type Arrays<T> = Named<Vec<T>>;
+
+impl<V> Default for Named<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<V> Named<V> {
+    /// Of these names and values.
+    pub fn new<N: Into<String>>(values: impl IntoIterator<Item = (N, V)>) -> Self {
+        Self(values.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
+
+    /// The value of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&V> {
+        self.iter().find(|(given, _)| *given == name).map(|(_, value)| value)
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    fn need(&self, op: &'static str, parameter: &'static str, what: &str) -> Result<&V, Error> {
+        let missing = || Error::InvalidParameter { op, parameter, given: "none".into(), needed: what.into() };
+        self.get(parameter).ok_or_else(missing)
+    }
+
+    /// Refuses a name that none of the tensors has: a misspelt optional tensor would otherwise be left out in silence.
+    fn check_names(&self, op: &'static str, tensors: &[TensorSpec]) -> Result<(), Error> {
+        let Some((name, _)) = self.iter().find(|(name, _)| tensors.iter().all(|tensor| tensor.name != *name)) else {
+            return Ok(());
+        };
+        let known: Vec<_> = tensors.iter().map(|tensor| tensor.name).collect();
+        let needed = format!("one of {}", known.join(", "));
+        Err(Error::InvalidParameter { op, parameter: "tensors", given: name.to_owned(), needed })
+    }
+}
 
 impl Shapes {
-    /// Of these names.
-    pub fn new<N: Into<String>>(shapes: impl IntoIterator<Item = (N, Vec<u32>)>) -> Self {
-        Self(shapes.into_iter().map(|(name, shape)| (name.into(), shape)).collect())
-    }
-
-    /// The shape of an input, if it was given.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&[u32]> {
-        self.0.iter().find(|(given, _)| given == name).map(|(_, shape)| shape.as_slice())
-    }
-
     /// The shape of an input of `N` axes.
     fn axes<const N: usize>(&self, op: &'static str, binding: &'static str) -> Result<[u32; N], Error> {
         let shape = self.get(binding);
-        shape.and_then(|shape| shape.try_into().ok()).ok_or_else(|| Error::InvalidShape {
+        shape.and_then(|shape| shape.as_slice().try_into().ok()).ok_or_else(|| Error::InvalidShape {
             op,
             binding,
             given: shape.map_or("no shape".into(), |shape| format!("{shape:?}")),
@@ -86,58 +125,35 @@ impl Shapes {
     }
 
     fn nchw(&self, op: &'static str, binding: &'static str) -> Result<Nchw, Error> {
-        self.axes(op, binding).map(|[n, c, h, w]| Nchw::new(n, c, h, w))
+        self.axes(op, binding).map(<[u32; 4]>::into)
     }
 
     fn nhw(&self, op: &'static str, binding: &'static str) -> Result<Nhw, Error> {
-        self.axes(op, binding).map(|[n, h, w]| Nhw::new(n, h, w))
+        self.axes(op, binding).map(<[u32; 3]>::into)
     }
 }
-
-/// Slices of buffers, by the names of the tensors.
-#[derive(Clone, Debug, Default)]
-pub struct Slices<'a>(Vec<(String, wgpu::BufferSlice<'a>)>);
 
 impl<'a> Slices<'a> {
-    /// Of these names.
-    pub fn new<N: Into<String>>(slices: impl IntoIterator<Item = (N, wgpu::BufferSlice<'a>)>) -> Self {
-        Self(slices.into_iter().map(|(name, slice)| (name.into(), slice)).collect())
+    /// A tensor that may be left out.
+    fn optional(&self, name: &str) -> Option<wgpu::BufferSlice<'a>> {
+        self.get(name).copied()
     }
 
-    fn get(&self, name: &str) -> Option<wgpu::BufferSlice<'a>> {
-        self.0.iter().find(|(given, _)| given == name).map(|&(_, slice)| slice)
-    }
-
-    fn need(&self, op: &'static str, parameter: &'static str) -> Result<wgpu::BufferSlice<'a>, Error> {
-        let missing = || Error::InvalidParameter { op, parameter, given: "none".into(), needed: "a slice".into() };
-        self.get(parameter).ok_or_else(missing)
+    /// A tensor that must be there.
+    fn required(&self, op: &'static str, name: &'static str) -> Result<wgpu::BufferSlice<'a>, Error> {
+        self.need(op, name, "a slice").copied()
     }
 }
 
-/// Numbers of tensors on the host, by name, for the references. Masks and boxes are whole numbers.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Arrays<T>(Vec<(String, Vec<T>)>);
-
 impl<T> Arrays<T> {
-    /// Of these names.
-    pub fn new<N: Into<String>>(arrays: impl IntoIterator<Item = (N, Vec<T>)>) -> Self {
-        Self(arrays.into_iter().map(|(name, numbers)| (name.into(), numbers)).collect())
+    /// A tensor that may be left out.
+    fn optional(&self, name: &str) -> Option<&[T]> {
+        self.get(name).map(Vec::as_slice)
     }
 
-    /// The numbers of a tensor.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&[T]> {
-        self.0.iter().find(|(given, _)| given == name).map(|(_, numbers)| numbers.as_slice())
-    }
-
-    /// Names and numbers in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[T])> {
-        self.0.iter().map(|(name, numbers)| (name.as_str(), numbers.as_slice()))
-    }
-
-    fn need(&self, op: &'static str, parameter: &'static str) -> Result<&[T], Error> {
-        let missing = || Error::InvalidParameter { op, parameter, given: "none".into(), needed: "numbers".into() };
-        self.get(parameter).ok_or_else(missing)
+    /// A tensor that must be there.
+    fn required(&self, op: &'static str, name: &'static str) -> Result<&[T], Error> {
+        self.need(op, name, "numbers").map(Vec::as_slice)
     }
 }
 
@@ -150,14 +166,15 @@ pub trait Operator: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidShape`] where a shape is missing or does not fit, and whatever the operator's own `tensors` refuses.
+    /// [`Error::InvalidShape`] for a shape that is missing or does not fit, [`Error::InvalidParameter`] for a name that no tensor has, and
+    /// whatever the operator's own `tensors` refuses.
     fn tensors(&self, shapes: &Shapes) -> Result<Vec<TensorSpec>, Error>;
 
     /// Checks the slices and binds them.
     ///
     /// # Errors
     ///
-    /// As the operator's own `bind`.
+    /// As [`Self::tensors`] and the operator's own `bind`.
     fn bind(&self, device: &wgpu::Device, shapes: &Shapes, slices: &Slices<'_>) -> Result<Recording, Error>;
 
     /// What one run moves and computes.
@@ -182,7 +199,7 @@ pub trait Operator: fmt::Debug + Send + Sync {
     fn reference_f64(&self, shapes: &Shapes, inputs: &Arrays<f64>) -> Result<Arrays<f64>, Error>;
 }
 
-type Open = fn(Compiler<'_>, &Options) -> Result<Box<dyn Operator>, Error>;
+type Open = fn(Compiler<'_>, &Reader<'_>) -> Result<Box<dyn Operator>, Error>;
 
 /// One operator of the list.
 #[derive(Clone, Copy, Debug)]
@@ -207,21 +224,22 @@ impl Entry {
     /// [`Error::InvalidParameter`] for an option that the operator does not have, for a value that it does not take, and for one that is
     /// missing and has no default; and whatever the operator's own `new` refuses.
     pub fn open<'a>(&self, compiler: impl Into<Compiler<'a>>, options: &Options) -> Result<Box<dyn Operator>, Error> {
-        let options = options.for_operator(self.name);
-        let operator = (self.open)(compiler.into(), &options)?;
-        options.check_all_known()?;
+        let reader = Reader::new(self.name, options);
+        let operator = (self.open)(compiler.into(), &reader)?;
+        reader.check_names()?;
         Ok(operator)
     }
 
-    /// The options that it takes, with their defaults: what [`Self::open`] asked for when it was given `options`.
+    /// The options that it takes, with their defaults. `options` needs only those without a default. Nothing is compiled.
     ///
     /// # Errors
     ///
     /// As [`Self::open`].
     pub fn options<'a>(&self, compiler: impl Into<Compiler<'a>>, options: &Options) -> Result<Vec<OptionSpec>, Error> {
-        let options = options.for_operator(self.name);
-        (self.open)(compiler.into(), &options)?;
-        Ok(options.asked())
+        let reader = Reader::new(self.name, options);
+        (self.open)(compiler.into().at_first_use(), &reader)?;
+        reader.check_names()?;
+        Ok(reader.asked())
     }
 }
 
@@ -270,7 +288,7 @@ trait Described: fmt::Debug + Send + Sync + Sized + 'static {
     const ABOUT: &'static str;
     type Shape: Copy;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error>;
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error>;
     fn shape(&self, shapes: &Shapes) -> Result<Self::Shape, Error>;
     fn tensors(&self, shape: Self::Shape) -> Result<Vec<TensorSpec>, Error>;
     fn bind(&self, device: &wgpu::Device, shape: Self::Shape, slices: &Slices<'_>) -> Result<Recording, Error>;
@@ -278,10 +296,26 @@ trait Described: fmt::Debug + Send + Sync + Sized + 'static {
     fn reference<T: Float>(&self, shape: Self::Shape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error>;
 }
 
-/// Refuses inputs of other lengths than the operator's tensors have, which a reference would read beyond.
-fn checked<D: Described, T>(operator: &D, shapes: &Shapes, inputs: &Arrays<T>) -> Result<D::Shape, Error> {
+/// The shape that the given shapes make, and the tensors. Refuses a shape that is given and is another than its tensor's.
+fn described<D: Described>(operator: &D, shapes: &Shapes) -> Result<(D::Shape, Vec<TensorSpec>), Error> {
     let shape = operator.shape(shapes)?;
-    for spec in Described::tensors(operator, shape)? {
+    let tensors = Described::tensors(operator, shape)?;
+    shapes.check_names(D::NAME, &tensors)?;
+    for spec in &tensors {
+        let given = shapes.get(spec.name).filter(|given| **given != spec.shape);
+        if let Some(given) = given {
+            let (given, needed) = (format!("{given:?}"), format!("{:?}", spec.shape));
+            return Err(Error::InvalidShape { op: D::NAME, binding: spec.name, given, needed });
+        }
+    }
+    Ok((shape, tensors))
+}
+
+/// The shape, after a check of the inputs: a reference would read beyond one that is too short.
+fn checked<D: Described, T>(operator: &D, shapes: &Shapes, inputs: &Arrays<T>) -> Result<D::Shape, Error> {
+    let (shape, tensors) = described(operator, shapes)?;
+    inputs.check_names(D::NAME, &tensors)?;
+    for spec in tensors {
         let Some(numbers) = inputs.get(spec.name) else { continue };
         if spec.elements() != Some(numbers.len() as u64) {
             let (given, needed) = (format!("{} numbers", numbers.len()), format!("{:?}", spec.shape));
@@ -297,15 +331,17 @@ impl<D: Described> Operator for D {
     }
 
     fn tensors(&self, shapes: &Shapes) -> Result<Vec<TensorSpec>, Error> {
-        Described::tensors(self, self.shape(shapes)?)
+        described(self, shapes).map(|(_, tensors)| tensors)
     }
 
     fn bind(&self, device: &wgpu::Device, shapes: &Shapes, slices: &Slices<'_>) -> Result<Recording, Error> {
-        Described::bind(self, device, self.shape(shapes)?, slices)
+        let (shape, tensors) = described(self, shapes)?;
+        slices.check_names(D::NAME, &tensors)?;
+        Described::bind(self, device, shape, slices)
     }
 
     fn cost(&self, shapes: &Shapes) -> Result<Cost, Error> {
-        Ok(Described::cost(self, self.shape(shapes)?))
+        described(self, shapes).map(|(shape, _)| Described::cost(self, shape))
     }
 
     fn reference_f32(&self, shapes: &Shapes, inputs: &Arrays<f32>) -> Result<Arrays<f32>, Error> {

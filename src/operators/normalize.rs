@@ -2,7 +2,8 @@
 
 use num_traits::Float;
 
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Nhw, Normalization, Normalize, NormalizeBuffers, Recording, TensorSpec, reference};
 
@@ -17,7 +18,7 @@ impl Described for Normalized {
     const ABOUT: &'static str = "each map brought to 0..1, in place";
     type Shape = Nhw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let normalization = options.name("normalization", Normalization::NAMES, Normalization::default())?;
         Ok(Self { operator: Normalize::new(compiler, normalization)?, normalization })
     }
@@ -31,7 +32,7 @@ impl Described for Normalized {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nhw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        self.operator.bind(device, shape, NormalizeBuffers { map: slices.need(Self::NAME, "map")? })
+        self.operator.bind(device, shape, NormalizeBuffers { map: slices.required(Self::NAME, "map")? })
     }
 
     fn cost(&self, shape: Nhw) -> Cost {
@@ -39,7 +40,7 @@ impl Described for Normalized {
     }
 
     fn reference<T: Float>(&self, shape: Nhw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let map = inputs.need(Self::NAME, "map")?;
+        let map = inputs.required(Self::NAME, "map")?;
         Ok(Arrays::new([("map", reference::normalize(shape, self.normalization, map))]))
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use crate::{Activation, ColorMap, Element, Error, Size, ThresholdRule, UnknownName};
+use crate::{Activation, ColorMap, Element, Error, Size, ThresholdRule};
 
 /// An option that an operator asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,30 +19,35 @@ pub struct OptionSpec {
 }
 
 /// Options by name, each as text: `("pooling", "max")`, `("window", "7,7")`, `("scale", "0.125")`.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    given: Vec<(String, String)>,
-    op: &'static str,
-    asked: RefCell<Vec<OptionSpec>>,
-}
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options(Vec<(String, String)>);
 
 impl Options {
     /// Of these names and values.
     pub fn new<N: Into<String>, V: Into<String>>(options: impl IntoIterator<Item = (N, V)>) -> Self {
-        let given = options.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { given, ..Self::default() }
+        Self(options.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+/// Reads the options of one operator, and keeps account of what the operator asks for.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    op: &'static str,
+    given: &'a [(String, String)],
+    asked: RefCell<Vec<OptionSpec>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(op: &'static str, options: &'a Options) -> Self {
+        Self { op, given: &options.0, asked: RefCell::default() }
     }
 
-    pub(super) fn for_operator(&self, op: &'static str) -> Self {
-        Self { given: self.given.clone(), op, asked: RefCell::default() }
+    pub(super) fn asked(self) -> Vec<OptionSpec> {
+        self.asked.into_inner()
     }
 
-    pub(super) fn asked(&self) -> Vec<OptionSpec> {
-        self.asked.borrow().clone()
-    }
-
-    /// Refuses what was given and not asked for.
-    pub(super) fn check_all_known(&self) -> Result<(), Error> {
+    /// Refuses an option that was given and not asked for.
+    pub(super) fn check_names(&self) -> Result<(), Error> {
         let asked = self.asked.borrow();
         let Some((name, _)) = self.given.iter().find(|(name, _)| asked.iter().all(|spec| spec.name != name)) else {
             return Ok(());
@@ -76,13 +81,24 @@ impl Options {
         }
     }
 
+    /// A value that is written as it is read. Without a default it must be given.
+    fn parsed<T: FromStr + Display>(&self, name: &'static str, values: &str, default: Option<T>) -> Result<T, Error> {
+        let default = default.map(|value| {
+            let text = value.to_string();
+            (value, text)
+        });
+        self.read(name, values.to_owned(), default, |text| text.trim().parse().ok())
+    }
+
     /// One of an enum's names.
-    pub(super) fn name<T>(&self, name: &'static str, names: &[(&str, T)], default: T) -> Result<T, Error>
-    where
-        T: FromStr<Err = UnknownName> + Display + Copy,
-    {
-        let values = names.iter().map(|&(name, _)| name).collect::<Vec<_>>().join(", ");
-        self.read(name, values, Some((default, default.to_string())), |text| text.parse().ok())
+    pub(super) fn name<T: FromStr + Display>(
+        &self,
+        name: &'static str,
+        names: &[(&str, T)],
+        default: T,
+    ) -> Result<T, Error> {
+        let values = names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        self.parsed(name, &values, Some(default))
     }
 
     /// The element type of what varies: `element`, f32 unless said otherwise.
@@ -91,17 +107,15 @@ impl Options {
     }
 
     pub(super) fn number(&self, name: &'static str, default: Option<f32>) -> Result<f32, Error> {
-        let default = default.map(|number| (number, number.to_string()));
-        self.read(name, "a number".into(), default, |text| text.trim().parse().ok())
+        self.parsed(name, "a number", default)
     }
 
     pub(super) fn integer(&self, name: &'static str, default: Option<u32>) -> Result<u32, Error> {
-        let default = default.map(|number| (number, number.to_string()));
-        self.read(name, "a whole number".into(), default, |text| text.trim().parse().ok())
+        self.parsed(name, "a whole number", default)
     }
 
     pub(super) fn flag(&self, name: &'static str, default: bool) -> Result<bool, Error> {
-        self.read(name, "true or false".into(), Some((default, default.to_string())), |text| text.trim().parse().ok())
+        self.parsed(name, "true or false", Some(default))
     }
 
     /// Two whole numbers, or one for both axes.
@@ -117,24 +131,14 @@ impl Options {
         })
     }
 
-    /// An activation by name; `leaky_relu` and `hard_sigmoid` take a slope and an offset behind a colon: `hard_sigmoid:0.2,0.5`.
     pub(super) fn activation(&self, name: &'static str, default: Activation) -> Result<Activation, Error> {
         let values = "none, relu, relu6, leaky_relu:SLOPE, silu, hard_swish, sigmoid, hard_sigmoid, hard_sigmoid:SLOPE,OFFSET, tanh, gelu, \
                       gelu_tanh";
-        self.read(name, values.into(), Some((default, default.to_string())), |text| text.parse().ok())
+        self.parsed(name, values, Some(default))
     }
 
-    /// `otsu`, `value:0.7`, or `level:178`.
     pub(super) fn threshold(&self, name: &'static str) -> Result<ThresholdRule, Error> {
-        let default = ThresholdRule::Value(0.7);
-        self.read(name, "otsu, value:NUMBER, level:0..255".into(), Some((default, "value:0.7".into())), |text| {
-            match text.split_once(':') {
-                None if text == "otsu" => Some(ThresholdRule::Otsu),
-                Some(("value", number)) => number.trim().parse().ok().map(ThresholdRule::Value),
-                Some(("level", number)) => number.trim().parse().ok().map(ThresholdRule::Level),
-                _ => None,
-            }
-        })
+        self.parsed(name, "otsu, value:NUMBER, level:0..255", Some(ThresholdRule::default()))
     }
 
     /// A colour map that has a name.

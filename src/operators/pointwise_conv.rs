@@ -2,7 +2,8 @@
 
 use num_traits::Float;
 
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
     Cost, Error, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Recording, TensorSpec, reference,
@@ -19,7 +20,7 @@ impl Described for Projection {
     const ABOUT: &'static str = "up to three 1x1 convolutions of one tensor";
     type Shape = Nchw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let (inputs, outputs) = (options.integer("inputs", None)?, options.integer("outputs", None)?);
         let defaults = PointwiseConvOptions::new(inputs, outputs);
         let chosen = defaults
@@ -39,10 +40,10 @@ impl Described for Projection {
 
     fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = PointwiseConvBuffers {
-            x: slices.need(Self::NAME, "x")?,
-            weights: slices.need(Self::NAME, "weights")?,
-            bias: slices.get("bias"),
-            y: ["y[0]", "y[1]", "y[2]"].map(|name| slices.get(name)),
+            x: slices.required(Self::NAME, "x")?,
+            weights: slices.required(Self::NAME, "weights")?,
+            bias: slices.optional("bias"),
+            y: ["y[0]", "y[1]", "y[2]"].map(|name| slices.optional(name)),
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -52,8 +53,8 @@ impl Described for Projection {
     }
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let (x, weights) = (inputs.need(Self::NAME, "x")?, inputs.need(Self::NAME, "weights")?);
-        let outputs = reference::pointwise_conv(shape, &self.options, x, weights, inputs.get("bias"));
+        let (x, weights) = (inputs.required(Self::NAME, "x")?, inputs.required(Self::NAME, "weights")?);
+        let outputs = reference::pointwise_conv(shape, &self.options, x, weights, inputs.optional("bias"));
         Ok(Arrays::new(["y[0]", "y[1]", "y[2]"].into_iter().zip(outputs)))
     }
 }

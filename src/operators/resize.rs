@@ -2,7 +2,8 @@
 
 use num_traits::Float;
 
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Recording, Resize, ResizeBuffers, ResizeShape, Sampling, Size, TensorSpec, reference};
 
@@ -18,7 +19,7 @@ impl Described for Resized {
     const ABOUT: &'static str = "bilinear resizing of every plane";
     type Shape = ResizeShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let sampling = options.name("sampling", Sampling::NAMES, Sampling::default())?;
         let size = options.size("size", None)?;
         Ok(Self { operator: Resize::new(compiler, sampling, options.element()?)?, sampling, size })
@@ -33,7 +34,7 @@ impl Described for Resized {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: ResizeShape, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let (input, output) = (slices.need(Self::NAME, "input")?, slices.need(Self::NAME, "output")?);
+        let (input, output) = (slices.required(Self::NAME, "input")?, slices.required(Self::NAME, "output")?);
         self.operator.bind(device, shape, ResizeBuffers { input, output })
     }
 
@@ -42,7 +43,7 @@ impl Described for Resized {
     }
 
     fn reference<T: Float>(&self, shape: ResizeShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let input = inputs.need(Self::NAME, "input")?;
+        let input = inputs.required(Self::NAME, "input")?;
         Ok(Arrays::new([("output", reference::resize(shape.input, shape.output, self.sampling, input))]))
     }
 }

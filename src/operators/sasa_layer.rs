@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::{tables, window_options};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Nchw, Recording, SasaLayer, SasaLayerBuffers, SasaLayerOptions, TensorSpec, reference};
 
@@ -18,7 +19,7 @@ impl Described for Layer {
     const ABOUT: &'static str = "a layer of Stand-Alone Self-Attention: projections, and windowed attention over them";
     type Shape = Nchw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let (inputs, groups) = (options.integer("inputs", None)?, options.integer("groups", Some(1))?);
         let chosen = SasaLayerOptions::new(inputs, window_options(options)?).with_groups(groups);
         Ok(Self { operator: SasaLayer::new(compiler, chosen, options.element()?)?, options: chosen })
@@ -34,10 +35,10 @@ impl Described for Layer {
 
     fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = SasaLayerBuffers {
-            x: slices.need(Self::NAME, "x")?,
-            projections: slices.need(Self::NAME, "projections")?,
-            tables: tables(self.options.attention.relative, |name| slices.need(Self::NAME, name))?,
-            y: slices.need(Self::NAME, "y")?,
+            x: slices.required(Self::NAME, "x")?,
+            projections: slices.required(Self::NAME, "projections")?,
+            tables: tables(self.options.attention.relative, |name| slices.required(Self::NAME, name))?,
+            y: slices.required(Self::NAME, "y")?,
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -47,7 +48,7 @@ impl Described for Layer {
     }
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let need = |name| inputs.need(Self::NAME, name);
+        let need = |name| inputs.required(Self::NAME, name);
         let tables = tables(self.options.attention.relative, need)?;
         let y = reference::sasa_layer(shape, &self.options, need("x")?, need("projections")?, tables);
         Ok(Arrays::new([("y", y)]))

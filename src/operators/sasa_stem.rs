@@ -2,7 +2,8 @@
 
 use num_traits::Float;
 
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Nchw, Recording, SasaStem, SasaStemBuffers, SasaStemOptions, Size, TensorSpec, reference};
 
@@ -17,7 +18,7 @@ impl Described for Stem {
     const ABOUT: &'static str = "the attention stem of Stand-Alone Self-Attention: values mixed by position";
     type Shape = Nchw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let inputs = options.integer("inputs", Some(3))?;
         let (heads, head_dim) = (options.integer("heads", None)?, options.integer("head_dim", None)?);
         let window = options.size("window", Some(Size::new(4, 4)))?;
@@ -41,7 +42,7 @@ impl Described for Stem {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let need = |name| slices.need(Self::NAME, name);
+        let need = |name| slices.required(Self::NAME, name);
         let buffers = SasaStemBuffers {
             x: need("x")?,
             projections: need("projections")?,
@@ -58,7 +59,7 @@ impl Described for Stem {
     }
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let need = |name| inputs.need(Self::NAME, name);
+        let need = |name| inputs.required(Self::NAME, name);
         let [x, projections, row, column, mix] =
             [need("x")?, need("projections")?, need("row")?, need("column")?, need("mix")?];
         let y = reference::sasa_stem(shape, &self.options, x, projections, row, column, mix);

@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::{epilogue, excitation, reduced};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Recording, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, TensorSpec, reference};
 
@@ -18,7 +19,7 @@ impl Described for ScSeGate {
     const ABOUT: &'static str = "concurrent spatial and channel Squeeze-and-Excitation";
     type Shape = ScSeShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let combine = options.name("combine", ScSeCombine::NAMES, ScSeCombine::default())?;
         let chosen = ScSeOptions::STANDARD.with_combine(combine).with_epilogue(epilogue(options)?);
         Ok(Self { operator: ScSe::new(compiler, chosen, options.element()?)?, options: chosen })
@@ -35,15 +36,15 @@ impl Described for ScSeGate {
 
     fn bind(&self, device: &wgpu::Device, shape: ScSeShape, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = ScSeBuffers {
-            features: slices.need(Self::NAME, "features")?,
-            reduce_weight: slices.need(Self::NAME, "reduce_weight")?,
-            reduce_bias: slices.get("reduce_bias"),
-            expand_weight: slices.need(Self::NAME, "expand_weight")?,
-            expand_bias: slices.get("expand_bias"),
-            spatial_weight: slices.need(Self::NAME, "spatial_weight")?,
-            spatial_bias: slices.get("spatial_bias"),
-            identity: slices.get("identity"),
-            output: slices.need(Self::NAME, "output")?,
+            features: slices.required(Self::NAME, "features")?,
+            reduce_weight: slices.required(Self::NAME, "reduce_weight")?,
+            reduce_bias: slices.optional("reduce_bias"),
+            expand_weight: slices.required(Self::NAME, "expand_weight")?,
+            expand_bias: slices.optional("expand_bias"),
+            spatial_weight: slices.required(Self::NAME, "spatial_weight")?,
+            spatial_bias: slices.optional("spatial_bias"),
+            identity: slices.optional("identity"),
+            output: slices.required(Self::NAME, "output")?,
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -53,8 +54,8 @@ impl Described for ScSeGate {
     }
 
     fn reference<T: Float>(&self, shape: ScSeShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let (features, identity) = (inputs.need(Self::NAME, "features")?, inputs.get("identity"));
-        let (weight, bias) = (inputs.need(Self::NAME, "spatial_weight")?, inputs.get("spatial_bias"));
+        let (features, identity) = (inputs.required(Self::NAME, "features")?, inputs.optional("identity"));
+        let (weight, bias) = (inputs.required(Self::NAME, "spatial_weight")?, inputs.optional("spatial_bias"));
         let excitation = excitation(Self::NAME, inputs)?;
         let output = reference::scse(shape.features, self.options, features, &excitation, weight, bias, identity);
         Ok(Arrays::new([("output", output)]))

@@ -2,7 +2,8 @@
 
 use num_traits::{Float, ToPrimitive};
 
-use super::{Arrays, Options, Shapes, Slices};
+use super::options::Reader;
+use super::{Arrays, Shapes, Slices};
 use crate::reference::{Excitation, Norm};
 use crate::{BatchNorm, Border, Epilogue, Error, PositionTables, RelativePosition, Size, WindowAttentionOptions};
 
@@ -21,49 +22,69 @@ pub(super) fn floats<T: Float>(values: impl IntoIterator<Item = impl ToPrimitive
     values.into_iter().map(|value| T::from(value).unwrap_or_else(T::nan)).collect()
 }
 
-pub(super) const NORM: [&str; 4] = ["norm.weight", "norm.bias", "norm.mean", "norm.variance"];
-pub(super) const SPATIAL_NORM: [&str; 4] =
-    ["spatial_norm.weight", "spatial_norm.bias", "spatial_norm.mean", "spatial_norm.variance"];
-
 /// `PyTorch`'s `BatchNorm2d` has this one.
 pub(super) const EPSILON: f32 = 1e-5;
 
-/// A norm, where its weight is given.
-pub(super) fn norm<'a>(
+/// A norm that must be there. `names` are weight, bias, mean and variance.
+pub(super) fn required_norm<'a>(
     op: &'static str,
     slices: &Slices<'a>,
     [weight, bias, mean, variance]: [&'static str; 4],
     epsilon: f32,
-) -> Result<Option<BatchNorm<'a>>, Error> {
-    if slices.get(weight).is_none() {
-        return Ok(None);
-    }
-    let [weight, bias, mean, variance] =
-        [slices.need(op, weight)?, slices.need(op, bias)?, slices.need(op, mean)?, slices.need(op, variance)?];
-    Ok(Some(BatchNorm { weight, bias, mean, variance, epsilon }))
+) -> Result<BatchNorm<'a>, Error> {
+    Ok(BatchNorm {
+        weight: slices.required(op, weight)?,
+        bias: slices.required(op, bias)?,
+        mean: slices.required(op, mean)?,
+        variance: slices.required(op, variance)?,
+        epsilon,
+    })
 }
 
-pub(super) fn norm_reference<'a, T: Float>(
+/// A norm, if any of its tensors is given.
+pub(super) fn norm<'a>(
+    op: &'static str,
+    slices: &Slices<'a>,
+    names: [&'static str; 4],
+    epsilon: f32,
+) -> Result<Option<BatchNorm<'a>>, Error> {
+    let given = names.iter().any(|name| slices.get(name).is_some());
+    given.then(|| required_norm(op, slices, names, epsilon)).transpose()
+}
+
+/// As [`required_norm`], for the reference.
+pub(super) fn required_norm_reference<'a, T: Float>(
     op: &'static str,
     inputs: &'a Arrays<T>,
     [weight, bias, mean, variance]: [&'static str; 4],
     epsilon: f32,
+) -> Result<Norm<'a, T>, Error> {
+    Ok(Norm {
+        weight: inputs.required(op, weight)?,
+        bias: inputs.required(op, bias)?,
+        mean: inputs.required(op, mean)?,
+        variance: inputs.required(op, variance)?,
+        epsilon: T::from(epsilon).unwrap_or_else(T::nan),
+    })
+}
+
+/// As [`norm`], for the reference.
+pub(super) fn norm_reference<'a, T: Float>(
+    op: &'static str,
+    inputs: &'a Arrays<T>,
+    names: [&'static str; 4],
+    epsilon: f32,
 ) -> Result<Option<Norm<'a, T>>, Error> {
-    if inputs.get(weight).is_none() {
-        return Ok(None);
-    }
-    let epsilon = T::from(epsilon).unwrap_or_else(T::nan);
-    let [weight, bias, mean, variance] =
-        [inputs.need(op, weight)?, inputs.need(op, bias)?, inputs.need(op, mean)?, inputs.need(op, variance)?];
-    Ok(Some(Norm { weight, bias, mean, variance, epsilon }))
+    let given = names.iter().any(|name| inputs.get(name).is_some());
+    given.then(|| required_norm_reference(op, inputs, names, epsilon)).transpose()
 }
 
 pub(super) fn excitation<'a, T>(op: &'static str, inputs: &'a Arrays<T>) -> Result<Excitation<'a, T>, Error> {
     Ok(Excitation {
-        reduce_weight: inputs.need(op, "reduce_weight")?,
-        reduce_bias: inputs.get("reduce_bias"),
-        expand_weight: inputs.need(op, "expand_weight")?,
-        expand_bias: inputs.get("expand_bias"),
+        reduce_weight: inputs.required(op, "reduce_weight")?,
+        reduce_bias: inputs.optional("reduce_bias"),
+        expand_weight: inputs.required(op, "expand_weight")?,
+        expand_bias: inputs.optional("expand_bias"),
     })
 }
 
@@ -72,12 +93,12 @@ pub(super) fn reduced(op: &'static str, shapes: &Shapes) -> Result<u32, Error> {
     shapes.axes(op, "reduce_weight").map(|[reduced, _]: [u32; 2]| reduced)
 }
 
-pub(super) fn epilogue(options: &Options) -> Result<Epilogue, Error> {
+pub(super) fn epilogue(options: &Reader<'_>) -> Result<Epilogue, Error> {
     options.name("epilogue", Epilogue::NAMES, Epilogue::default())
 }
 
 /// The options of a window; those that the paper leaves at 1 may be left out.
-pub(super) fn window_options(options: &Options) -> Result<WindowAttentionOptions, Error> {
+pub(super) fn window_options(options: &Reader<'_>) -> Result<WindowAttentionOptions, Error> {
     let one = Some(Size::new(1, 1));
     let (heads, head_dim) = (options.integer("heads", None)?, options.integer("head_dim", None)?);
     let window = options.size("window", None)?;
@@ -109,8 +130,4 @@ pub(super) fn tables<T>(
 pub(super) fn gated<T>(epilogue: Epilogue, (gate, output): (Vec<T>, Vec<T>)) -> Arrays<T> {
     let output = (epilogue != Epilogue::GateOnly).then_some(("output", output));
     Arrays::new(std::iter::once(("gate", gate)).chain(output))
-}
-
-pub(super) fn missing(op: &'static str, parameter: &'static str) -> Error {
-    Error::InvalidParameter { op, parameter, given: "none".into(), needed: "a tensor".into() }
 }

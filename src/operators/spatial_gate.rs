@@ -2,11 +2,13 @@
 
 use num_traits::Float;
 
-use super::shared::{EPSILON, NORM, epilogue, gated, norm, norm_reference};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::shared::{EPSILON, epilogue, gated, norm, norm_reference};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
-    Cost, Epilogue, Error, Recording, SpatialGate, SpatialGateBuffers, SpatialGateShape, TensorSpec, reference,
+    BatchNorm, Cost, Epilogue, Error, Recording, SpatialGate, SpatialGateBuffers, SpatialGateShape, TensorSpec,
+    reference,
 };
 
 #[derive(Debug)]
@@ -21,7 +23,7 @@ impl Described for Spatial {
     const ABOUT: &'static str = "CBAM's spatial gate: every pixel times a gate computed from its channels";
     type Shape = SpatialGateShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let (epilogue, epsilon) = (epilogue(options)?, options.number("norm_epsilon", Some(EPSILON))?);
         Ok(Self { operator: SpatialGate::new(compiler, epilogue, options.element()?)?, epilogue, epsilon })
     }
@@ -37,13 +39,13 @@ impl Described for Spatial {
 
     fn bind(&self, device: &wgpu::Device, shape: SpatialGateShape, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = SpatialGateBuffers {
-            features: slices.need(Self::NAME, "features")?,
-            weight: slices.need(Self::NAME, "weight")?,
-            bias: slices.get("bias"),
-            norm: norm(Self::NAME, slices, NORM, self.epsilon)?,
-            identity: slices.get("identity"),
-            gate: slices.get("gate"),
-            output: slices.get("output"),
+            features: slices.required(Self::NAME, "features")?,
+            weight: slices.required(Self::NAME, "weight")?,
+            bias: slices.optional("bias"),
+            norm: norm(Self::NAME, slices, BatchNorm::NAMES, self.epsilon)?,
+            identity: slices.optional("identity"),
+            gate: slices.optional("gate"),
+            output: slices.optional("output"),
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -53,9 +55,10 @@ impl Described for Spatial {
     }
 
     fn reference<T: Float>(&self, shape: SpatialGateShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let norm = norm_reference(Self::NAME, inputs, NORM, self.epsilon)?;
-        let layer = reference::Layer { weight: inputs.need(Self::NAME, "weight")?, bias: inputs.get("bias"), norm };
-        let (features, identity) = (inputs.need(Self::NAME, "features")?, inputs.get("identity"));
+        let norm = norm_reference(Self::NAME, inputs, BatchNorm::NAMES, self.epsilon)?;
+        let layer =
+            reference::Layer { weight: inputs.required(Self::NAME, "weight")?, bias: inputs.optional("bias"), norm };
+        let (features, identity) = (inputs.required(Self::NAME, "features")?, inputs.optional("identity"));
         let SpatialGateShape { features: shape, kernel } = shape;
         let both = reference::spatial_gate(shape, self.epilogue, kernel as usize, features, &layer, identity);
         Ok(gated(self.epilogue, both))

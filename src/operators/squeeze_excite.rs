@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::{epilogue, excitation, gated, reduced};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
     Cost, Error, Recording, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape,
@@ -21,7 +22,7 @@ impl Described for Excite {
     const ABOUT: &'static str = "Squeeze-and-Excitation: every channel times a gate computed from the planes";
     type Shape = SqueezeExciteShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let defaults = SqueezeExciteOptions::STANDARD;
         let chosen = SqueezeExciteOptions {
             squeeze: options.name("squeeze", Squeeze::NAMES, defaults.squeeze)?,
@@ -43,14 +44,14 @@ impl Described for Excite {
 
     fn bind(&self, device: &wgpu::Device, shape: SqueezeExciteShape, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = SqueezeExciteBuffers {
-            features: slices.need(Self::NAME, "features")?,
-            reduce_weight: slices.need(Self::NAME, "reduce_weight")?,
-            reduce_bias: slices.get("reduce_bias"),
-            expand_weight: slices.need(Self::NAME, "expand_weight")?,
-            expand_bias: slices.get("expand_bias"),
-            identity: slices.get("identity"),
-            gate: slices.get("gate"),
-            output: slices.get("output"),
+            features: slices.required(Self::NAME, "features")?,
+            reduce_weight: slices.required(Self::NAME, "reduce_weight")?,
+            reduce_bias: slices.optional("reduce_bias"),
+            expand_weight: slices.required(Self::NAME, "expand_weight")?,
+            expand_bias: slices.optional("expand_bias"),
+            identity: slices.optional("identity"),
+            gate: slices.optional("gate"),
+            output: slices.optional("output"),
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -60,7 +61,7 @@ impl Described for Excite {
     }
 
     fn reference<T: Float>(&self, shape: SqueezeExciteShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let (features, identity) = (inputs.need(Self::NAME, "features")?, inputs.get("identity"));
+        let (features, identity) = (inputs.required(Self::NAME, "features")?, inputs.optional("identity"));
         let excitation = excitation(Self::NAME, inputs)?;
         let both = reference::squeeze_excite(shape.features, self.options, features, &excitation, identity);
         Ok(gated(self.options.epilogue, both))

@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::floats;
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
     Cost, Error, Nchw, Nhw, Recording, Sampling, Size, TensorSpec, Threshold, ThresholdBuffers, ThresholdRule,
@@ -23,7 +24,7 @@ impl Described for Mask {
     const ABOUT: &'static str = "the mask of a map that exceeds a threshold, at another size";
     type Shape = ThresholdShape;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let rule = options.threshold("threshold")?;
         let sampling = options.name("sampling", Sampling::NAMES, Sampling::default())?;
         let size = options.size("size", None)?;
@@ -39,7 +40,7 @@ impl Described for Mask {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: ThresholdShape, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let (map, mask) = (slices.need(Self::NAME, "map")?, slices.need(Self::NAME, "mask")?);
+        let (map, mask) = (slices.required(Self::NAME, "map")?, slices.required(Self::NAME, "mask")?);
         self.operator.bind(device, shape, ThresholdBuffers { map, mask })
     }
 
@@ -49,7 +50,7 @@ impl Described for Mask {
 
     fn reference<T: Float>(&self, shape: ThresholdShape, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
         let ThresholdShape { map: Nhw { batch, height, width }, mask } = shape;
-        let map = inputs.need(Self::NAME, "map")?;
+        let map = inputs.required(Self::NAME, "map")?;
         let map = reference::resize(Nchw::new(batch, 1, height, width), mask, self.sampling, map);
         let mask = reference::threshold(Nhw::new(batch, mask.height, mask.width), self.rule, &map);
         Ok(Arrays::new([("mask", floats(mask))]))

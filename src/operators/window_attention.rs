@@ -2,8 +2,9 @@
 
 use num_traits::Float;
 
+use super::options::Reader;
 use super::shared::{tables, window_options};
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Nchw, Recording, TensorSpec, WindowAttention, WindowAttentionBuffers, reference};
 
@@ -15,7 +16,7 @@ impl Described for Attention {
     const ABOUT: &'static str = "softmax attention of every query to the keys of the window around it";
     type Shape = Nchw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         Ok(Self(WindowAttention::new(compiler, window_options(options)?, options.element()?)?))
     }
 
@@ -29,12 +30,12 @@ impl Described for Attention {
 
     fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = WindowAttentionBuffers {
-            q: slices.need(Self::NAME, "q")?,
-            k: slices.need(Self::NAME, "k")?,
-            v: slices.need(Self::NAME, "v")?,
-            tables: tables(self.0.options().relative, |name| slices.need(Self::NAME, name))?,
-            y: slices.need(Self::NAME, "y")?,
-            log_sum_exp: slices.get("log_sum_exp"),
+            q: slices.required(Self::NAME, "q")?,
+            k: slices.required(Self::NAME, "k")?,
+            v: slices.required(Self::NAME, "v")?,
+            tables: tables(self.0.options().relative, |name| slices.required(Self::NAME, name))?,
+            y: slices.required(Self::NAME, "y")?,
+            log_sum_exp: slices.optional("log_sum_exp"),
         };
         self.0.bind(device, shape, buffers)
     }
@@ -44,7 +45,7 @@ impl Described for Attention {
     }
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let need = |name| inputs.need(Self::NAME, name);
+        let need = |name| inputs.required(Self::NAME, name);
         let tables = tables(self.0.options().relative, need)?;
         let found = reference::window_attention(shape, self.0.options(), need("q")?, need("k")?, need("v")?, tables);
         Ok(Arrays::new([("y", found.y), ("log_sum_exp", found.log_sum_exp)]))

@@ -2,7 +2,8 @@
 
 use num_traits::Float;
 
-use super::{Arrays, Described, Options, Shapes, Slices};
+use super::options::Reader;
+use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Nchw, Pooling, Recording, Size, TensorSpec, WindowPool, WindowPoolBuffers, reference};
 
@@ -18,7 +19,7 @@ impl Described for Pool {
     const ABOUT: &'static str = "mean or maximum over windows side by side";
     type Shape = Nchw;
 
-    fn open(compiler: Compiler<'_>, options: &Options) -> Result<Self, Error> {
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
         let pooling = options.name("pooling", Pooling::NAMES, Pooling::default())?;
         let window = options.size("window", Some(Size::new(2, 2)))?;
         Ok(Self { operator: WindowPool::new(compiler, pooling, window, options.element()?)?, pooling, window })
@@ -33,7 +34,7 @@ impl Described for Pool {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let (x, y) = (slices.need(Self::NAME, "x")?, slices.need(Self::NAME, "y")?);
+        let (x, y) = (slices.required(Self::NAME, "x")?, slices.required(Self::NAME, "y")?);
         self.operator.bind(device, shape, WindowPoolBuffers { x, y })
     }
 
@@ -42,7 +43,7 @@ impl Described for Pool {
     }
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
-        let x = inputs.need(Self::NAME, "x")?;
+        let x = inputs.required(Self::NAME, "x")?;
         Ok(Arrays::new([("y", reference::window_pool(shape, self.pooling, self.window, x))]))
     }
 }

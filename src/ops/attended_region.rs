@@ -120,7 +120,7 @@ impl Default for AttendedRegionOptions {
             statistic: Statistic::MaxAbs,
             normalization: Normalization::MinMax,
             sampling: Sampling::HalfPixel,
-            threshold: ThresholdRule::Value(0.7),
+            threshold: ThresholdRule::default(),
             connectivity: Connectivity::Eight,
             crop_end: CropEnd::Inclusive,
         }

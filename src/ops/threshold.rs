@@ -42,13 +42,16 @@
 //! mask's size, [`threshold_histogram`](crate::shaders::THRESHOLD_HISTOGRAM), [`threshold_otsu`](crate::shaders::THRESHOLD_OTSU).
 //! Reference: [`reference::threshold`](crate::reference::threshold).
 
+use std::fmt;
+use std::str::FromStr;
+
 use bytemuck::Zeroable;
 
 use crate::cost::count;
 use crate::kernel::resample::{Axis, Sampling};
 use crate::kernel::shader::{NO_OR_YES, PLAIN, PLAIN_VECTORS, Shader, THREE_CODES, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, resample, rounds, tensor};
-use crate::{Cost, DType, Error, Nhw, Recording, Size, TensorSpec};
+use crate::{Cost, DType, Error, Nhw, Recording, Size, TensorSpec, UnknownName};
 
 const OP: &str = "threshold";
 const BINS: u64 = 256;
@@ -130,6 +133,39 @@ pub enum ThresholdRule {
     /// 2^24 pixels.
     #[doc(alias = "automatic threshold")]
     Otsu,
+}
+
+/// AG-CNN's: above 0.7.
+impl Default for ThresholdRule {
+    fn default() -> Self {
+        Self::Value(0.7)
+    }
+}
+
+/// Writes what [`FromStr`] reads: `value:0.7`, `level:178`, `otsu`.
+impl fmt::Display for ThresholdRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(threshold) => write!(f, "value:{threshold}"),
+            Self::Level(level) => write!(f, "level:{level}"),
+            Self::Otsu => f.write_str("otsu"),
+        }
+    }
+}
+
+impl FromStr for ThresholdRule {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rule = match text.split_once(':') {
+            None if text == "otsu" => Some(Self::Otsu),
+            Some(("value", number)) => number.trim().parse().ok().map(Self::Value),
+            Some(("level", number)) => number.trim().parse().ok().map(Self::Level),
+            _ => None,
+        };
+        let known = vec!["otsu", "value:NUMBER", "level:0..255"];
+        rule.ok_or_else(|| UnknownName { what: "threshold rule", given: text.to_owned(), known })
+    }
 }
 
 impl ThresholdRule {

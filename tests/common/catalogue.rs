@@ -1,10 +1,12 @@
 //! Every operator at one shape, with ordinary inputs and its reference, so that a test can be written once for all of them.
 
+use std::sync::{Arc, OnceLock};
+
 use num_traits::Float;
-use visual_attention::operators::{self, Arrays, Operator, Options, Shapes, Slices};
+use visual_attention::operators::{self, Arrays, Options, Shapes, Slices};
 use visual_attention::{
-    Border, DType, Element, Error, Nchw, PositionTables, QueryPosition, Recording, RelativePosition, Role, TensorSpec,
-    WindowAttention, WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
+    Border, Compiler, DType, Element, Error, Nchw, PositionTables, QueryPosition, Recording, RelativePosition, Role,
+    TensorSpec, WindowAttention, WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
 };
 
 use super::problems::{self, Problem, problems};
@@ -74,7 +76,8 @@ const BOXES: [[i32; 4]; 8] = [
     [1_000_000, 1_000_000, 2_000_000, 2_000_000],
 ];
 
-fn float(dtype: DType) -> Option<Element> {
+/// The element type of a tensor of floats.
+pub(crate) fn float(dtype: DType) -> Option<Element> {
     match dtype {
         DType::F32 => Some(Element::F32),
         DType::F16 => Some(Element::F16),
@@ -132,16 +135,18 @@ fn reference_of<T: Float + 'static>(
     outputs.iter().map(|name| found.get(name).unwrap().to_vec()).collect()
 }
 
-/// The operator with its options, on the device that is asked for its tensors and references. Both depend on no device.
-fn described(problem: &Problem, element: Element) -> Box<dyn Operator> {
-    let (device, _) = super::arbitrary::device(&wgpu::Limits::default());
-    let options = Options::new(problems::options(problem, element));
-    operators::find(problem.operator).unwrap().open(&device, &options).unwrap()
+/// Compiles nothing: tensors and references depend on no device.
+fn describing() -> Compiler<'static> {
+    static DEVICE: OnceLock<(wgpu::Device, wgpu::Queue)> = OnceLock::new();
+    let (device, _) = DEVICE.get_or_init(|| super::arbitrary::device(&wgpu::Limits::default()));
+    Compiler::from(device).at_first_use()
 }
 
 /// `None` where the operator refuses the shape: a shifted window larger than the image.
 fn entry(problem: &Problem, element: Element, random: &mut Random, seed: u64) -> Option<Entry> {
-    let operator = std::sync::Arc::new(described(problem, element));
+    let options = Options::new(problems::options(problem, element));
+    let described = operators::find(problem.operator).unwrap();
+    let operator = Arc::new(described.open(describing(), &options).unwrap());
     let shapes = Shapes::new(problem.shapes.iter().map(|(name, shape)| (*name, shape.clone())));
     let mut specs = operator.tensors(&shapes).ok()?;
     specs.retain(|spec| !problem.without.contains(&spec.name));
@@ -169,10 +174,8 @@ fn entry(problem: &Problem, element: Element, random: &mut Random, seed: u64) ->
         reference_of(|shapes, inputs| operator.reference_f64(shapes, inputs), &shapes, &known, &names, x)
     });
     let read_names: Vec<_> = read.iter().map(|spec| (spec.name, spec.role == Role::Input)).collect();
-    let options = problems::options(problem, element);
-    let name = problem.operator;
     let open: Open = Box::new(move |device| {
-        let operator = operators::find(name).unwrap().open(compiler::of(device), &Options::new(options.clone()))?;
+        let operator = described.open(compiler::of(device), &options)?;
         let (read, written, shapes) = (read_names.clone(), bound_names.clone(), bound_shapes.clone());
         let bind: Bind = Box::new(move |device, i, o| {
             let inputs = read.iter().zip(i).filter(|((_, bound), _)| *bound).map(|((name, _), slice)| (*name, *slice));
@@ -227,8 +230,7 @@ fn weights(element: Element, shape: Nchw, relative: RelativePosition, random: &m
         .with_border(Border::Mask)
         .with_relative(relative)
         .with_scale(0.75);
-    let (device, _) = super::arbitrary::device(&wgpu::Limits::default());
-    let specs = WindowAttention::new(&device, options, element).unwrap().weights_tensors(shape, 2).unwrap();
+    let specs = WindowAttention::new(describing(), options, element).unwrap().weights_tensors(shape, 2).unwrap();
     let read = specs.iter().filter(|spec| spec.role == Role::Input);
     let inputs = read.map(|spec| Input { name: spec.name, contents: contents(spec, random, 0) }).collect();
     let queries = [(0, 0), (shape.height / 2, shape.width / 2)];

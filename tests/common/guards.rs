@@ -5,7 +5,7 @@ pub(super) const GUARD: usize = 256;
 /// What outputs and guards hold at first: a NaN, as f32 and as two f16, and no plausible integer.
 pub(super) const POISON: [u8; 4] = 0x7fff_7fa5_u32.to_le_bytes();
 
-/// Words of an output of so many bytes with its guards.
+/// Words of an output of `bytes` bytes, guards included.
 pub(super) fn words(bytes: usize) -> usize {
     (bytes.next_multiple_of(4) + 2 * GUARD) / 4
 }

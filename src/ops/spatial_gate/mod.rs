@@ -143,6 +143,10 @@ pub(super) struct Convolution<'a> {
     pub(super) norm: Option<BatchNorm<'a>>,
 }
 
+/// Names of the norm's tensors in a [`Cbam`](crate::Cbam).
+pub(crate) const SPATIAL_NORM: [&str; 4] =
+    ["spatial_norm.weight", "spatial_norm.bias", "spatial_norm.mean", "spatial_norm.variance"];
+
 /// Names of the convolution's tensors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConvolutionNames {
@@ -155,11 +159,7 @@ impl ConvolutionNames {
     /// In a [`SpatialGate`].
     const OWN: Self = Self { weight: "weight", bias: "bias", norm: BatchNorm::NAMES };
     /// In a [`Cbam`](crate::Cbam).
-    pub(super) const SPATIAL: Self = Self {
-        weight: "spatial_weight",
-        bias: "spatial_bias",
-        norm: ["spatial_norm.weight", "spatial_norm.bias", "spatial_norm.mean", "spatial_norm.variance"],
-    };
+    pub(super) const SPATIAL: Self = Self { weight: "spatial_weight", bias: "spatial_bias", norm: SPATIAL_NORM };
 }
 
 impl<'a> Convolution<'a> {

@@ -252,16 +252,9 @@ impl WindowAttentionOptions {
 
     /// Elements of the relative term's tables: rows and columns, or the bias table alone.
     fn table_elements(&self) -> [Count; 2] {
-        let half = match self.relative {
-            RelativePosition::PerHead => self.head_dim / 2,
-            RelativePosition::WholeChannel => self.channels() / 2,
-            RelativePosition::None => 0,
-            RelativePosition::Bias => {
-                let side = |k: u32| count((2 * u64::from(k)).saturating_sub(1));
-                return [side(self.window.height) * side(self.window.width) * count(u64::from(self.heads)), count(0)];
-            }
-        };
-        [self.window.height, self.window.width].map(|k| count(u64::from(half) * u64::from(k)))
+        // The number of elements does not depend on their type.
+        let specs = self.table_specs(Element::F32);
+        [0, 1].map(|table| specs.get(table).map_or(count(0), |spec| count(spec.elements())))
     }
 
     /// Checks the options, and that they fit queries, keys and values of this shape. It needs no device, and serves the
