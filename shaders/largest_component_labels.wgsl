@@ -37,10 +37,9 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> labels: array<u32>;   // [n, h, w]
 @group(0) @binding(6) var<storage, read_write> sizes: array<u32>;    // [n, h, w]
 
-// The first pixel of a node's run, as a linear index within the node's image.
-fn first_pixel(image: u32, node: u32) -> u32 {
+// The first pixel of a node's run, as a linear index within the image. `local` counts the image's nodes from 0.
+fn first_pixel(image: u32, local: u32) -> u32 {
     let pairs = (params.width + 1u) >> 1u;
-    let local = node - image * params.node_stride;
     let line = local / pairs;
     let column = (local - line * pairs) * 2u;
     let tile = image * params.tile_stride + (line >> 3u) * params.tiles_wide + (column >> 5u);
@@ -92,8 +91,10 @@ fn largest_component_labels(
             size = counts.x + counts.y + counts.z + counts.w;
         } else {
             let node = node_at(image, line, column);
-            let root = parent[node];
-            if root == node { size = pixels[node]; } else { label = first_pixel(image, root); }
+            // Nodes are numbered from the first image of the dispatch that wrote them, which may have held more images than this one: the
+            // labels of an image can be larger than its nodes.
+            let root = parent[node] % params.node_stride;
+            if root == node % params.node_stride { size = pixels[node]; } else { label = first_pixel(image, root); }
         }
         if size != 0u { sizes[params.sizes_base + own] = size; }
         loop {
