@@ -16,6 +16,7 @@ mod global_pool;
 mod heat_overlay;
 mod host;
 mod largest_component;
+mod merge_attention;
 mod normalize;
 mod pointwise_conv;
 mod resize;
@@ -36,7 +37,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 22] = [
+const OPERATORS: [(&str, Rows); 23] = [
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),
@@ -58,6 +59,7 @@ const OPERATORS: [(&str, Rows); 22] = [
     ("sasa_layer", sasa_layer::bench),
     ("sasa_stem", sasa_stem::bench),
     ("window_attention", window_attention::bench),
+    ("merge_attention", merge_attention::bench),
     ("window_pool", window_pool::bench),
 ];
 

@@ -189,6 +189,20 @@ def pointwise_conv(case, make):
     return lambda: F.conv2d(x, weight)
 
 
+def merge_attention(case, make):
+    heads, (shape,) = int(case.split()[0]), shapes(case)
+    batch, channels, height, width = shape
+    first, second = (make(batch, heads, channels // heads, height, width) for _ in range(2))
+    sums = [make(batch, heads, 1, height, width) for _ in range(2)]
+
+    def merge():
+        total = torch.logaddexp(*sums)
+        weights = [torch.exp(part - total) for part in sums]
+        return weights[0].to(first.dtype) * first + weights[1].to(second.dtype) * second, total
+
+    return merge
+
+
 def window_pool(case, make):
     window, shape = shapes(case)
     x = make(*shape)
@@ -276,6 +290,7 @@ PEERS = {
         eca,
         pointwise_conv,
         window_attention,
+        merge_attention,
         sasa_layer,
         window_pool,
     )

@@ -53,6 +53,8 @@ table! {
     LARGEST_COMPONENT_SELECT = largest_component,
     /// [`LargestComponent`](crate::LargestComponent), step 2.
     LARGEST_COMPONENT_TILES = largest_component,
+    /// [`MergeAttention`](crate::MergeAttention).
+    MERGE_ATTENTION = merge_attention,
     /// [`Normalize`](crate::Normalize), second pass.
     NORMALIZE = normalize,
     /// [`Normalize`](crate::Normalize), first pass.

@@ -262,6 +262,8 @@ fn everything_is_send_and_sync() {
         LabelBuffers<'_>,
         LargestComponent,
         LargestComponentBuffers<'_>,
+        MergeAttention,
+        MergeAttentionBuffers<'_>,
         Normalization,
         Normalize,
         NormalizeBuffers<'_>,

@@ -25,6 +25,7 @@ mod heat_overlay;
 mod largest_component;
 mod layers;
 mod loss;
+mod merge_attention;
 mod normalize;
 mod operators;
 mod papers;

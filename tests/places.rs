@@ -34,7 +34,7 @@ const PLANES: &[&str] =
 /// A shape, the largest binding and the workgroups of a dispatch that divide it, and the operators that are asked; all if none is named.
 type Division = (Nchw, u64, u32, &'static [&'static str]);
 
-const DIVISIONS: [Division; 10] = [
+const DIVISIONS: [Division; 11] = [
     // Images of odd sizes, and of sizes that divide by 4 but not by an alignment.
     (Nchw::new(5, 4, 29, 31), 16 << 10, 2, &[]),
     (Nchw::new(7, 4, 6, 6), 2 << 10, 1, &[]),
@@ -44,7 +44,9 @@ const DIVISIONS: [Division; 10] = [
     (Nchw::new(1, 4, 300, 3), 1 << 20, 2, &[]),
     (Nchw::new(2, 40, 6, 7), 1 << 20, 1, PLANES),
     // Heads that are attended to in several chunks of channels.
-    (Nchw::new(2, 140, 6, 7), 1 << 20, 1, &["window_attention"]),
+    (Nchw::new(2, 140, 6, 7), 1 << 20, 1, &["window_attention", "merge_attention"]),
+    // Two images of runs in a dispatch, and one image of labels.
+    (Nchw::new(5, 4, 81, 19), 6656, 8, &["largest_component"]),
     (Nchw::new(1, 4, 400, 401), 4 << 20, 1, &["normalize", "largest_component"]),
     (Nchw::new(1, 4, 1, 16_391), 1 << 20, 1, PLANES),
     (Nchw::new(1, 4, 2, 32_780), 2 << 20, 1, PLANES),

@@ -35,6 +35,7 @@ mod eca;
 mod global_pool;
 mod heat_overlay;
 mod largest_component;
+mod merge_attention;
 mod normalize;
 mod options;
 mod pointwise_conv;
@@ -260,6 +261,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<global_pool::Pool>(),
             Entry::of::<heat_overlay::Overlay>(),
             Entry::of::<largest_component::Component>(),
+            Entry::of::<merge_attention::Merge>(),
             Entry::of::<normalize::Normalized>(),
             Entry::of::<pointwise_conv::Projection>(),
             Entry::of::<resize::Resized>(),

@@ -15,6 +15,7 @@ pub mod epilogue;
 pub mod global_pool;
 pub mod heat_overlay;
 pub mod largest_component;
+pub mod merge_attention;
 pub mod normalize;
 pub mod pointwise_conv;
 pub mod resize;

@@ -3,6 +3,7 @@
 //! `.safetensors` file with `op` and `attrs` in its metadata, inputs `in.*`, expected outputs `out.*`.
 
 mod attention;
+mod by_name;
 mod gates;
 mod parts;
 mod windows;
@@ -112,11 +113,18 @@ fn operator<T: Float>(op: &str) -> Option<(Run, &'static [&'static str])> {
         "eca" => (parts::eca::<T>, &["taps"]),
         "global_pool" => (parts::global_pool::<T>, &["squeeze"]),
         "largest_component" => (attention::largest_component, &["connectivity"]),
+        "merge_attention" => (
+            |gpu, case| {
+                let sums = [("log_sum_exp1", "lse1"), ("log_sum_exp2", "lse2"), ("log_sum_exp", "lse")];
+                by_name::by_name::<T>(gpu, case, "merge_attention", &sums)
+            },
+            &["heads"],
+        ),
         "normalize" => (parts::normalize::<T>, &["normalization"]),
         "pointwise_conv" => (parts::pointwise_conv::<T>, &["groups", "stack"]),
         "resize" => (parts::resize::<T>, &["align_corners", "size"]),
         "scse" => (parts::scse::<T>, &["combine"]),
-        "window_pool" => (parts::window_pool::<T>, &["pooling", "window"]),
+        "window_pool" => (|gpu, case| by_name::by_name::<T>(gpu, case, "window_pool", &[]), &["pooling", "window"]),
         "se_residual" => {
             (gates::se_residual::<T>, &["activation", "gate", "gate_slope", "gate_source", "slope", "squeeze"])
         }
@@ -171,6 +179,11 @@ impl Case {
     /// An input that must be there.
     pub(crate) fn input(&self, name: &str) -> Result<&Values, Problem> {
         self.optional(name).ok_or_else(|| Problem::Malformed(format!("no tensor `in.{name}`")))
+    }
+
+    /// Every input, by name.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, &Values)> {
+        self.tensors.iter().filter_map(|(name, values)| Some((name.strip_prefix("in.")?, values)))
     }
 
     /// An input that may be absent.

@@ -6,8 +6,8 @@ use visual_attention::reference::{self, Layer};
 use visual_attention::{
     CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers,
     EcaShape, Element, Epilogue, GlobalPool, GlobalPoolBuffers, Nchw, Normalization, Normalize, NormalizeBuffers,
-    PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, Resize, ResizeBuffers, ResizeShape, Sampling,
-    ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size, Squeeze, WindowPool, WindowPoolBuffers,
+    PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Resize, ResizeBuffers, ResizeShape, Sampling, ScSe,
+    ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size, Squeeze,
 };
 
 use super::gates::{
@@ -182,27 +182,6 @@ pub(super) fn global_pool<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
         outputs.push(("max", wide(reference::global_max(shape, &x.cast::<T>()))));
     }
     Ok((on_gpu.transpose()?, outputs))
-}
-
-pub(super) fn window_pool<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
-    let (x, shape) = features(case)?;
-    let window = size(case, "window")?;
-    let pooling = match case.text("pooling")? {
-        "mean" => Pooling::Mean,
-        "max" => Pooling::Max,
-        _ => return Err(case.unknown("pooling")),
-    };
-    let windows = u64::from(shape.height / window.height) * u64::from(shape.width / window.width);
-    let len = (u64::from(shape.batch) * u64::from(shape.channels) * windows) as usize;
-    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
-        let input = Parameter::new(gpu, x, x.element())?;
-        let y = tensor(gpu, x.element(), len)?;
-        let operator = WindowPool::new(compiler::of(&gpu.device), pooling, window, x.element())?;
-        let buffers = WindowPoolBuffers { x: input.slice(), y: y.slice(..) };
-        run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
-        Ok(vec![("y", floats(gpu, &y, x.element(), len)?)])
-    });
-    Ok((on_gpu.transpose()?, vec![("y", wide(reference::window_pool(shape, pooling, window, &x.cast::<T>())))]))
 }
 
 pub(super) fn pointwise_conv<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {

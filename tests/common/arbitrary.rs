@@ -1,6 +1,7 @@
 //! Any operator with any options, bound to any shape, drawn from bytes: for a property test and for a fuzzer, which share this
 //! file. Every `bind` here is given what a careless caller might give.
 
+use visual_attention::operators::{self, Options, Shapes, Slices};
 use visual_attention::{
     Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, AttentionMap,
     AttentionMapBuffers, BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers,
@@ -8,13 +9,12 @@ use visual_attention::{
     CropResize, CropResizeBuffers, CropResizeShape, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, EcaShape,
     Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape,
     HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Nhw, Normalization, Normalize,
-    NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Pooling, PositionTables,
-    QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer,
-    SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine,
-    ScSeOptions, ScSeShape, Size, SpatialGate, SpatialGateBuffers, SpatialGateShape, Squeeze, SqueezeExcite,
-    SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, Statistic, Threshold, ThresholdBuffers,
-    ThresholdRule, ThresholdShape, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowPool,
-    WindowPoolBuffers, WindowWeightsBuffers, wgpu,
+    NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables, QueryPosition,
+    Recording, RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer, SasaLayerBuffers,
+    SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions,
+    ScSeShape, Size, SpatialGate, SpatialGateBuffers, SpatialGateShape, Squeeze, SqueezeExcite, SqueezeExciteBuffers,
+    SqueezeExciteOptions, SqueezeExciteShape, Statistic, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape,
+    WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -865,23 +865,53 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 }
             )
         }
-        _ => {
-            let pooling = draw.of(&[Pooling::Mean, Pooling::Max]);
-            let window = if kind == 6 { Size::new(draw.extent(), draw.extent()) } else { draw_long_window(draw) };
-            let operator = WindowPool::new(compiler::of(device), pooling, window, element)?;
-            bound!(
-                "window_pool",
-                (pooling, window, element),
-                |device, pool, draw, deal| draw.nchw(pool),
-                |shape| loop_bounds::window_pool(window),
-                {
-                    let _ = operator.cost(shape);
-                    let buffers = WindowPoolBuffers { x: deal.slice(draw), y: deal.slice(draw) };
-                    operator.bind(device, shape, buffers)
-                }
-            )
-        }
+        _ => by_name(device, draw),
     }
+}
+
+/// Operators whose options, and the shape of the input named here, decide everything. They need no code of their own.
+const BY_NAME: [(&str, &str); 2] = [("merge_attention", "y1"), ("window_pool", "x")];
+
+fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
+    let (name, input) = draw.of(&BY_NAME);
+    let entry = operators::find(name).expect("an operator of the list");
+    let mut options = Vec::new();
+    for spec in entry.options(compiler::of(device), &Options::default())? {
+        let value = match spec.values.as_str() {
+            "a whole number" => draw.count().to_string(),
+            "height,width" if draw.option() => format!("{},{}", draw.extent(), draw.extent()),
+            "height,width" => {
+                let Size { height, width } = draw_long_window(draw);
+                format!("{height},{width}")
+            }
+            names => draw.of(&names.split(", ").collect::<Vec<_>>()).to_owned(),
+        };
+        options.push((spec.name, value));
+    }
+    let rounds = loop_bounds::by_name(name, &options);
+    let operator = entry.open(compiler::of(device), &Options::new(options.clone()))?;
+    bound!(
+        "by name",
+        (name, options),
+        |device, pool, draw, deal| {
+            let shape = draw.nchw(pool);
+            // Small multiples of small head counts, so that heads often divide the channels.
+            if draw.option() { Nchw { channels: 840 / (1 + draw.byte() % 8), ..shape } } else { shape }
+        },
+        |shape| rounds,
+        {
+            let shapes = Shapes::new([(input, Vec::from(shape))]);
+            operator.tensors(&shapes).and_then(|specs| {
+                let _ = operator.cost(&shapes);
+                let mut slices = Vec::new();
+                for spec in &specs {
+                    let wanted = !spec.optional || draw.option();
+                    slices.extend(deal.when(draw, wanted).map(|slice| (spec.name, slice)));
+                }
+                operator.bind(device, &shapes, &Slices::new(slices))
+            })
+        }
+    )
 }
 
 /// One column or one row of keys, about as many as an invocation may loop over.

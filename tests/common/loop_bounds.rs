@@ -103,8 +103,17 @@ pub(crate) fn spatial_gate_conv(kernel: u32) -> u64 {
     (2 * k).saturating_mul(k + 1).saturating_add(2)
 }
 
-pub(crate) fn window_pool(window: Size) -> u64 {
-    window.pixels() + u64::from(window.height)
+/// Of an operator with options as text.
+pub(crate) fn by_name(name: &str, options: &[(&str, String)]) -> u64 {
+    match name {
+        "window_pool" => {
+            let window = options.iter().find(|(option, _)| *option == "window").map(|(_, text)| text.split(','));
+            let sides: Vec<u64> = window.expect("a window").map(|side| side.parse().expect("a side")).collect();
+            sides[0].saturating_mul(sides[1]).saturating_add(sides[0])
+        }
+        // Eight channels.
+        _ => 8,
+    }
 }
 
 pub(crate) fn pointwise_conv(inputs: u32, groups: u32) -> u64 {

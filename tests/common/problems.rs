@@ -214,6 +214,7 @@ fn windows(shape: Nchw) -> Vec<Problem> {
         let problem = problem.with("padding", 1).with("mixtures", 3).with("embeddings", 2);
         all.push(problem.with("scale", 0.75));
     }
+    all.push(Problem::new("merge_attention", [("y1", x)]).with("heads", 2));
     all
 }
 

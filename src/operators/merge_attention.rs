@@ -1,0 +1,57 @@
+//! `merge_attention` as data.
+
+use num_traits::Float;
+
+use super::options::Reader;
+use super::{Arrays, Described, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{Cost, Error, MergeAttention, MergeAttentionBuffers, Nchw, Recording, TensorSpec, reference};
+
+#[derive(Debug)]
+pub(super) struct Merge {
+    operator: MergeAttention,
+    heads: u32,
+}
+
+impl Described for Merge {
+    const NAME: &'static str = "merge_attention";
+    const ABOUT: &'static str = "two results of attention over different keys in one";
+    type Shape = Nchw;
+
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
+        let heads = options.integer("heads", Some(1))?;
+        Ok(Self { operator: MergeAttention::new(compiler, heads, options.element()?)?, heads })
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<Nchw, Error> {
+        shapes.nchw(Self::NAME, "y1")
+    }
+
+    fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+        self.operator.tensors(shape)
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = MergeAttentionBuffers {
+            y1: slices.required(Self::NAME, "y1")?,
+            log_sum_exp1: slices.required(Self::NAME, "log_sum_exp1")?,
+            y2: slices.required(Self::NAME, "y2")?,
+            log_sum_exp2: slices.required(Self::NAME, "log_sum_exp2")?,
+            y: slices.required(Self::NAME, "y")?,
+            log_sum_exp: slices.optional("log_sum_exp"),
+        };
+        self.operator.bind(device, shape, buffers)
+    }
+
+    fn cost(&self, shape: Nchw) -> Cost {
+        self.operator.cost(shape)
+    }
+
+    fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let input = |name| inputs.required(Self::NAME, name);
+        let (y1, y2) = (input("y1")?, input("y2")?);
+        let (first, second) = (input("log_sum_exp1")?, input("log_sum_exp2")?);
+        let merged = reference::merge_attention(shape, self.heads, y1, first, y2, second);
+        Ok(Arrays::new([("y", merged.y), ("log_sum_exp", merged.log_sum_exp)]))
+    }
+}

@@ -1,0 +1,47 @@
+use num_traits::Float;
+
+use super::attention_map::maximum;
+use crate::Nchw;
+
+/// What [`merge_attention`] computes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MergedAttention<T> {
+    /// `[n, heads*d, h, w]`.
+    pub y: Vec<T>,
+    /// `[n, heads, h, w]`.
+    pub log_sum_exp: Vec<T>,
+}
+
+/// `L = log(exp(l1) + exp(l2))`, `y = exp(l1 - L) * y1 + exp(l2 - L) * y2` for each query and head (arXiv:1805.02867, Sec. 3.1).
+///
+/// `shape` is that of `y1` and `y2`, `[n, heads*d, h, w]`; `log_sum_exp1, log_sum_exp2 [n, heads, h, w]`. Minus infinity leaves a
+/// result out, whatever it holds. Two results left out give zeros. NaN or +infinity gives NaN.
+#[must_use]
+pub fn merge_attention<T: Float>(
+    shape: Nchw,
+    heads: u32,
+    y1: &[T],
+    log_sum_exp1: &[T],
+    y2: &[T],
+    log_sum_exp2: &[T],
+) -> MergedAttention<T> {
+    let pixels = shape.size().pixels() as usize;
+    let head_dim = (shape.channels / heads) as usize;
+    let mut merged =
+        MergedAttention { y: vec![T::zero(); y1.len()], log_sum_exp: Vec::with_capacity(log_sum_exp1.len()) };
+    for (query, (&first, &second)) in log_sum_exp1.iter().zip(log_sum_exp2).enumerate() {
+        let (head, pixel) = (query / pixels, query % pixels);
+        let largest = maximum(first, second);
+        let exponential = |l: T| if l == T::neg_infinity() { T::zero() } else { (l - largest).exp() };
+        let [first, second] = [first, second].map(exponential);
+        let sum = first + second;
+        // The weight is 0 where there are no keys. That result then takes no part, even if it is NaN.
+        let part = |weight: T, y: T| if weight == T::zero() { T::zero() } else { weight / sum * y };
+        for channel in 0..head_dim {
+            let at = (head * head_dim + channel) * pixels + pixel;
+            merged.y[at] = part(first, y1[at]) + part(second, y2[at]);
+        }
+        merged.log_sum_exp.push(if largest == T::neg_infinity() { largest } else { largest + sum.ln() });
+    }
+    merged
+}

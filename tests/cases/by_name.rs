@@ -1,0 +1,112 @@
+//! Cases whose attributes are options of an operator, and whose tensors are its tensors: no code for each operator.
+
+use num_traits::Float;
+use visual_attention::host::Gpu;
+use visual_attention::operators::{self, Arrays, Options, Shapes, Slices};
+use visual_attention::{Compiler, DType, Element, Role, wgpu};
+
+use super::gates::Both;
+use super::{Case, Outputs, Problem, floats, integers, run};
+use crate::compiler;
+
+/// An attribute as the text of an option: `[2, 3]` is `2,3`.
+fn text(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+/// Frames and rows are one axis for an operator that treats them alike.
+fn plane(shape: &[usize]) -> Vec<u32> {
+    let mut shape: Vec<u32> = shape.iter().map(|&extent| u32::try_from(extent).unwrap_or(u32::MAX)).collect();
+    if let [_, _, frames, rows, _] = shape[..] {
+        shape[2] = frames.saturating_mul(rows);
+        shape.remove(3);
+    }
+    shape
+}
+
+/// Runs the operator `name`. `renamed` has tensors that a case calls by another name: the operator's name, then the case's.
+pub(super) fn by_name<T: Float>(
+    gpu: Option<&Gpu>,
+    case: &Case,
+    name: &str,
+    renamed: &[(&'static str, &'static str)],
+) -> Both {
+    let theirs =
+        |name: &'static str| renamed.iter().find(|(ours, _)| *ours == name).map_or(name, |&(_, theirs)| theirs);
+    let entry = operators::find(name).ok_or_else(|| Problem::Unsupported(format!("there is no operator `{name}`")))?;
+    let element = if case.needs_f16() { Element::F16 } else { Element::F32 };
+    let attrs = case.attrs.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
+    // References compute nothing on a device, and this one computes nothing at all.
+    let features = wgpu::DeviceDescriptor { required_features: wgpu::Features::SHADER_F16, ..Default::default() };
+    let (describing, _) = wgpu::Device::noop(&features);
+    let describing = || Compiler::from(&describing).at_first_use();
+    let mut options: Vec<_> = attrs.collect();
+    if entry.options(describing(), &Options::new(options.clone()))?.iter().any(|option| option.name == "element") {
+        options.push(("element".into(), element.to_string()));
+    }
+    let options = Options::new(options);
+    let operator = entry.open(describing(), &options)?;
+
+    let ours = |name: &str| {
+        renamed.iter().find(|(_, theirs)| *theirs == name).map_or(name.to_owned(), |(ours, _)| (*ours).into())
+    };
+    let shapes = Shapes::new(case.inputs().map(|(name, values)| (ours(name), plane(&values.shape))));
+    let specs = operator.tensors(&shapes)?;
+    let given = |name: &'static str| case.optional(theirs(name));
+    let outputs: Vec<_> = specs.iter().filter(|spec| spec.role != Role::Input).map(|spec| spec.name).collect();
+
+    let mut numbers = Vec::new();
+    for spec in specs.iter().filter(|spec| spec.role != Role::Output) {
+        match given(spec.name) {
+            Some(values) if plane(&values.shape) == spec.shape => numbers.push((spec.name, values)),
+            Some(values) => values.expect(theirs(spec.name), &spec.shape)?,
+            None if spec.optional => {}
+            None => return Err(case.input(theirs(spec.name)).map(|_| ()).unwrap_err()),
+        }
+    }
+    let reference: Vec<(&'static str, Vec<f64>)> = if size_of::<T>() == size_of::<f32>() {
+        let inputs = Arrays::new(numbers.iter().map(|(name, values)| (*name, values.numbers.clone())));
+        let found = operator.reference_f32(&shapes, &inputs)?;
+        let wide = |values: &Vec<f32>| values.iter().map(|&value| f64::from(value)).collect();
+        outputs.iter().filter_map(|&name| Some((theirs(name), wide(found.get(name)?)))).collect()
+    } else {
+        let inputs = Arrays::new(numbers.iter().map(|(name, values)| (*name, values.cast::<f64>())));
+        let found = operator.reference_f64(&shapes, &inputs)?;
+        outputs.iter().filter_map(|&name| Some((theirs(name), found.get(name)?.clone()))).collect()
+    };
+
+    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
+        let operator = entry.open(compiler::of(&gpu.device), &options)?;
+        let mut buffers = Vec::new();
+        for spec in &specs {
+            let values = numbers.iter().find(|(name, _)| *name == spec.name);
+            let buffer = match values {
+                Some((_, values)) if matches!(spec.dtype, DType::U32 | DType::I32) => values.integers(gpu)?,
+                // A case in 16 bits has parameters that the operator takes in 32.
+                Some((_, values)) if spec.dtype == DType::F32 => gpu.upload(spec.name, &values.numbers)?,
+                Some((_, values)) => values.upload(gpu)?,
+                None if spec.role == Role::Input => continue,
+                None => gpu.buffer(spec.name, spec.bytes().unwrap_or(u64::MAX))?,
+            };
+            buffers.push((spec, buffer));
+        }
+        let slices = Slices::new(buffers.iter().map(|(spec, buffer)| (spec.name, buffer.slice(..))));
+        run(gpu, &operator.bind(&gpu.device, &shapes, &slices)?)?;
+        let written = buffers.iter().filter(|(spec, _)| spec.role != Role::Input);
+        let read = written.map(|(spec, buffer)| {
+            let len = spec.elements().unwrap_or(0) as usize;
+            let values = match spec.dtype {
+                DType::F32 => floats(gpu, buffer, Element::F32, len)?,
+                DType::F16 => floats(gpu, buffer, Element::F16, len)?,
+                _ => integers(gpu, buffer)?,
+            };
+            Ok((theirs(spec.name), values))
+        });
+        read.collect()
+    });
+    Ok((on_gpu.transpose()?, reference))
+}
