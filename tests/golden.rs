@@ -67,9 +67,14 @@ fn windows() {
 /// An attribute or a value that the runner does not know is named; the case is not computed without it.
 #[test]
 fn unknown_attributes_are_unsupported() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/squeeze_excite__tv_hardsigmoid.safetensors");
-    for (name, value) in [("gate_slop", serde_json::json!(0.2)), ("gate", serde_json::json!("softer_sigmoid"))] {
-        let mut case = cases::Case::load(path.as_ref()).unwrap();
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for (file, name, value) in [
+        ("squeeze_excite__tv_hardsigmoid.safetensors", "gate_slop", serde_json::json!(0.2)),
+        ("squeeze_excite__tv_hardsigmoid.safetensors", "gate", serde_json::json!("softer_sigmoid")),
+        ("global_pool__c3_61x67.safetensors", "squeez", serde_json::json!("mean")),
+        ("global_pool__c3_61x67.safetensors", "squeeze", serde_json::json!("median")),
+    ] {
+        let mut case = cases::Case::load(&golden.join(file)).unwrap();
         case.attrs[name] = value;
         match case.check(None) {
             Err(cases::Problem::Unsupported(what)) => assert!(what.contains(&format!("`{name}`")), "{what}"),

@@ -86,7 +86,7 @@ fn matches_reference() {
     }
 }
 
-/// A window of 3 x 5 keys is a window of 3 x 3 keys, dilated or not, and the rest: here the halves of a masked row of keys.
+/// Attention to the even keys of a row and attention to its odd keys, merged, is attention to the whole row.
 #[test]
 fn merged_parts_are_attention_over_all_keys() {
     let Some(gpu) = common::gpu() else { return };
@@ -97,7 +97,7 @@ fn merged_parts_are_attention_over_all_keys() {
         .with_window(Size::new(1, 79))
         .with_border(Border::Mask)
         .with_relative(RelativePosition::None);
-    // Keys whose channels are left out of a part: minus infinity in every logit of theirs.
+    // Attention of every query to the kept keys, by the definition.
     let attend = |kept: &dyn Fn(usize) -> bool| {
         let mut parts = (vec![0f64; q.len()], vec![f64::NEG_INFINITY; 2 * 40]);
         for head in 0..2 {

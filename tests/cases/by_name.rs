@@ -3,7 +3,7 @@
 use num_traits::Float;
 use visual_attention::host::Gpu;
 use visual_attention::operators::{self, Arrays, Options, Shapes, Slices};
-use visual_attention::{Compiler, DType, Element, Role, wgpu};
+use visual_attention::{Compiler, DType, Element, Error, Role, wgpu};
 
 use super::gates::Both;
 use super::{Case, Outputs, Problem, floats, integers, run};
@@ -45,7 +45,12 @@ pub(super) fn by_name<T: Float>(
     let (describing, _) = wgpu::Device::noop(&features);
     let describing = || Compiler::from(&describing).at_first_use();
     let mut options: Vec<_> = attrs.collect();
-    if entry.options(describing(), &Options::new(options.clone()))?.iter().any(|option| option.name == "element") {
+    // An attribute that the operator does not take, or not with this value, is named as such.
+    let asked = entry.options(describing(), &Options::new(options.clone())).map_err(|error| match error {
+        Error::InvalidParameter { parameter, .. } if !case.attrs[parameter].is_null() => case.unknown(parameter),
+        error => Problem::Refused(error),
+    })?;
+    if asked.iter().any(|option| option.name == "element") {
         options.push(("element".into(), element.to_string()));
     }
     let options = Options::new(options);

@@ -85,11 +85,6 @@ impl Parameter {
     pub(super) fn slice(&self) -> wgpu::BufferSlice<'_> {
         self.0.slice(..)
     }
-
-    /// For what is computed in place.
-    pub(super) fn buffer(&self) -> &wgpu::Buffer {
-        &self.0
-    }
 }
 
 /// f16 only where every tensor is: an f32 parameter must not be rounded.

@@ -111,7 +111,9 @@ fn operator<T: Float>(op: &str) -> Option<(Run, &'static [&'static str])> {
         "crop_resize" => (parts::crop_resize::<T>, &["align_corners", "crop_end", "size"]),
         "dense" => (parts::dense::<T>, &["activation", "norm_eps", "slope"]),
         "eca" => (parts::eca::<T>, &["taps"]),
-        "global_pool" => (parts::global_pool::<T>, &["squeeze"]),
+        "global_pool" => {
+            (|gpu, case| by_name::by_name::<T>(gpu, case, "global_pool", &[("features", "x")]), &["squeeze"])
+        }
         "largest_component" => (attention::largest_component, &["connectivity"]),
         "merge_attention" => (
             |gpu, case| {
@@ -120,7 +122,7 @@ fn operator<T: Float>(op: &str) -> Option<(Run, &'static [&'static str])> {
             },
             &["heads"],
         ),
-        "normalize" => (parts::normalize::<T>, &["normalization"]),
+        "normalize" => (|gpu, case| by_name::by_name::<T>(gpu, case, "normalize", &[]), &["normalization"]),
         "pointwise_conv" => (parts::pointwise_conv::<T>, &["groups", "stack"]),
         "resize" => (parts::resize::<T>, &["align_corners", "size"]),
         "scse" => (parts::scse::<T>, &["combine"]),

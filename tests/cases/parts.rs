@@ -5,14 +5,11 @@ use visual_attention::host::Gpu;
 use visual_attention::reference::{self, Layer};
 use visual_attention::{
     CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers,
-    EcaShape, Element, Epilogue, GlobalPool, GlobalPoolBuffers, Nchw, Normalization, Normalize, NormalizeBuffers,
-    PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Resize, ResizeBuffers, ResizeShape, Sampling, ScSe,
-    ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size, Squeeze,
+    EcaShape, Element, Epilogue, Nchw, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, Resize,
+    ResizeBuffers, ResizeShape, Sampling, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size,
 };
 
-use super::gates::{
-    Both, NormValues, Parameter, Weights, activation, element, excitation, features, float, squeeze, tensor,
-};
+use super::gates::{Both, NormValues, Parameter, Weights, activation, element, excitation, features, float, tensor};
 use super::{Case, Outputs, Problem, Values, floats, run, wide};
 use crate::compiler;
 
@@ -156,34 +153,6 @@ pub(super) fn scse<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     Ok((on_gpu.transpose()?, vec![("y", wide(y))]))
 }
 
-pub(super) fn global_pool<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
-    let (x, shape) = features(case)?;
-    let squeeze = squeeze(case)?;
-    let pooled = shape.batch as usize * shape.channels as usize;
-    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
-        let features = Parameter::new(gpu, x, x.element())?;
-        let (mean, maximum) = (tensor(gpu, Element::F32, pooled)?, tensor(gpu, Element::F32, pooled)?);
-        let operator = GlobalPool::new(compiler::of(&gpu.device), squeeze, x.element())?;
-        let buffers = GlobalPoolBuffers {
-            features: features.slice(),
-            mean: (squeeze != Squeeze::Max).then(|| mean.slice(..)),
-            max: (squeeze != Squeeze::Mean).then(|| maximum.slice(..)),
-        };
-        run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
-        let outputs = [("mean", mean, squeeze != Squeeze::Max), ("max", maximum, squeeze != Squeeze::Mean)];
-        let wanted = outputs.into_iter().filter(|&(_, _, wanted)| wanted);
-        wanted.map(|(name, buffer, _)| Ok((name, floats(gpu, &buffer, Element::F32, pooled)?))).collect()
-    });
-    let mut outputs = Vec::new();
-    if squeeze != Squeeze::Max {
-        outputs.push(("mean", wide(reference::global_mean(shape, &x.cast::<T>()))));
-    }
-    if squeeze != Squeeze::Mean {
-        outputs.push(("max", wide(reference::global_max(shape, &x.cast::<T>()))));
-    }
-    Ok((on_gpu.transpose()?, outputs))
-}
-
 pub(super) fn pointwise_conv<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     let (x, shape) = features(case)?;
     let weights = case.input("weights")?;
@@ -290,21 +259,4 @@ pub(super) fn crop_resize<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
     });
     let crops = reference::crop_resize(shape, size, end, sampling, &image.cast::<T>(), &boxes);
     Ok((on_gpu.transpose()?, vec![("crop", wide(crops))]))
-}
-
-pub(super) fn normalize<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
-    let map = case.input("map")?;
-    let shape = map.nhw("map")?;
-    let normalization = match case.text("normalization")? {
-        "min_max" => Normalization::MinMax,
-        "max" => Normalization::Max,
-        _ => return Err(case.unknown("normalization")),
-    };
-    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
-        let buffer = Parameter::new(gpu, map, Element::F32)?;
-        let operator = Normalize::new(compiler::of(&gpu.device), normalization)?;
-        run(gpu, &operator.bind(&gpu.device, shape, NormalizeBuffers { map: buffer.slice() })?)?;
-        Ok(vec![("map", floats(gpu, buffer.buffer(), Element::F32, map.numbers.len())?)])
-    });
-    Ok((on_gpu.transpose()?, vec![("map", wide(reference::normalize(shape, normalization, &map.cast::<T>())))]))
 }

@@ -55,7 +55,7 @@
 //!
 //! `q, k, v [n, heads*d, h, w] -> y [n, heads*d, ho, wo]`. [`WindowAttention::tensors`] lists them with the tables and the optional
 //! `log_sum_exp`. No window is copied out of the image: memory is inputs and outputs. [`WindowAttention::bind_weights`] computes
-//! the softmax itself for chosen queries.
+//! the softmax itself for chosen queries. [`MergeAttention`](crate::MergeAttention) joins two results by their log-sum-exps.
 //!
 //! The softmax runs in f32. A NaN or +infinite logit gives NaN, and a query without keys gives zeros.
 //!
