@@ -8,11 +8,11 @@ pub(crate) fn bench(bench: &mut Bench) {
     for (heads, shape) in [(4, Nchw::new(1, 256, 56, 56)), (8, Nchw::new(1, 512, 28, 28))] {
         let queries = u64::from(heads) * shape.size().pixels();
         let len = shape.elements().expect("small");
-        let [y1, y2] = [0, 1].map(|part| noise(2 * len)[(part * len) as usize..][..len as usize].to_vec());
-        let sums = noise(2 * queries);
+        let (results, sums) = (noise(2 * len), noise(2 * queries));
+        let (y1, y2) = results.split_at(len as usize);
         let (first, second) = sums.split_at(queries as usize);
         let [y1_buffer, y2_buffer, first_buffer, second_buffer] =
-            [&y1[..], &y2, first, second].map(|values| bench.gpu.upload("input", values).expect("input"));
+            [y1, y2, first, second].map(|values| bench.gpu.upload("input", values).expect("input"));
         let y = bench.gpu.buffer("y", len * 4).expect("y");
         let log_sum_exp = bench.gpu.buffer("log_sum_exp", queries * 4).expect("log_sum_exp");
         let operator = MergeAttention::new(&bench.gpu.device, heads, Element::F32).expect("operator");
@@ -27,7 +27,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
         bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("{heads} heads {shape}");
-        let expected = reference::merge_attention(shape, heads, &y1, first, &y2, second);
+        let expected = reference::merge_attention(shape, heads, y1, first, y2, second);
         bench.check(&what, Element::F32, &y, &expected.y);
         bench.check(&what, Element::F32, &log_sum_exp, &expected.log_sum_exp);
         let cost = operator.cost(shape);

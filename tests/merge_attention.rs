@@ -75,12 +75,10 @@ fn matches_reference() {
                 let (y, log_sum_exp) = run(gpu, shape, heads, element, &inputs);
                 let (exact, baseline) = (inputs.reference(shape, heads), inputs.baseline(shape, heads));
                 let what = format!("{element:?} {shape} heads {heads} spread {spread}");
-                let check = |actual: &[f32], exact: &[f64], baseline: &[f32], precision, room: f64, what: &str| {
-                    assert_within_tolerance_with_room(actual, exact, baseline, precision, room, what);
-                };
-                check(&y, &exact.y, &baseline.y, Precision::from(element), 4.0 * f64::from(f32::EPSILON), &what);
-                let room = log_sum_exp_room(1);
-                check(&log_sum_exp, &exact.log_sum_exp, &baseline.log_sum_exp, Precision::F32, room, &what);
+                let (precision, room) = (Precision::from(element), 4.0 * f64::from(f32::EPSILON));
+                assert_within_tolerance_with_room(&y, &exact.y, &baseline.y, precision, room, &what);
+                let (sums, exact, baseline) = (&log_sum_exp, &exact.log_sum_exp, &baseline.log_sum_exp);
+                assert_within_tolerance_with_room(sums, exact, baseline, Precision::F32, log_sum_exp_room(1), &what);
             }
         }
     }
@@ -99,7 +97,7 @@ fn merged_parts_are_attention_over_all_keys() {
         .with_relative(RelativePosition::None);
     // Attention of every query to the kept keys, by the definition.
     let attend = |kept: &dyn Fn(usize) -> bool| {
-        let mut parts = (vec![0f64; q.len()], vec![f64::NEG_INFINITY; 2 * 40]);
+        let mut parts = (vec![0f64; q.len()], vec![0f64; 2 * 40]);
         for head in 0..2 {
             for query in 0..40 {
                 let at =
@@ -163,6 +161,21 @@ fn results_without_keys_take_no_part() {
     assert_eq!(of(f32::NEG_INFINITY, f32::NEG_INFINITY), (0.0, f32::NEG_INFINITY));
     assert_eq!(of(3e38, -3e38), (2.0, 3e38));
     assert!(of(f32::INFINITY, 1.0).0.is_nan() && of(f32::INFINITY, 1.0).1.is_nan());
+}
+
+/// A weight that underflows is still a weight: 0 * NaN is NaN, in the kernel and in the reference.
+#[test]
+fn only_minus_infinity_leaves_a_result_out() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(1, 1, 1, 2);
+    for value in [f32::NAN, f32::INFINITY] {
+        let y = [vec![1.0, 1.0], vec![value, value]];
+        let inputs = Inputs { y, log_sum_exp: [vec![0.0, 0.0], vec![-4000.0, f32::NEG_INFINITY]] };
+        let (actual, _) = run(gpu, shape, 1, Element::F32, &inputs);
+        for y in [wide(&actual), inputs.reference(shape, 1).y, wide(&inputs.baseline(shape, 1).y)] {
+            assert!(y[0].is_nan() && y[1] == 1.0, "{value}: {y:?}");
+        }
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! `l1` and `l2` are the log-sum-exps that [`WindowAttention`](crate::WindowAttention) writes beside `y1` and `y2`. The rule is that of
-//! the online softmax (Milakov and Gimelshein 2018, arXiv:1805.02867, Sec. 3.1). It joins a window with keys that every query sees,
-//! several dilations, or the parts of a long sequence.
+//! the online softmax (Milakov and Gimelshein 2018, arXiv:1805.02867, Sec. 3.1). It joins a window with keys that every query sees, or
+//! the parts of a long sequence. A key that takes part in both results counts twice.
 //!
 //! ```no_run
 //! use visual_attention::{Element, MergeAttention, MergeAttentionBuffers, Nchw};
@@ -155,14 +155,13 @@ impl MergeAttention {
         check::elements(OP, "y1", shape)?;
         let sums = Nchw { channels: self.heads, ..shape };
         check::elements(OP, "log_sum_exp1", sums)?;
-        let f32 = Element::F32;
         Ok(vec![
             TensorSpec::input("y1", shape, self.element),
-            TensorSpec::input("log_sum_exp1", sums, f32),
+            TensorSpec::input("log_sum_exp1", sums, Element::F32),
             TensorSpec::input("y2", shape, self.element),
-            TensorSpec::input("log_sum_exp2", sums, f32),
+            TensorSpec::input("log_sum_exp2", sums, Element::F32),
             TensorSpec::output("y", shape, self.element),
-            TensorSpec::output("log_sum_exp", sums, f32).optional(),
+            TensorSpec::output("log_sum_exp", sums, Element::F32).optional(),
         ])
     }
 
@@ -202,15 +201,9 @@ impl MergeAttention {
         let units = check::to_u32(OP, "heads of all images", u64::from(shape.batch) * u64::from(self.heads))?;
         let head = shape.size().pixels().saturating_mul(head_dim.into());
         let result = |slice| Tensor::divided(slice, head, self.element.bytes());
-        let sums = |slice| Tensor::divided(slice, pixels.into(), Element::F32.bytes());
-        let tensors = [
-            result(y1),
-            sums(log_sum_exp1),
-            result(y2),
-            sums(log_sum_exp2),
-            result(y),
-            Tensor::divided(log_sum_exp, pixels.into(), Element::F32.bytes()),
-        ];
+        let sums = |slice: Option<_>| Tensor::divided(slice, pixels.into(), Element::F32.bytes());
+        let tensors =
+            [result(y1), sums(Some(log_sum_exp1)), result(y2), sums(Some(log_sum_exp2)), result(y), sums(log_sum_exp)];
         let groups = [pixels.div_ceil(GROUP), head_dim.div_ceil(CHANNELS)];
         let dispatches = self.kernel.bind(device, units, groups, &tensors, None, |_| Params {
             with_log_sum_exp: log_sum_exp.is_some().into(),

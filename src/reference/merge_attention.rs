@@ -32,16 +32,16 @@ pub fn merge_attention<T: Float>(
     for (query, (&first, &second)) in log_sum_exp1.iter().zip(log_sum_exp2).enumerate() {
         let (head, pixel) = (query / pixels, query % pixels);
         let largest = maximum(first, second);
-        let exponential = |l: T| if l == T::neg_infinity() { T::zero() } else { (l - largest).exp() };
-        let [first, second] = [first, second].map(exponential);
-        let sum = first + second;
-        // The weight is 0 where there are no keys. That result then takes no part, even if it is NaN.
-        let part = |weight: T, y: T| if weight == T::zero() { T::zero() } else { weight / sum * y };
+        let empty = |l: T| l == T::neg_infinity();
+        let exponential = |l: T| if empty(l) { T::zero() } else { (l - largest).exp() };
+        let sum = exponential(first) + exponential(second);
+        // A result without keys takes no part, even if it is NaN.
+        let part = |l: T, y: T| if empty(l) { T::zero() } else { exponential(l) / sum * y };
         for channel in 0..head_dim {
             let at = (head * head_dim + channel) * pixels + pixel;
             merged.y[at] = part(first, y1[at]) + part(second, y2[at]);
         }
-        merged.log_sum_exp.push(if largest == T::neg_infinity() { largest } else { largest + sum.ln() });
+        merged.log_sum_exp.push(if empty(largest) { largest } else { largest + sum.ln() });
     }
     merged
 }
