@@ -94,7 +94,7 @@ fn largest_component_labels(
             // Nodes are numbered from the first image of the dispatch that wrote them, which may have held more images than this one: the
             // labels of an image can be larger than its nodes.
             let root = parent[node] % params.node_stride;
-            if root == node % params.node_stride { size = pixels[node]; } else { label = first_pixel(image, root); }
+            if root == node - image * params.node_stride { size = pixels[node]; } else { label = first_pixel(image, root); }
         }
         if size != 0u { sizes[params.sizes_base + own] = size; }
         loop {

@@ -182,8 +182,8 @@ impl Kernel {
         // Where `Params` has them, in bytes; the same for all parts.
         let origins = [["origin", "origin_x"].as_slice(), &["origin_y"]]
             .map(|names| names.iter().find_map(|name| self.shader.offset_of(name)));
-        let bases: Vec<_> =
-            self.shader.storage().map(|(name, _)| self.shader.offset_of(&format!("{name}_base"))).collect();
+        let base = |(name, _)| (name, self.shader.offset_of(&format!("{name}_base")));
+        let bases: Vec<_> = self.shader.storage().map(base).collect();
         let mut dispatches = Vec::with_capacity(parts.len());
         for part in parts {
             let mut params = bytemuck::bytes_of(&params(&part)).to_vec();
@@ -194,7 +194,8 @@ impl Kernel {
             };
             origins.into_iter().zip(part.origin).for_each(|(offset, origin)| set(offset, origin));
             let mut entries = Vec::with_capacity(tensors.len() + 2);
-            for (binding, (offset, (tensor, bound))) in (1..).zip(bases.iter().zip(tensors.iter().zip(&bound))) {
+            for (binding, ((name, offset), (tensor, bound))) in (1..).zip(bases.iter().zip(tensors.iter().zip(&bound)))
+            {
                 let window = match tensor.extent {
                     Extent::Unit(_) => divide::window(&part.units, tensor.unit_bytes(), alignment),
                     Extent::Whole(_) => 0..divide::binding_bytes(tensor.unit_bytes()),
@@ -205,7 +206,7 @@ impl Kernel {
                 };
                 // `first` is below the alignment, so it fits `u32`.
                 let base = (first / tensor.element_bytes) as u32;
-                debug_assert!(offset.is_some() || base == 0, "{} has no base for binding {binding}", self.shader.name);
+                debug_assert!(offset.is_some() || base == 0, "{} has no base for {name}", self.shader.name);
                 set(*offset, base);
                 let resource = match bound {
                     Between::Given(slice) => wgpu::BufferBinding {
