@@ -7,6 +7,8 @@
 mod cases;
 #[path = "../tests/common/compiler.rs"]
 mod compiler;
+#[path = "../tests/common/describing.rs"]
+mod describing;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -4,7 +4,7 @@
 mod cases;
 mod common;
 
-use common::compiler;
+use common::{compiler, describing};
 
 mod attended_region;
 mod attention_map;

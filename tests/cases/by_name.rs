@@ -3,11 +3,12 @@
 use num_traits::Float;
 use visual_attention::host::Gpu;
 use visual_attention::operators::{self, Arrays, Options, Shapes, Slices};
-use visual_attention::{Compiler, DType, Element, Error, Role, wgpu};
+use visual_attention::{DType, Element, Error, Role};
 
 use super::gates::Both;
-use super::{Case, Outputs, Problem, floats, integers, run};
+use super::{Case, Outputs, Problem, floats, integers, run, wide};
 use crate::compiler;
+use crate::describing::describing;
 
 /// An attribute as the text of an option: `[2, 3]` is `2,3`.
 fn text(value: &serde_json::Value) -> String {
@@ -40,10 +41,6 @@ pub(super) fn by_name<T: Float>(
     let entry = operators::find(name).ok_or_else(|| Problem::Unsupported(format!("there is no operator `{name}`")))?;
     let element = if case.needs_f16() { Element::F16 } else { Element::F32 };
     let attrs = case.attrs.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
-    // References compute nothing on a device, and this one computes nothing at all.
-    let features = wgpu::DeviceDescriptor { required_features: wgpu::Features::SHADER_F16, ..Default::default() };
-    let (describing, _) = wgpu::Device::noop(&features);
-    let describing = || Compiler::from(&describing).at_first_use();
     let mut options: Vec<_> = attrs.collect();
     // An attribute that the operator does not take, or not with this value, is named as such.
     let asked = entry.options(describing(), &Options::new(options.clone())).map_err(|error| match error {
@@ -61,27 +58,22 @@ pub(super) fn by_name<T: Float>(
     };
     let shapes = Shapes::new(case.inputs().map(|(name, values)| (ours(name), plane(&values.shape))));
     let specs = operator.tensors(&shapes)?;
-    let given = |name: &'static str| case.optional(theirs(name));
     let outputs: Vec<_> = specs.iter().filter(|spec| spec.role != Role::Input).map(|spec| spec.name).collect();
 
     let mut numbers = Vec::new();
     for spec in specs.iter().filter(|spec| spec.role != Role::Output) {
-        match given(spec.name) {
-            Some(values) if plane(&values.shape) == spec.shape => numbers.push((spec.name, values)),
-            Some(values) => values.expect(theirs(spec.name), &spec.shape)?,
-            None if spec.optional => {}
-            None => return Err(case.input(theirs(spec.name)).map(|_| ()).unwrap_err()),
+        let name = theirs(spec.name);
+        if !spec.optional || case.optional(name).is_some() {
+            numbers.push((spec.name, case.input(name)?));
         }
     }
-    let reference: Vec<(&'static str, Vec<f64>)> = if size_of::<T>() == size_of::<f32>() {
-        let inputs = Arrays::new(numbers.iter().map(|(name, values)| (*name, values.numbers.clone())));
-        let found = operator.reference_f32(&shapes, &inputs)?;
-        let wide = |values: &Vec<f32>| values.iter().map(|&value| f64::from(value)).collect();
-        outputs.iter().filter_map(|&name| Some((theirs(name), wide(found.get(name)?)))).collect()
+    // The references are methods, which have no type parameter.
+    let reference = if size_of::<T>() == size_of::<f32>() {
+        let inputs = Arrays::new(numbers.iter().map(|(name, values)| (*name, values.cast())));
+        computed(&operator.reference_f32(&shapes, &inputs)?, &outputs, theirs)
     } else {
-        let inputs = Arrays::new(numbers.iter().map(|(name, values)| (*name, values.cast::<f64>())));
-        let found = operator.reference_f64(&shapes, &inputs)?;
-        outputs.iter().filter_map(|&name| Some((theirs(name), found.get(name)?.clone()))).collect()
+        let inputs = Arrays::new(numbers.iter().map(|(name, values)| (*name, values.cast())));
+        computed(&operator.reference_f64(&shapes, &inputs)?, &outputs, theirs)
     };
 
     let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
@@ -114,4 +106,13 @@ pub(super) fn by_name<T: Float>(
         read.collect()
     });
     Ok((on_gpu.transpose()?, reference))
+}
+
+/// The outputs that a reference computed, by the case's names.
+fn computed<T: Float>(
+    found: &Arrays<T>,
+    outputs: &[&'static str],
+    theirs: impl Fn(&'static str) -> &'static str,
+) -> Outputs {
+    outputs.iter().filter_map(|&name| Some((theirs(name), wide(found.get(name)?.clone())))).collect()
 }

@@ -889,14 +889,20 @@ fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
         options.push((spec.name, value));
     }
     let rounds = loop_bounds::by_name(name, &options);
+    let given = options.iter().find(|(option, _)| *option == "heads");
+    let heads = given.map(|(_, text)| text.parse::<u32>().expect("a whole number"));
     let operator = entry.open(compiler::of(device), &Options::new(options.clone()))?;
     bound!(
         "by name",
         (name, options),
         |device, pool, draw, deal| {
-            let shape = draw.nchw(pool);
-            // Small multiples of small head counts, so that heads often divide the channels.
-            if draw.option() { Nchw { channels: 840 / (1 + draw.byte() % 8), ..shape } } else { shape }
+            match heads {
+                Some(heads) => {
+                    let channels = draw.count().saturating_mul(heads);
+                    draw.with_channels(pool, channels)
+                }
+                None => draw.nchw(pool),
+            }
         },
         |shape| rounds,
         {

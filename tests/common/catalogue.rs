@@ -1,14 +1,15 @@
 //! Every operator at one shape, with ordinary inputs and its reference, so that a test can be written once for all of them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use num_traits::Float;
 use visual_attention::operators::{self, Arrays, Options, Shapes, Slices};
 use visual_attention::{
-    Border, Compiler, DType, Element, Error, Nchw, PositionTables, QueryPosition, Recording, RelativePosition, Role,
-    TensorSpec, WindowAttention, WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
+    Border, DType, Element, Error, Nchw, PositionTables, QueryPosition, Recording, RelativePosition, Role, TensorSpec,
+    WindowAttention, WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
 };
 
+use super::describing::describing;
 use super::problems::{self, Problem, problems};
 use super::{Random, compiler, rounded};
 
@@ -133,13 +134,6 @@ fn reference_of<T: Float + 'static>(
     });
     let found = operator(shapes, &Arrays::new(named)).unwrap();
     outputs.iter().map(|name| found.get(name).unwrap().to_vec()).collect()
-}
-
-/// Compiles nothing: tensors and references depend on no device.
-fn describing() -> Compiler<'static> {
-    static DEVICE: OnceLock<(wgpu::Device, wgpu::Queue)> = OnceLock::new();
-    let (device, _) = DEVICE.get_or_init(|| super::arbitrary::device(&wgpu::Limits::default()));
-    Compiler::from(device).at_first_use()
 }
 
 /// `None` where the operator refuses the shape: a shifted window larger than the image.

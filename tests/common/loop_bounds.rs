@@ -112,7 +112,8 @@ pub(crate) fn by_name(name: &str, options: &[(&str, String)]) -> u64 {
             sides[0].saturating_mul(sides[1]).saturating_add(sides[0])
         }
         // Eight channels.
-        _ => 8,
+        "merge_attention" => 8,
+        other => panic!("no bound on the loops of {other}"),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod arbitrary;
 pub(crate) mod catalogue;
 pub(crate) mod compiler;
+pub(crate) mod describing;
 pub(crate) mod fixture;
 mod gpu;
 mod guards;
