@@ -25,13 +25,13 @@ pub(crate) fn bench(bench: &mut Bench) {
         let buffers = SasaLayerBuffers {
             x: x.slice(..),
             projections: projections.slice(..),
-            tables: PositionTables::Factorised { row: table_buffer.slice(..), column: table_buffer.slice(..) },
+            tables: PositionTables::rows_and_columns(table_buffer.slice(..), table_buffer.slice(..)),
             y: y.slice(..),
         };
         let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
         bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("k7 {shape}");
-        let tables = PositionTables::Factorised { row: table.as_slice(), column: table.as_slice() };
+        let tables = PositionTables::rows_and_columns(table.as_slice(), table.as_slice());
         let expected = reference::sasa_layer(shape, &options, &values, &weights, tables);
         bench.check(&what, Element::F32, &y, &expected);
         let cost = operator.cost(shape);

@@ -70,6 +70,6 @@ fn unfolded(
     let mixed = unfused.each(&terms.join(" + "), &inputs, keys.size() / 4);
 
     let y = unfused.tensor(shape.elements().expect("small") / u64::from(shape.channels) * u64::from(planes));
-    attend(unfused, [&q, keys, &mixed, &y], 0..heads, head_dim, entries, pixels);
+    attend(unfused, [&q, keys, &mixed, &y], 0..heads, head_dim, entries, pixels, None);
     y
 }

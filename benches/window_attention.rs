@@ -1,8 +1,8 @@
 use std::ops::Range;
 
 use visual_attention::{
-    Element, Nchw, PositionTables, RelativePosition, Size, WindowAttention, WindowAttentionBuffers,
-    WindowAttentionOptions, reference, wgpu,
+    Border, Element, Nchw, Ncthw, PositionTables, RelativePosition, Size, WindowAttention, WindowAttentionBuffers,
+    WindowAttentionOptions, WindowAxis, reference, wgpu,
 };
 
 use crate::common::ceiling::software;
@@ -36,7 +36,108 @@ pub(crate) fn bench(bench: &mut Bench) {
     for heads in HEADS {
         case(bench, 1, 56, heads, 7, true);
     }
+    axes(bench);
     scaling(bench);
+}
+
+/// Windows of sequences, videos and blocks.
+fn axes(bench: &mut Bench) {
+    let shift = |keys| WindowAxis::new(keys).with_border(Border::Shift);
+    let line = WindowAttentionOptions::line(1, 64, shift(128));
+    over(bench, "1x64 line 128", Ncthw::new(1, 64, 1, 1, 4096), line);
+    let video = |keys: [u32; 3]| WindowAttentionOptions::volume(4, 16, keys.map(shift));
+    over(bench, "4x16 video 3x7x7", Ncthw::new(1, 64, 8, 28, 28), video([3, 7, 7]));
+    over(bench, "4x16 video 5x5x5", Ncthw::new(1, 64, 8, 28, 28), video([5, 5, 5]));
+    for (k, side) in [(7, 56), (8, 64)] {
+        let swin = WindowAttentionOptions::swin(3, 32, k, k / 2).with_relative(RelativePosition::None);
+        over(bench, &format!("3x32 swin {k}"), Ncthw::new(1, 96, 1, side, side), swin);
+    }
+    let halo = WindowAttentionOptions::halo(4, 16, 8, 3).with_relative(RelativePosition::None);
+    over(bench, "4x16 halo 8+3", Ncthw::new(1, 64, 1, 64, 64), halo);
+}
+
+/// The operator and the composition of gathered keys and values, for windows over any axes.
+fn over(bench: &mut Bench, what: &str, shape: Ncthw, options: WindowAttentionOptions) {
+    let what = format!("{what} {shape}");
+    let len = shape.elements().expect("small");
+    let numbers = [0, 1, 2].map(|_| noise(len));
+    let [q, k, v] = [0, 1, 2].map(|at| bench.gpu.upload("input", &numbers[at]).expect("input"));
+    let y = bench.gpu.buffer("y", len * 4).expect("y");
+    let operator = WindowAttention::new(&bench.gpu.device, options, Element::F32).expect("operator");
+    let buffers = WindowAttentionBuffers {
+        q: q.slice(..),
+        k: k.slice(..),
+        v: v.slice(..),
+        tables: PositionTables::None,
+        y: y.slice(..),
+        log_sum_exp: None,
+    };
+    let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
+    bench.gpu.run(|pass| recording.record(pass)).expect("run");
+    let cost = operator.cost(shape);
+    let [queries, keys, values] = &numbers;
+    let expected = reference::window_attention(shape, &options, queries, keys, values, PositionTables::None).y;
+    bench.check(&what, Element::F32, &y, &expected);
+    bench.measure(OPERATOR, &what, "fused", cost, |pass| recording.record(pass));
+
+    // For each entry and query the position of the key, -1 outside, -2 where it is left out.
+    let extents = [shape.frames, shape.height, shape.width];
+    let windows = [0, 1, 2].map(|axis| -> Vec<_> {
+        (0..extents[axis]).map(|at| reference::window_entries(at, extents[axis], options.axes[axis])).collect()
+    });
+    let positions = shape.positions() as u32;
+    let entries = options.keys() as u32;
+    let mut places = vec![0f32; (entries * positions) as usize];
+    for query in 0..positions {
+        let at = [query / (shape.height * shape.width), query / shape.width % shape.height, query % shape.width];
+        let [frames, rows, columns] = [0, 1, 2].map(|axis| &windows[axis][at[axis] as usize]);
+        for entry in 0..entries {
+            let [kh, kw] = [rows.len() as u32, columns.len() as u32];
+            let three = [
+                frames[(entry / (kh * kw)) as usize],
+                rows[(entry / kw % kh) as usize],
+                columns[(entry % kw) as usize],
+            ];
+            let key = three
+                .iter()
+                .zip(extents)
+                .try_fold(0, |at, (entry, extent)| entry.key.map(|key| at * extent as usize + key));
+            let place =
+                if three.iter().any(|entry| entry.left_out) { -2.0 } else { key.map_or(-1.0, |key| key as f32) };
+            places[(entry * positions + query) as usize] = place;
+        }
+    }
+    let places = bench.gpu.upload("places", &places).expect("places");
+    let mut unfused = Unfused::new(&bench.gpu);
+    let scaled = unfused.each(&format!("a[i] * {}f", options.scale), &[&q], len);
+    let gathered = unfused.tensor(len);
+    let limit = bench.gpu.device.limits().max_storage_buffer_binding_size;
+    let head_bytes = u64::from(options.head_dim * entries) * u64::from(positions) * 4;
+    assert!(head_bytes <= limit, "one head, gathered, exceeds a binding");
+    let gather = |unfused: &mut Unfused, x: &wgpu::Buffer, head: u32| {
+        let plane = format!("(#{} + i / #{}) * #{positions}", head * options.head_dim, entries * positions);
+        let place = format!("b[i % #{}]", entries * positions);
+        unfused.each(
+            &format!("select(0.0, a[{plane} + u32(max({place}, 0.0))], {place} >= 0.0)"),
+            &[x, &places],
+            head_bytes / 4,
+        )
+    };
+    for head in 0..shape.batch * options.heads {
+        let keys = gather(&mut unfused, &k, head);
+        let values = gather(&mut unfused, &v, head);
+        let masked = Some(&places);
+        attend(
+            &mut unfused,
+            [&scaled, &keys, &values, &gathered],
+            head..head + 1,
+            options.head_dim,
+            entries,
+            positions,
+            masked,
+        );
+    }
+    bench.measure_unfused(OPERATOR, &what, cost, &unfused, &[(&gathered, &expected)]);
 }
 
 fn name(batch: u32, side: u32, (heads, head_dim): (u32, u32), k: u32) -> String {
@@ -58,7 +159,7 @@ fn case(bench: &mut Bench, batch: u32, side: u32, (heads, head_dim): (u32, u32),
     let y = bench.gpu.buffer("y", len as u64 * 4).expect("y");
     let operator = WindowAttention::new(&bench.gpu.device, options, Element::F32).expect("operator");
     let tables = if embedded {
-        PositionTables::Factorised { row: table_buffer.slice(..), column: table_buffer.slice(..) }
+        PositionTables::rows_and_columns(table_buffer.slice(..), table_buffer.slice(..))
     } else {
         PositionTables::None
     };
@@ -76,11 +177,8 @@ fn case(bench: &mut Bench, batch: u32, side: u32, (heads, head_dim): (u32, u32),
     let cost = operator.cost(shape);
     // Where the reference takes minutes, the two versions are checked against each other.
     let expected = if cost.flops / 2 <= CHECKED {
-        let tables = if embedded {
-            PositionTables::Factorised { row: &table[..], column: &table[..] }
-        } else {
-            PositionTables::None
-        };
+        let tables =
+            if embedded { PositionTables::rows_and_columns(&table[..], &table[..]) } else { PositionTables::None };
         let expected = reference::window_attention(shape, &options, q, key, value, tables).y;
         bench.check(&what, Element::F32, &y, &expected);
         expected
@@ -106,7 +204,8 @@ pub(crate) fn unfolded(
     options: &WindowAttentionOptions,
     tables: Option<[&wgpu::Buffer; 2]>,
 ) -> wgpu::Buffer {
-    let WindowAttentionOptions { heads, head_dim, window, .. } = *options;
+    let WindowAttentionOptions { heads, head_dim, axes: [_, rows, columns], .. } = *options;
+    let window = Size::new(rows.keys, columns.keys);
     let padding = Size::new((window.height - 1) / 2, (window.width - 1) / 2);
     let (entries, pixels) = (window.pixels() as u32, shape.size().pixels() as u32);
     let y = unfused.tensor(shape.elements().expect("small"));
@@ -129,12 +228,12 @@ pub(crate) fn unfolded(
             keys = unfused.each(&embedded, &[&keys, row, column], keys.size() / 4);
         }
         let values = unfused.unfold(value, planes, shape.size(), window, padding);
-        attend(unfused, [q, &keys, &values, &y], heads, head_dim, entries, pixels);
+        attend(unfused, [q, &keys, &values, &y], heads, head_dim, entries, pixels, None);
     }
     y
 }
 
-/// Products, softmax and weighted sums of these heads.
+/// Products, softmax and weighted sums of these heads. `places` is below -1 for keys that are left out.
 pub(crate) fn attend(
     unfused: &mut Unfused,
     [q, keys, values, y]: [&wgpu::Buffer; 4],
@@ -142,12 +241,19 @@ pub(crate) fn attend(
     head_dim: u32,
     entries: u32,
     pixels: u32,
+    places: Option<&wgpu::Buffer>,
 ) {
     let count = heads.len() as u32;
-    let scores = unfused.tensor(u64::from(count * entries) * u64::from(pixels));
+    let mut scores = unfused.tensor(u64::from(count * entries) * u64::from(pixels));
     let words = [head_dim, entries, pixels, heads.start];
     let groups = pixels.div_ceil(64);
     unfused.kernel(include_str!("baseline/scores.wgsl"), &words, &[q, keys, &scores], [groups, entries, count]);
+    if let Some(places) = places {
+        // The lowest logit counts as left out beside any other.
+        let len = scores.size() / 4;
+        scores =
+            unfused.each(&format!("select(a[i], -3e38, b[i % #{}] < -1.5)", entries * pixels), &[&scores, places], len);
+    }
     unfused.softmax(&scores, entries, pixels);
     unfused.kernel(include_str!("baseline/mix.wgsl"), &words, &[&scores, values, y], [groups, 1, count * head_dim]);
 }
