@@ -20,7 +20,7 @@
 //! | [`Cbam`] | the above | [`reference::cbam`] | CBAM, Eq. 1 |
 //! | [`ScSe`] | the above | [`reference::scse`] | scSE, arXiv:1803.02579 |
 //! | [`Eca`] | `global_pool`, `channel_scale` | [`reference::eca`] | ECA, arXiv:1910.03151, Eq. 6 |
-//! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_attention_weights`](shaders::WINDOW_ATTENTION_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143 |
+//! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_attention_weights`](shaders::WINDOW_ATTENTION_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143; Swin, arXiv:2103.14030; `HaloNet`, arXiv:2103.12731 |
 //! | [`MergeAttention`] | [`merge_attention`](shaders::MERGE_ATTENTION) | [`reference::merge_attention`] | online softmax, arXiv:1805.02867, Sec. 3.1 |
 //! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_vec4`](shaders::POINTWISE_CONV_VEC4) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
 //! | [`SasaLayer`] | `pointwise_conv`, `window_attention` | [`reference::sasa_layer`] | arXiv:1906.05909, Sec. 3.1 |
@@ -110,10 +110,10 @@ pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExcite
 pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape};
 pub use ops::window_attention::{
     Border, PositionTables, QueryPosition, RelativePosition, WindowAttention, WindowAttentionBuffers,
-    WindowAttentionOptions, WindowWeightsBuffers,
+    WindowAttentionOptions, WindowAxis, WindowWeightsBuffers,
 };
 pub use ops::window_pool::{Pooling, WindowPool, WindowPoolBuffers};
-pub use shape::{Nchw, Nhw, Size};
+pub use shape::{Nchw, Ncthw, Nhw, Size};
 pub use tensor_spec::{DType, Role, TensorSpec};
 pub use wgpu;
 

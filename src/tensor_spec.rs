@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Element, Nchw, Nhw};
+use crate::{Element, Nchw, Ncthw, Nhw};
 
 /// How the numbers of a tensor are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,6 +114,12 @@ impl TensorSpec {
 impl From<Nchw> for Vec<u32> {
     fn from(shape: Nchw) -> Self {
         vec![shape.batch, shape.channels, shape.height, shape.width]
+    }
+}
+
+impl From<Ncthw> for Vec<u32> {
+    fn from(shape: Ncthw) -> Self {
+        vec![shape.batch, shape.channels, shape.frames, shape.height, shape.width]
     }
 }
 

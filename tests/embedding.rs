@@ -215,7 +215,9 @@ macro_rules! checked {
 fn everything_is_send_and_sync() {
     use visual_attention::host::{Gpu, Timestamps};
     use visual_attention::operators::{Arrays, Entry, Operator, OptionSpec, Options, Shapes, Slices};
-    use visual_attention::reference::{AttendedRegions, Components, Excitation, Layer, Norm, WindowAttentionResult};
+    use visual_attention::reference::{
+        AttendedRegions, Components, Excitation, Layer, Norm, WindowAttentionResult, WindowEntry,
+    };
     use visual_attention::shaders::{Member, Overrides, Shader, Variant};
     use visual_attention::*;
 
@@ -295,6 +297,7 @@ fn everything_is_send_and_sync() {
         WindowAttention,
         WindowAttentionBuffers<'_>,
         WindowAttentionOptions,
+        WindowAxis,
         WindowWeightsBuffers<'_>,
         Pooling,
         WindowPool,
@@ -304,6 +307,7 @@ fn everything_is_send_and_sync() {
         Dispatch,
         Sampling,
         Nchw,
+        Ncthw,
         Nhw,
         Size,
         AttendedRegionShape,
@@ -341,6 +345,7 @@ fn everything_is_send_and_sync() {
         Layer<'_, f32>,
         Norm<'_, f32>,
         WindowAttentionResult<f32>,
+        WindowEntry,
     ];
     // All that the front page exports.
     let front_page =

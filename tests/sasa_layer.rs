@@ -38,7 +38,8 @@ fn matches_reference() {
                 let numbers: Vec<f32> = random.normal(len as usize).iter().map(|number| number * factor).collect();
                 rounded(&numbers, element)
             };
-            let (channels, window) = (options.attention.channels(), options.attention.window);
+            let channels = options.attention.channels();
+            let [_, height, width] = options.attention.axes.map(|axis| axis.keys);
             let x = numbers(shape.elements().unwrap() as u32, 1.0);
             let group_inputs = options.inputs / options.groups;
             let projections = numbers(3 * channels * group_inputs, 0.8 / f32::from(group_inputs as u16).sqrt());
@@ -48,20 +49,19 @@ fn matches_reference() {
                 channels
             } / 2;
             let (first, second) = match options.attention.relative {
-                RelativePosition::Bias => (
-                    numbers(options.attention.heads * (2 * window.height - 1) * (2 * window.width - 1), 0.5),
-                    vec![0.0],
-                ),
-                _ => (numbers(half * window.height, 0.5), numbers(half * window.width, 0.5)),
+                RelativePosition::Bias => {
+                    (numbers(options.attention.heads * (2 * height - 1) * (2 * width - 1), 0.5), vec![0.0])
+                }
+                _ => (numbers(half * height, 0.5), numbers(half * width, 0.5)),
             };
-            let out = options.attention.output(shape.size()).pixels() as usize * shape.batch as usize;
-            let y = gpu.output(out * channels as usize, element.bytes());
+            let out = options.attention.output(shape);
+            let y = gpu.output(out.elements().unwrap() as usize, element.bytes());
             let [x_buffer, projections_buffer, first_buffer, second_buffer] =
                 [&x, &projections, &first, &second].map(|values| gpu.input(values, element));
             let operator = SasaLayer::new(compiler::of(&gpu.device), options, element).unwrap();
             let tables = match options.attention.relative {
                 RelativePosition::Bias => PositionTables::Bias(first_buffer.slice(..)),
-                _ => PositionTables::Factorised { row: first_buffer.slice(..), column: second_buffer.slice(..) },
+                _ => PositionTables::rows_and_columns(first_buffer.slice(..), second_buffer.slice(..)),
             };
             let buffers = SasaLayerBuffers {
                 x: x_buffer.slice(..),
@@ -75,17 +75,17 @@ fn matches_reference() {
             let exact_tables = if is_bias {
                 PositionTables::Bias(wide_first.as_slice())
             } else {
-                PositionTables::Factorised { row: wide_first.as_slice(), column: wide_second.as_slice() }
+                PositionTables::rows_and_columns(wide_first.as_slice(), wide_second.as_slice())
             };
             let tables = if is_bias {
                 PositionTables::Bias(first.as_slice())
             } else {
-                PositionTables::Factorised { row: first.as_slice(), column: second.as_slice() }
+                PositionTables::rows_and_columns(first.as_slice(), second.as_slice())
             };
             let exact = reference::sasa_layer(shape, &options, &wide(&x), &wide(&projections), exact_tables);
             let baseline = reference::sasa_layer(shape, &options, &x, &projections, tables);
             // Values are up to about 4.
-            let room = softmax_room(window.pixels(), 4.0);
+            let room = softmax_room(options.attention.keys(), 4.0);
             let what = format!("{element:?} {shape} {options:?}");
             assert_within_tolerance_with_room(&gpu.floats(&y, element), &exact, &baseline, element.into(), room, what);
         }
@@ -104,13 +104,17 @@ fn refuses_what_has_no_meaning() {
     };
     refused(base.with_groups(4), &["sasa_layer", "groups", "4", "6"]);
     refused(
-        SasaLayerOptions::new(6, attention.with_window(Size::new(2, 3))),
-        &["sasa_layer", "window.height", "2", "odd"],
+        SasaLayerOptions::new(6, attention.with_window(Size::new(0, 3))),
+        &["sasa_layer", "rows.keys", "0", "at least 1"],
+    );
+    refused(
+        SasaLayerOptions::new(6, attention.with_value_dim(5)),
+        &["sasa_layer", "value_dim", "5", "4, the head_dim"],
     );
     let operator = SasaLayer::new(compiler::of(&gpu.device), base, Element::F32).unwrap();
     let x = gpu.upload("x", &[0f32; 256]).unwrap();
     let y = gpu.upload("y", &[0f32; 256]).unwrap();
-    let tables = PositionTables::Factorised { row: x.slice(..), column: x.slice(..) };
+    let tables = PositionTables::rows_and_columns(x.slice(..), x.slice(..));
     let buffers = SasaLayerBuffers { x: x.slice(..), projections: x.slice(..), tables, y: y.slice(..) };
     let refused = |shape: Nchw, buffers: SasaLayerBuffers<'_>, words: &[&str]| {
         let error = operator.bind(&gpu.device, shape, buffers).unwrap_err().to_string();

@@ -96,8 +96,12 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         return Err(format!("--window is {}, needs 1 to 63", arguments.window));
     }
     // The feature pixel that the picture's pixel falls into.
-    let query =
-        QueryPosition { image: 0, row: scaled(y, height, picture.height), column: scaled(x, width, picture.width) };
+    let query = QueryPosition {
+        image: 0,
+        frame: 0,
+        row: scaled(y, height, picture.height),
+        column: scaled(x, width, picture.width),
+    };
 
     let weights = match Gpu::open_large() {
         Ok(gpu) => {
@@ -143,7 +147,7 @@ fn on_gpu(
 ) -> Result<(Vec<f32>, Vec<f32>), Error> {
     let photograph = gpu.upload("picture", &picture.planes)?;
     let features = gpu.buffer("features", shape.elements().unwrap_or(0) * 4)?;
-    let keys = u64::from(options.heads) * options.window.pixels();
+    let keys = u64::from(options.heads) * options.keys();
     let weights = gpu.buffer("weights", keys * 4)?;
     // Queries and keys are the same features.
     let buffers = WindowWeightsBuffers {
@@ -164,7 +168,7 @@ fn on_gpu(
 
 /// The same by the reference, on the part of the features that the window covers: it computes every query of what it is given.
 fn on_cpu(features: &[f32], shape: Nchw, options: WindowAttentionOptions, query: QueryPosition) -> Vec<f32> {
-    let reach = options.window.height / 2;
+    let reach = options.axes[1].keys / 2;
     let span = |at: u32, size: u32| at.saturating_sub(reach)..(at + reach + 1).min(size);
     let (rows, columns) = (span(query.row, shape.height), span(query.column, shape.width));
     let part = Nchw { height: rows.end - rows.start, width: columns.end - columns.start, ..shape };
@@ -176,7 +180,7 @@ fn on_cpu(features: &[f32], shape: Nchw, options: WindowAttentionOptions, query:
         }
     }
     let all = reference::window_attention(part, &options, &values, &values, &values, PositionTables::None).weights;
-    let keys = options.window.pixels() as usize;
+    let keys = options.keys() as usize;
     let pixels = part.size().pixels() as usize;
     let index = ((query.row - rows.start) * part.width + query.column - columns.start) as usize;
     (0..options.heads as usize)

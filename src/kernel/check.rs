@@ -1,7 +1,7 @@
 //! Every check of the caller's arguments that an operator makes before any call to wgpu.
 
 use super::tensor::in_place;
-use crate::{Error, Nchw, Nhw, Role, Size, TensorSpec};
+use crate::{Error, Nchw, Ncthw, Nhw, Role, Size, TensorSpec};
 
 /// Checks the buffer slices of an operator, before any call to wgpu. `given` has an entry for each field of the operator's buffers.
 pub(crate) fn slices(
@@ -62,6 +62,11 @@ pub(crate) fn slices(
 /// Refuses a tensor whose byte count overflows `u64`, before any arithmetic with its size. An empty batch counts as one image.
 pub(crate) fn elements(op: &'static str, binding: &'static str, shape: Nchw) -> Result<(), Error> {
     count(op, binding, Nchw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
+}
+
+/// Like [`elements`], for a tensor with frames.
+pub(crate) fn video(op: &'static str, binding: &'static str, shape: Ncthw) -> Result<(), Error> {
+    count(op, binding, Ncthw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
 }
 
 /// Like [`elements`], for a tensor without channels.

@@ -11,6 +11,7 @@ pub(crate) mod rounds;
 pub(crate) mod shader;
 pub(crate) mod tensor;
 pub(crate) mod tuning;
+pub(crate) mod window;
 
 use std::sync::{Arc, OnceLock};
 

@@ -164,7 +164,8 @@ impl Shader {
 }
 
 /// Declares the host's view of a kernel's `Params`: a plain struct, and its members for the tests to compare with WGSL. `axes`
-/// before the name appends the members of a resampling's two axes, and adds a constructor that fills them in.
+/// before the name appends the members of a resampling's two axes, and adds a constructor that fills them in. `windows` does the
+/// same for a window's three axes.
 macro_rules! params {
     (axes $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
         $crate::kernel::shader::params!($name {
@@ -195,6 +196,62 @@ macro_rules! params {
                     column_minus: columns.minus,
                     column_denominator: columns.denominator,
                     column_length: columns.length,
+                    ..bytemuck::Zeroable::zeroed()
+                }
+            }
+        }
+    };
+    (windows $name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
+        $crate::kernel::shader::params!($name {
+            $($field: $ty,)*
+            frames_extent: i32,
+            frames_keys: i32,
+            frames_dilation: i32,
+            frames_stride: i32,
+            frames_group: i32,
+            frames_lead: i32,
+            frames_border: u32,
+            rows_extent: i32,
+            rows_keys: i32,
+            rows_dilation: i32,
+            rows_stride: i32,
+            rows_group: i32,
+            rows_lead: i32,
+            rows_border: u32,
+            columns_extent: i32,
+            columns_keys: i32,
+            columns_dilation: i32,
+            columns_stride: i32,
+            columns_group: i32,
+            columns_lead: i32,
+            columns_border: u32,
+        });
+
+        impl $name {
+            /// Sets the members of the axes, and all others to zero.
+            pub(crate) fn windows([frames, rows, columns]: [$crate::kernel::window::Axis; 3]) -> Self {
+                Self {
+                    frames_extent: frames.extent,
+                    frames_keys: frames.keys,
+                    frames_dilation: frames.dilation,
+                    frames_stride: frames.stride,
+                    frames_group: frames.group,
+                    frames_lead: frames.lead,
+                    frames_border: frames.border,
+                    rows_extent: rows.extent,
+                    rows_keys: rows.keys,
+                    rows_dilation: rows.dilation,
+                    rows_stride: rows.stride,
+                    rows_group: rows.group,
+                    rows_lead: rows.lead,
+                    rows_border: rows.border,
+                    columns_extent: columns.extent,
+                    columns_keys: columns.keys,
+                    columns_dilation: columns.dilation,
+                    columns_stride: columns.stride,
+                    columns_group: columns.group,
+                    columns_lead: columns.lead,
+                    columns_border: columns.border,
                     ..bytemuck::Zeroable::zeroed()
                 }
             }

@@ -153,28 +153,34 @@ pub(crate) struct WindowTile {
     pub(crate) rounds: u64,
 }
 
-/// The choice for heads of `head_dim` channels, if the windows of four queries together cover `rows` rows of `width` keys.
-/// `tables` says whether the position tables are those of rows and columns.
-pub(crate) fn window_tile(software: bool, head_dim: u32, rows: u32, width: u32, tables: bool) -> WindowTile {
+/// The choice for heads whose queries and keys have `head_dim` channels and whose values have `value_dim`, if the windows of four queries
+/// together cover `keys` frames, rows and columns of keys. `tables` says whether the position tables are those of the axes.
+pub(crate) fn window_tile(
+    software: bool,
+    [head_dim, value_dim]: [u32; 2],
+    [frames, rows, columns]: [u32; 3],
+    tables: bool,
+) -> WindowTile {
     let length = match WINDOW_LENGTHS {
-        [few, ..] if head_dim <= few => few,
+        [few, ..] if value_dim <= few => few,
         [few, ..]
-            if !software && !head_dim.is_multiple_of(16) && head_dim.is_multiple_of(few) && head_dim <= 8 * few =>
+            if !software && !value_dim.is_multiple_of(16) && value_dim.is_multiple_of(few) && value_dim <= 8 * few =>
         {
             few
         }
-        [_, some, ..] if !software || head_dim <= some => some,
-        [_, _, many, _] if head_dim <= many => many,
+        [_, some, ..] if !software || value_dim <= some => some,
+        [_, _, many, _] if value_dim <= many => many,
         [.., most] => most,
     };
-    let divided = !software && head_dim.is_multiple_of(length);
-    let split = if divided { (head_dim / length).next_power_of_two() } else { 1 };
+    let divided = !software && value_dim.is_multiple_of(length);
+    let split = if divided { (value_dim / length).next_power_of_two().min(MOST_SPLIT) } else { 1 };
     let passes = |blocks: u32| u64::from(rows.div_ceil(4 * blocks));
     let of = |blocks: u32| {
-        let own = u64::from(if divided { length } else { head_dim });
+        let own = u64::from(if split > 1 { window_share(head_dim, length, split) } else { head_dim });
         let products = own * if tables { 2 } else { 1 } + if split > 1 { 4 + u64::from(split) } else { 0 };
         // The largest extents overflow `u64`. They saturate, and are refused.
-        let rounds = passes(blocks).saturating_mul(u64::from(width)).saturating_mul(products + u64::from(length) + 1);
+        let blocks_of_keys = passes(blocks).saturating_mul(frames.into()).saturating_mul(columns.into());
+        let rounds = blocks_of_keys.saturating_mul(products + u64::from(length) + 1);
         WindowTile { length, blocks, split, rounds }
     };
     // A block costs one load for each key, and a pass over the sums.
@@ -183,13 +189,21 @@ pub(crate) fn window_tile(software: bool, head_dim: u32, rows: u32, width: u32, 
     // On a GPU larger blocks take registers that other invocations need.
     let most = if software {
         3
-    } else if head_dim > 8 || tables {
+    } else if head_dim.max(value_dim) > 8 || tables {
         1
     } else {
         2
     };
     let tile = of(fewest_loads(most));
     if split > 1 || tile.rounds <= MAX_ROUNDS { tile } else { of(3) }
+}
+
+/// Invocations of window attention that share the channels of a query, at most.
+const MOST_SPLIT: u32 = 8;
+
+/// Channels of a query and its keys that each of `split` invocations multiplies, if each sums up `length` channels of the values.
+pub(crate) fn window_share(head_dim: u32, length: u32, split: u32) -> u32 {
+    head_dim.div_ceil(split).max(length)
 }
 
 #[cfg(test)]
@@ -206,7 +220,7 @@ mod tests {
             assert_eq!(most_rounds(device_type), u64::MAX);
         }
         // The longest loops of the windows in the contract: 53 x 53 at `head_dim` 64.
-        let rounds = |software| window_tile(software, 64, 53, 53, false).rounds;
+        let rounds = |software| window_tile(software, [64; 2], [1, 53, 53], false).rounds;
         assert!(rounds(true) > most_rounds(wgpu::DeviceType::Cpu), "{}", rounds(true));
     }
 
@@ -257,7 +271,7 @@ mod tests {
 
     #[test]
     fn windows_stay_in_registers_on_a_gpu_and_take_few_loads_on_a_software_adapter() {
-        let tile = |software, head_dim, k, tables| window_tile(software, head_dim, k + 3, k, tables);
+        let tile = |software, head_dim, k, tables| window_tile(software, [head_dim; 2], [1, k + 3, k], tables);
         let gpu = |length, blocks, split, rounds| WindowTile { length, blocks, split, rounds };
         assert_eq!(tile(false, 8, 3, false), gpu(8, 2, 1, 3 * 17));
         assert_eq!(tile(false, 8, 7, false), gpu(8, 1, 1, 3 * 7 * 17));
@@ -271,11 +285,15 @@ mod tests {
         assert_eq!(tile(false, 72, 7, false), chunked(16, 1, 3 * 7 * 89));
         assert_eq!(tile(true, 64, 7, false), chunked(64, 3, 7 * 129));
         assert_eq!(tile(true, 72, 7, false), chunked(64, 3, 7 * 137));
-        for head_dim in 1..=128 {
+        for head_dim in 1..=1024 {
             for software in [false, true] {
                 let WindowTile { length, split, .. } = tile(software, head_dim, 7, false);
                 assert!(split <= if software { 1 } else { 8 }, "{head_dim}");
-                assert!(split == 1 || head_dim.is_multiple_of(length) && head_dim <= length * split, "{head_dim}");
+                assert!(split == 1 || head_dim.is_multiple_of(length), "{head_dim}");
+                assert!(window_share(head_dim, length, split) * split >= head_dim, "{head_dim}");
+            }
+            if head_dim > 128 {
+                continue;
             }
             // Windows of 31 x 31 keep the bound in the variants of both types of adapter.
             for tables in [false, true] {
@@ -286,7 +304,11 @@ mod tests {
             }
         }
         assert!([false, true].iter().any(|&software| tile(software, 128, 63, false).rounds > MAX_ROUNDS));
-        assert!(window_tile(false, 128, u32::MAX, u32::MAX, true).rounds > MAX_ROUNDS);
+        assert!(window_tile(false, [128; 2], [u32::MAX; 3], true).rounds > MAX_ROUNDS);
+        // A video decoder's windows of 11 x 11 x 11 at `head_dim` 64.
+        let video = |software| window_tile(software, [64; 2], [11, 14, 11], false);
+        assert_eq!(video(true), chunked(64, 3, 31_218));
+        assert_eq!(video(false), gpu(16, 1, 4, 11 * 4 * 11 * 41));
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Described for Layer {
         let buffers = SasaLayerBuffers {
             x: slices.required(Self::NAME, "x")?,
             projections: slices.required(Self::NAME, "projections")?,
-            tables: tables(self.options.attention.relative, |name| slices.required(Self::NAME, name))?,
+            tables: tables(&self.options.attention, |name| slices.required(Self::NAME, name))?,
             y: slices.required(Self::NAME, "y")?,
         };
         self.operator.bind(device, shape, buffers)
@@ -49,7 +49,7 @@ impl Described for Layer {
 
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
         let need = |name| inputs.required(Self::NAME, name);
-        let tables = tables(self.options.attention.relative, need)?;
+        let tables = tables(&self.options.attention, need)?;
         let y = reference::sasa_layer(shape, &self.options, need("x")?, need("projections")?, tables);
         Ok(Arrays::new([("y", y)]))
     }

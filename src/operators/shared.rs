@@ -5,7 +5,9 @@ use num_traits::{Float, ToPrimitive};
 use super::options::Reader;
 use super::{Arrays, Shapes, Slices};
 use crate::reference::{Excitation, Norm};
-use crate::{BatchNorm, Border, Epilogue, Error, PositionTables, RelativePosition, Size, WindowAttentionOptions};
+use crate::{
+    BatchNorm, Epilogue, Error, Ncthw, PositionTables, RelativePosition, TensorSpec, WindowAttentionOptions, WindowAxis,
+};
 
 /// A mask: set where not 0.
 pub(super) fn mask<T: Float>(numbers: &[T]) -> Vec<u32> {
@@ -99,14 +101,21 @@ pub(super) fn epilogue(options: &Reader<'_>) -> Result<Epilogue, Error> {
 
 /// The options of a window; those that the paper leaves at 1 may be left out.
 pub(super) fn window_options(options: &Reader<'_>) -> Result<WindowAttentionOptions, Error> {
-    let one = Some(Size::new(1, 1));
     let (heads, head_dim) = (options.integer("heads", None)?, options.integer("head_dim", None)?);
-    let window = options.size("window", None)?;
-    let defaults = WindowAttentionOptions::new(heads, head_dim, 1).with_window(window);
+    let window = options.axes("window", [1; 3], true)?;
+    let (dilation, stride) = (options.axes("dilation", [1; 3], false)?, options.axes("stride", [1; 3], false)?);
+    let (group, origin) = (options.axes("group", [1; 3], false)?, options.axes("origin", [0; 3], false)?);
+    let border = options.borders("border")?;
+    let axes = [0, 1, 2].map(|axis| {
+        WindowAxis::new(window[axis])
+            .with_dilation(dilation[axis])
+            .with_stride(stride[axis])
+            .with_group(group[axis])
+            .with_origin(origin[axis])
+            .with_border(border[axis])
+    });
+    let defaults = WindowAttentionOptions::new(heads, head_dim, 1).with_axes(axes);
     Ok(defaults
-        .with_dilation(options.size("dilation", one)?)
-        .with_stride(options.size("stride", one)?)
-        .with_border(options.name("border", Border::NAMES, defaults.border)?)
         .with_relative(options.name("relative", RelativePosition::NAMES, defaults.relative)?)
         .with_scale(options.number("scale", Some(defaults.scale))?)
         .with_scale_relative(options.flag("scale_relative", defaults.scale_relative)?))
@@ -114,16 +123,63 @@ pub(super) fn window_options(options: &Reader<'_>) -> Result<WindowAttentionOpti
 
 /// The tables of a relative term, from whatever holds tensors by name.
 pub(super) fn tables<T>(
-    relative: RelativePosition,
+    options: &WindowAttentionOptions,
     mut of: impl FnMut(&'static str) -> Result<T, Error>,
 ) -> Result<PositionTables<T>, Error> {
-    Ok(match relative {
+    Ok(match options.relative {
         RelativePosition::None => PositionTables::None,
         RelativePosition::Bias => PositionTables::Bias(of("tables.bias")?),
-        RelativePosition::PerHead | RelativePosition::WholeChannel => {
-            PositionTables::Factorised { row: of("tables.row")?, column: of("tables.column")? }
+        RelativePosition::PerHead | RelativePosition::WholeChannel | RelativePosition::Sum => {
+            // One table for each axis whose windows have more than one key.
+            let mut table = |axis: usize, name| (options.axes[axis].keys > 1).then(|| of(name)).transpose();
+            PositionTables::Axes {
+                frames: table(0, "tables.frames")?,
+                rows: table(1, "tables.rows")?,
+                columns: table(2, "tables.columns")?,
+            }
         }
     })
+}
+
+/// A shape `[n, c, t, h, w]`, of which images leave out `t`, and lines leave out `t` and `h`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Positions {
+    pub(super) shape: Ncthw,
+    absent: usize,
+}
+
+impl Positions {
+    pub(super) fn of(op: &'static str, shapes: &Shapes, binding: &'static str) -> Result<Self, Error> {
+        let given = shapes.get(binding).map(Vec::as_slice);
+        let (shape, absent) = match given {
+            Some(&[n, c, t, h, w]) => ([n, c, t, h, w], 0),
+            Some(&[n, c, h, w]) => ([n, c, 1, h, w], 1),
+            Some(&[n, c, w]) => ([n, c, 1, 1, w], 2),
+            other => {
+                let given = other.map_or("no shape".into(), |shape| format!("{shape:?}"));
+                let needed = "3, 4 or 5 axes".into();
+                return Err(Error::InvalidShape { op, binding, given, needed });
+            }
+        };
+        Ok(Self { shape: shape.into(), absent })
+    }
+
+    /// The tensors with as many axes as the input that was given.
+    pub(super) fn specs(self, specs: Vec<TensorSpec>) -> Vec<TensorSpec> {
+        specs.into_iter().map(|spec| self.without_absent_axes(spec)).collect()
+    }
+
+    // Tables of the axes have none of these axes.
+    fn without_absent_axes(self, mut spec: TensorSpec) -> TensorSpec {
+        match spec.name {
+            "tables.frames" | "tables.rows" | "tables.columns" => {}
+            // A window of several frames, in an image, keeps its table.
+            "tables.bias" if spec.shape[1..=self.absent].iter().any(|&extent| extent > 1) => {}
+            "tables.bias" => drop(spec.shape.drain(1..=self.absent)),
+            _ => drop(spec.shape.drain(2..2 + self.absent)),
+        }
+        spec
+    }
 }
 
 /// A gate, and the output that all epilogues but one have.

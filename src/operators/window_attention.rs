@@ -3,10 +3,10 @@
 use num_traits::Float;
 
 use super::options::Reader;
-use super::shared::{tables, window_options};
+use super::shared::{Positions, tables, window_options};
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
-use crate::{Cost, Error, Nchw, Recording, TensorSpec, WindowAttention, WindowAttentionBuffers, reference};
+use crate::{Cost, Error, Recording, TensorSpec, WindowAttention, WindowAttentionBuffers, reference};
 
 #[derive(Debug)]
 pub(super) struct Attention(WindowAttention);
@@ -14,40 +14,43 @@ pub(super) struct Attention(WindowAttention);
 impl Described for Attention {
     const NAME: &'static str = "window_attention";
     const ABOUT: &'static str = "softmax attention of every query to the keys of the window around it";
-    type Shape = Nchw;
+    type Shape = Positions;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
-        Ok(Self(WindowAttention::new(compiler, window_options(options)?, options.element()?)?))
+        let window = window_options(options)?;
+        let value_dim = options.integer("value_dim", Some(window.head_dim))?;
+        Ok(Self(WindowAttention::new(compiler, window.with_value_dim(value_dim), options.element()?)?))
     }
 
-    fn shape(&self, shapes: &Shapes) -> Result<Nchw, Error> {
-        shapes.nchw(Self::NAME, "q")
+    fn shape(&self, shapes: &Shapes) -> Result<Positions, Error> {
+        Positions::of(Self::NAME, shapes, "q")
     }
 
-    fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
-        self.0.tensors(shape)
+    fn tensors(&self, shape: Positions) -> Result<Vec<TensorSpec>, Error> {
+        Ok(shape.specs(self.0.tensors(shape.shape)?))
     }
 
-    fn bind(&self, device: &wgpu::Device, shape: Nchw, slices: &Slices<'_>) -> Result<Recording, Error> {
+    fn bind(&self, device: &wgpu::Device, shape: Positions, slices: &Slices<'_>) -> Result<Recording, Error> {
         let buffers = WindowAttentionBuffers {
             q: slices.required(Self::NAME, "q")?,
             k: slices.required(Self::NAME, "k")?,
             v: slices.required(Self::NAME, "v")?,
-            tables: tables(self.0.options().relative, |name| slices.required(Self::NAME, name))?,
+            tables: tables(self.0.options(), |name| slices.required(Self::NAME, name))?,
             y: slices.required(Self::NAME, "y")?,
             log_sum_exp: slices.optional("log_sum_exp"),
         };
-        self.0.bind(device, shape, buffers)
+        self.0.bind(device, shape.shape, buffers)
     }
 
-    fn cost(&self, shape: Nchw) -> Cost {
-        self.0.cost(shape)
+    fn cost(&self, shape: Positions) -> Cost {
+        self.0.cost(shape.shape)
     }
 
-    fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+    fn reference<T: Float>(&self, shape: Positions, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
         let need = |name| inputs.required(Self::NAME, name);
-        let tables = tables(self.0.options().relative, need)?;
-        let found = reference::window_attention(shape, self.0.options(), need("q")?, need("k")?, need("v")?, tables);
+        let tables = tables(self.0.options(), need)?;
+        let found =
+            reference::window_attention(shape.shape, self.0.options(), need("q")?, need("k")?, need("v")?, tables);
         Ok(Arrays::new([("y", found.y), ("log_sum_exp", found.log_sum_exp)]))
     }
 }

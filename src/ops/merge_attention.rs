@@ -35,8 +35,8 @@
 //!
 //! # Options and tensors
 //!
-//! [`MergeAttention::new`] takes the number of heads, `g`. `y1, y2 [n, g*d, h, w]`; `log_sum_exp1, log_sum_exp2 [n, g, h, w]` in f32.
-//! [`MergeAttention::tensors`] lists the tensors. Results over more axes have the same layout: pass frames times rows as `h`.
+//! [`MergeAttention::new`] takes the number of heads, `g`. `y1, y2 [n, g*d, t, h, w]`; `log_sum_exp1, log_sum_exp2 [n, g, t, h, w]` in f32.
+//! [`MergeAttention::tensors`] lists the tensors. An image has one frame.
 //!
 //! A log-sum-exp of minus infinity belongs to a query without keys: that result is left out, and two of them give zeros. NaN or
 //! +infinity gives NaN.
@@ -54,7 +54,7 @@ use bytemuck::Zeroable;
 use crate::cost::count;
 use crate::kernel::shader::{ELEMENTS, Shader, Variant, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check};
-use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
+use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 
 const OP: &str = "merge_attention";
 /// Pixels of a workgroup.
@@ -98,17 +98,17 @@ pub struct MergeAttention {
 /// Tensors of a [`MergeAttention`]; each needs `BufferUsages::STORAGE`.
 #[derive(Clone, Copy, Debug)]
 pub struct MergeAttentionBuffers<'a> {
-    /// In: the first result, `[n, heads*d, h, w]`.
+    /// In: the first result, `[n, heads*d, t, h, w]`.
     pub y1: wgpu::BufferSlice<'a>,
-    /// In: its log-sum-exps, `[n, heads, h, w]` in f32.
+    /// In: its log-sum-exps, `[n, heads, t, h, w]` in f32.
     pub log_sum_exp1: wgpu::BufferSlice<'a>,
-    /// In: the second result, `[n, heads*d, h, w]`.
+    /// In: the second result, `[n, heads*d, t, h, w]`.
     pub y2: wgpu::BufferSlice<'a>,
-    /// In: its log-sum-exps, `[n, heads, h, w]` in f32.
+    /// In: its log-sum-exps, `[n, heads, t, h, w]` in f32.
     pub log_sum_exp2: wgpu::BufferSlice<'a>,
-    /// Out: `[n, heads*d, h, w]`.
+    /// Out: `[n, heads*d, t, h, w]`.
     pub y: wgpu::BufferSlice<'a>,
-    /// Out: the log-sum-exps over all keys, `[n, heads, h, w]` in f32.
+    /// Out: the log-sum-exps over all keys, `[n, heads, t, h, w]` in f32.
     pub log_sum_exp: Option<wgpu::BufferSlice<'a>>,
 }
 
@@ -143,7 +143,8 @@ impl MergeAttention {
     /// # Errors
     ///
     /// Whatever [`Self::bind`] refuses about a shape.
-    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
+    pub fn tensors(&self, shape: impl Into<Ncthw>) -> Result<Vec<TensorSpec>, Error> {
+        let shape = shape.into();
         if !shape.channels.is_multiple_of(self.heads) {
             return Err(Error::InvalidShape {
                 op: OP,
@@ -152,9 +153,9 @@ impl MergeAttention {
                 needed: format!("a multiple of {} channels, one share for each head", self.heads),
             });
         }
-        check::elements(OP, "y1", shape)?;
-        let sums = Nchw { channels: self.heads, ..shape };
-        check::elements(OP, "log_sum_exp1", sums)?;
+        check::video(OP, "y1", shape)?;
+        let sums = Ncthw { channels: self.heads, ..shape };
+        check::video(OP, "log_sum_exp1", sums)?;
         Ok(vec![
             TensorSpec::input("y1", shape, self.element),
             TensorSpec::input("log_sum_exp1", sums, Element::F32),
@@ -175,9 +176,10 @@ impl MergeAttention {
     pub fn bind(
         &self,
         device: &wgpu::Device,
-        shape: Nchw,
+        shape: impl Into<Ncthw>,
         buffers: MergeAttentionBuffers<'_>,
     ) -> Result<Recording, Error> {
+        let shape = shape.into();
         let specs = self.tensors(shape)?;
         if shape.is_empty() {
             return Ok(Recording::default());
@@ -197,9 +199,9 @@ impl MergeAttention {
             ],
         )?;
         let head_dim = shape.channels / self.heads;
-        let pixels = check::to_u32(OP, "pixels of a plane", shape.size().pixels())?;
+        let pixels = check::to_u32(OP, "positions of a head", shape.positions())?;
         let units = check::to_u32(OP, "heads of all images", u64::from(shape.batch) * u64::from(self.heads))?;
-        let head = shape.size().pixels().saturating_mul(head_dim.into());
+        let head = shape.positions().saturating_mul(head_dim.into());
         let result = |slice| Tensor::divided(slice, head, self.element.bytes());
         let sums = |slice: Option<_>| Tensor::divided(slice, pixels.into(), Element::F32.bytes());
         let tensors =
@@ -216,8 +218,9 @@ impl MergeAttention {
 
     /// What one run moves and computes, with the log-sum-exps written.
     #[must_use]
-    pub fn cost(&self, shape: Nchw) -> Cost {
-        let queries = count(u64::from(shape.batch)) * count(u64::from(self.heads)) * count(shape.size().pixels());
+    pub fn cost(&self, shape: impl Into<Ncthw>) -> Cost {
+        let shape = shape.into();
+        let queries = count(u64::from(shape.batch)) * count(u64::from(self.heads)) * count(shape.positions());
         let elements = queries * count(u64::from(shape.channels / self.heads));
         let bytes = count(3) * (elements * count(self.element.bytes()) + queries * count(4));
         Cost::new(bytes, count(3) * elements, count(0))

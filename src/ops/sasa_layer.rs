@@ -10,7 +10,7 @@
 //!
 //! ```no_run
 //! use visual_attention::{
-//!     Element, Nchw, PositionTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, WindowAttentionOptions,
+//!     Element, Nchw, Ncthw, PositionTables, SasaLayer, SasaLayerBuffers, SasaLayerOptions, WindowAttentionOptions,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,7 +25,7 @@
 //! let buffers = SasaLayerBuffers {
 //!     x: x.slice(..),
 //!     projections: projections.slice(..),
-//!     tables: PositionTables::Factorised { row: table.slice(..), column: table.slice(..) },
+//!     tables: PositionTables::rows_and_columns(table.slice(..), table.slice(..)),
 //!     y: y.slice(..),
 //! };
 //! let recording = layer.bind(&gpu.device, Nchw::new(1, 64, 56, 56), buffers)?;
@@ -53,7 +53,7 @@
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 use super::window_attention::{PositionTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions};
 use crate::kernel::{Compiler, check, tensor};
-use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
+use crate::{Cost, Element, Error, Nchw, Ncthw, Recording, TensorSpec};
 
 const OP: &str = "sasa_layer";
 
@@ -95,20 +95,32 @@ impl SasaLayerOptions {
     ///
     /// As [`SasaLayer::new`] and [`SasaLayer::bind`], without what depends on a device or a buffer.
     pub fn check(&self, shape: Nchw) -> Result<(), Error> {
-        self.attention.check_options(OP)?;
+        self.check_attention()?;
         self.projections().check(OP)?;
         if shape.channels != self.inputs {
             let needed = format!("{} channels", self.inputs);
             return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
         }
-        self.attention.check_shape(OP, Nchw { channels: self.attention.channels(), ..shape })
+        self.attention.check_shape(OP, Nchw { channels: self.attention.channels(), ..shape }.into())
+    }
+
+    /// Checks the attention. The projections are equally large, so that values have as many channels as queries.
+    fn check_attention(&self) -> Result<(), Error> {
+        self.attention.check_options(OP)?;
+        if self.attention.value_dim != self.attention.head_dim {
+            let given = self.attention.value_dim.to_string();
+            let needed = format!("{}, the head_dim", self.attention.head_dim);
+            return Err(Error::InvalidParameter { op: OP, parameter: "value_dim", given, needed });
+        }
+        Ok(())
     }
 
     /// As [`SasaLayer::cost`], without a device.
     #[must_use]
     pub fn cost(&self, shape: Nchw, element: Element) -> Cost {
         let projected = Nchw { channels: self.attention.channels(), ..shape };
-        self.projections().cost(shape, element, Element::F32) + self.attention.cost(projected, element, Element::F32)
+        self.projections().cost(shape, element, Element::F32)
+            + self.attention.cost(projected.into(), element, Element::F32)
     }
 }
 
@@ -148,7 +160,7 @@ impl SasaLayer {
         element: Element,
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
-        options.attention.check_options(OP)?;
+        options.check_attention()?;
         let projections = PointwiseConv::new_within(OP, compiler, options.projections(), element, Element::F32)?;
         let attention = WindowAttention::new_within(OP, compiler, options.attention, element, Element::F32)?;
         Ok(Self { options, element, projections, attention })
@@ -171,7 +183,7 @@ impl SasaLayer {
         let attention = &self.options.attention;
         let projected = Nchw { channels: attention.channels(), ..shape };
         check::elements(OP, "y", projected)?;
-        let Size { height, width } = attention.output(shape.size());
+        let Ncthw { height, width, .. } = attention.output(shape);
         let PointwiseConvOptions { inputs, outputs, groups, stack, .. } = self.options.projections();
         let mut specs = vec![
             TensorSpec::input("x", shape, self.element),

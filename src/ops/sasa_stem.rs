@@ -426,7 +426,7 @@ impl SasaStem {
             chunk_groups,
             chunks,
             scale: options.scale,
-            shrink: shrink(options.window),
+            shrink: shrink(options.window.pixels()),
             ..Zeroable::zeroed()
         })?;
         recording.extend(Recording::new(dispatches));

@@ -1,31 +1,32 @@
 use num_traits::Float;
 
 use super::attention_map::maximum;
-use crate::Nchw;
+use crate::Ncthw;
 
 /// What [`merge_attention`] computes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MergedAttention<T> {
-    /// `[n, heads*d, h, w]`.
+    /// `[n, heads*d, t, h, w]`.
     pub y: Vec<T>,
-    /// `[n, heads, h, w]`.
+    /// `[n, heads, t, h, w]`.
     pub log_sum_exp: Vec<T>,
 }
 
 /// `L = log(exp(l1) + exp(l2))`, `y = exp(l1 - L) * y1 + exp(l2 - L) * y2` for each query and head (arXiv:1805.02867, Sec. 3.1).
 ///
-/// `shape` is that of `y1` and `y2`, `[n, heads*d, h, w]`; `log_sum_exp1, log_sum_exp2 [n, heads, h, w]`. Minus infinity leaves a
+/// `shape` is that of `y1` and `y2`, `[n, heads*d, t, h, w]`; `log_sum_exp1, log_sum_exp2 [n, heads, t, h, w]`. Minus infinity leaves a
 /// result out, whatever it holds. Two results left out give zeros. NaN or +infinity gives NaN.
 #[must_use]
 pub fn merge_attention<T: Float>(
-    shape: Nchw,
+    shape: impl Into<Ncthw>,
     heads: u32,
     y1: &[T],
     log_sum_exp1: &[T],
     y2: &[T],
     log_sum_exp2: &[T],
 ) -> MergedAttention<T> {
-    let pixels = shape.size().pixels() as usize;
+    let shape = shape.into();
+    let pixels = shape.positions() as usize;
     let head_dim = (shape.channels / heads) as usize;
     let mut merged =
         MergedAttention { y: vec![T::zero(); y1.len()], log_sum_exp: Vec::with_capacity(log_sum_exp1.len()) };

@@ -51,7 +51,7 @@ pub use sasa_stem::sasa_stem;
 pub use scse::scse;
 pub use squeeze_excite::{Excitation, squeeze_excite};
 pub use threshold::{otsu_level, threshold};
-pub use window_attention::{WindowAttentionResult, window_attention};
+pub use window_attention::{WindowAttentionResult, WindowEntry, window_attention, window_entries};
 pub use window_pool::window_pool;
 
 /// `term(0) + .. + term(n - 1)`, added up by halves down to 32 terms. The error hardly grows with `n`: a term takes part in

@@ -6,7 +6,7 @@ use visual_attention::operators::{self, Arrays, Options, Shapes, Slices};
 use visual_attention::{DType, Element, Error, Role};
 
 use super::gates::Both;
-use super::{Case, Outputs, Problem, floats, integers, run, wide};
+use super::{Case, Outputs, Problem, Values, floats, integers, run, wide};
 use crate::compiler;
 use crate::describing::describing;
 
@@ -19,29 +19,36 @@ fn text(value: &serde_json::Value) -> String {
     }
 }
 
-/// Frames and rows are one axis for an operator that treats them alike.
-fn plane(shape: &[usize]) -> Vec<u32> {
-    let mut shape: Vec<u32> = shape.iter().map(|&extent| u32::try_from(extent).unwrap_or(u32::MAX)).collect();
-    if let [_, _, frames, rows, _] = shape[..] {
-        shape[2] = frames.saturating_mul(rows);
-        shape.remove(3);
-    }
-    shape
+fn extents(shape: &[usize]) -> Vec<u32> {
+    shape.iter().map(|&extent| u32::try_from(extent).unwrap_or(u32::MAX)).collect()
 }
 
-/// Runs the operator `name`. `renamed` has tensors that a case calls by another name: the operator's name, then the case's.
-pub(super) fn by_name<T: Float>(
+/// Tensors that a case calls by another name: the operator's name, then the case's.
+pub(super) type Renamed = [(&'static str, &'static str)];
+
+/// Runs the operator `name`, whose options are the attributes of the case.
+pub(super) fn by_name<T: Float>(gpu: Option<&Gpu>, case: &Case, name: &str, renamed: &Renamed) -> Both {
+    let attrs = case.attrs.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
+    let ours = |name: &str| {
+        renamed.iter().find(|(_, theirs)| *theirs == name).map_or(name.to_owned(), |(ours, _)| (*ours).into())
+    };
+    let inputs: Vec<_> = case.inputs().map(|(name, values)| (ours(name), values)).collect();
+    with_options::<T>(gpu, case, name, attrs.collect(), &inputs, renamed)
+}
+
+/// Runs the operator `name` with these options and inputs, by the operator's names. The case knows its outputs as `renamed` says.
+pub(super) fn with_options<T: Float>(
     gpu: Option<&Gpu>,
     case: &Case,
     name: &str,
-    renamed: &[(&'static str, &'static str)],
+    mut options: Vec<(String, String)>,
+    inputs: &[(String, &Values)],
+    renamed: &Renamed,
 ) -> Both {
     let theirs =
         |name: &'static str| renamed.iter().find(|(ours, _)| *ours == name).map_or(name, |&(_, theirs)| theirs);
     let entry = operators::find(name).ok_or_else(|| Problem::Unsupported(format!("there is no operator `{name}`")))?;
     let element = if case.needs_f16() { Element::F16 } else { Element::F32 };
-    let attrs = case.attrs.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
-    let mut options: Vec<_> = attrs.collect();
     // An attribute that the operator does not take, or not with this value, is named as such.
     let asked = entry.options(describing(), &Options::new(options.clone())).map_err(|error| match error {
         Error::InvalidParameter { parameter, .. } if !case.attrs[parameter].is_null() => case.unknown(parameter),
@@ -53,18 +60,16 @@ pub(super) fn by_name<T: Float>(
     let options = Options::new(options);
     let operator = entry.open(describing(), &options)?;
 
-    let ours = |name: &str| {
-        renamed.iter().find(|(_, theirs)| *theirs == name).map_or(name.to_owned(), |(ours, _)| (*ours).into())
-    };
-    let shapes = Shapes::new(case.inputs().map(|(name, values)| (ours(name), plane(&values.shape))));
+    let shapes = Shapes::new(inputs.iter().map(|(name, values)| (name.clone(), extents(&values.shape))));
     let specs = operator.tensors(&shapes)?;
     let outputs: Vec<_> = specs.iter().filter(|spec| spec.role != Role::Input).map(|spec| spec.name).collect();
 
     let mut numbers = Vec::new();
     for spec in specs.iter().filter(|spec| spec.role != Role::Output) {
-        let name = theirs(spec.name);
-        if !spec.optional || case.optional(name).is_some() {
-            numbers.push((spec.name, case.input(name)?));
+        let given = inputs.iter().find(|(name, _)| name == spec.name).map(|(_, values)| *values);
+        let missing = || Problem::Malformed(format!("no tensor `in.{}`", theirs(spec.name)));
+        if !spec.optional || given.is_some() {
+            numbers.push((spec.name, given.ok_or_else(missing)?));
         }
     }
     // The references are methods, which have no type parameter.

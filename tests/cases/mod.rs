@@ -141,6 +141,9 @@ fn operator<T: Float>(op: &str) -> Option<(Run, &'static [&'static str])> {
         "window_attention" => {
             (windows::window_attention::<T>, &["border", "dilation", "heads", "kernel", "rel", "scale", "stride"])
         }
+        "window_attention_nd" => {
+            (windows::window_attention_nd::<T>, &["axes", "heads", "rel", "scale", "scale_relative"])
+        }
         _ => return None,
     })
 }

@@ -2,12 +2,10 @@
 
 use num_traits::Float;
 use visual_attention::host::Gpu;
-use visual_attention::{
-    Border, Nchw, PositionTables, RelativePosition, SasaLayer, SasaLayerBuffers, SasaLayerOptions, SasaStem,
-    SasaStemBuffers, SasaStemOptions, Size, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, reference,
-    wgpu,
-};
+use visual_attention::{Nchw, SasaStem, SasaStemBuffers, SasaStemOptions, Size, reference};
 
+use super::by_name::{Renamed, with_options};
+use super::gates::Both;
 use super::{Case, Outputs, Problem, Values, floats, run, wide};
 use crate::compiler;
 
@@ -30,172 +28,126 @@ fn head_dim(case: &Case, channels: u32, heads: u32) -> Result<u32, Problem> {
     }
 }
 
-fn options(case: &Case, channels: u32) -> Result<WindowAttentionOptions, Problem> {
+/// Options of an attention over images, as text.
+fn options(case: &Case, channels: u32) -> Result<Vec<(String, String)>, Problem> {
     let heads = case.integer("heads")?;
     let relative = match case.text("rel")? {
-        "none" => RelativePosition::None,
-        "per_head" => RelativePosition::PerHead,
-        "whole_channel" => RelativePosition::WholeChannel,
-        "rpb" => RelativePosition::Bias,
-        _ => return Err(case.unknown("rel")),
+        "rpb" => "bias",
+        "sum" => return Err(case.unknown("rel")),
+        other => other,
     };
-    let border = match case.text("border")? {
-        "zero" => Border::Zero,
-        "mask" => Border::Mask,
-        "shift" => Border::Shift,
-        _ => return Err(case.unknown("border")),
-    };
-    Ok(WindowAttentionOptions::new(heads, head_dim(case, channels, heads)?, 1)
-        .with_window(size(case, "kernel")?)
-        .with_dilation(size(case, "dilation")?)
-        .with_stride(size(case, "stride")?)
-        .with_border(border)
-        .with_relative(relative)
-        .with_scale(case.number("scale")? as f32)
+    let border = case.text("border")?;
+    if border == "causal" {
+        return Err(case.unknown("border"));
+    }
+    Ok(texts([
+        ("heads", heads.to_string()),
+        ("head_dim", head_dim(case, channels, heads)?.to_string()),
+        ("window", numbers(size(case, "kernel")?)),
+        ("dilation", numbers(size(case, "dilation")?)),
+        ("stride", numbers(size(case, "stride")?)),
+        ("border", border.to_owned()),
+        ("relative", relative.to_owned()),
+        ("scale", (case.number("scale")? as f32).to_string()),
         // The format multiplies embeddings, and leaves a bias table alone.
-        .with_scale_relative(relative != RelativePosition::Bias))
+        ("scale_relative", (relative != "bias").to_string()),
+    ]))
 }
 
-fn tables<'a>(case: &'a Case, options: &WindowAttentionOptions) -> Result<PositionTables<&'a Values>, Problem> {
-    let factorised = |half: u32| -> Result<_, Problem> {
-        Ok(PositionTables::Factorised {
-            row: case.shaped("rel_row", &[half, options.window.height])?,
-            column: case.shaped("rel_col", &[half, options.window.width])?,
-        })
+fn numbers(size: Size) -> String {
+    format!("{},{}", size.height, size.width)
+}
+
+fn texts<const N: usize>(options: [(&str, String); N]) -> Vec<(String, String)> {
+    options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The inputs of a case that it has, by the operator's names.
+fn inputs<'a>(case: &'a Case, renamed: &Renamed) -> Vec<(String, &'a Values)> {
+    renamed.iter().filter_map(|(ours, theirs)| Some(((*ours).to_owned(), case.optional(theirs)?))).collect()
+}
+
+const TABLES: [(&str, &str); 3] = [("tables.rows", "rel_row"), ("tables.columns", "rel_col"), ("tables.bias", "rpb")];
+
+pub(super) fn window_attention<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
+    let options = options(case, case.input("q")?.nchw("q")?.channels)?;
+    let renamed = [&[("q", "q"), ("k", "k"), ("v", "v")], TABLES.as_slice()].concat();
+    with_options::<T>(gpu, case, "window_attention", options, &inputs(case, &renamed), &[])
+}
+
+/// Attention over frames, rows and columns.
+pub(super) fn window_attention_nd<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
+    let [_, channels, ..] = case.input("q")?.axes::<5>("q")?;
+    let [_, value_channels, ..] = case.input("v")?.axes::<5>("v")?;
+    let heads = case.integer("heads")?;
+    let axes = case.attrs["axes"].as_array().filter(|axes| axes.len() == 3).ok_or_else(|| case.unknown("axes"))?;
+    let axis = |name: &str| -> Result<String, Problem> {
+        let numbers: Option<Vec<_>> =
+            axes.iter().map(|axis| axis[name].as_u64().map(|number| number.to_string())).collect();
+        numbers.map(|numbers| numbers.join(",")).ok_or_else(|| case.unknown("axes"))
     };
-    let side = |k: u32| k.saturating_mul(2).saturating_sub(1);
-    match options.relative {
-        RelativePosition::None => Ok(PositionTables::None),
-        RelativePosition::PerHead => factorised(options.head_dim / 2),
-        RelativePosition::WholeChannel => factorised(options.channels() / 2),
-        _ => {
-            let shape = [options.heads, side(options.window.height), side(options.window.width)];
-            Ok(PositionTables::Bias(case.shaped("rpb", &shape)?))
-        }
-    }
-}
-
-/// The same tables in another form.
-fn map<A, B, E>(
-    tables: &PositionTables<A>,
-    mut change: impl FnMut(&A) -> Result<B, E>,
-) -> Result<PositionTables<B>, E> {
-    Ok(match tables {
-        PositionTables::None => PositionTables::None,
-        PositionTables::Factorised { row, column } => {
-            PositionTables::Factorised { row: change(row)?, column: change(column)? }
-        }
-        PositionTables::Bias(bias) => PositionTables::Bias(change(bias)?),
-    })
-}
-
-/// The same tables, borrowed.
-fn borrow<A, B: ?Sized>(tables: &PositionTables<A>, as_ref: impl Fn(&A) -> &B) -> PositionTables<&B> {
-    match tables {
-        PositionTables::None => PositionTables::None,
-        PositionTables::Factorised { row, column } => {
-            PositionTables::Factorised { row: as_ref(row), column: as_ref(column) }
-        }
-        PositionTables::Bias(bias) => PositionTables::Bias(as_ref(bias)),
-    }
-}
-
-/// The same tables as slices of whole buffers.
-fn slices(tables: &PositionTables<wgpu::Buffer>) -> PositionTables<wgpu::BufferSlice<'_>> {
-    match tables {
-        PositionTables::None => PositionTables::None,
-        PositionTables::Factorised { row, column } => {
-            PositionTables::Factorised { row: row.slice(..), column: column.slice(..) }
-        }
-        PositionTables::Bias(bias) => PositionTables::Bias(bias.slice(..)),
-    }
-}
-
-fn out_shape(options: &WindowAttentionOptions, shape: Nchw) -> (Nchw, usize) {
-    let out = options.output(shape.size());
-    let out = Nchw::new(shape.batch, options.channels(), out.height, out.width);
-    (out, out.elements().unwrap_or(0) as usize)
-}
-
-pub(super) fn window_attention<T: Float>(
-    gpu: Option<&Gpu>,
-    case: &Case,
-) -> Result<(Option<Outputs>, Outputs), Problem> {
-    let q = case.input("q")?;
-    let shape = q.nchw("q")?;
-    let axes = [shape.batch, shape.channels, shape.height, shape.width];
-    let (k, v) = (case.shaped("k", &axes)?, case.shaped("v", &axes)?);
-    let options = options(case, shape.channels)?;
-    let tables = tables(case, &options)?;
-    options.check(shape)?;
-    let (_, len) = out_shape(&options, shape);
-    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
-        let element = q.element();
-        let [q, k, v] = [q.upload(gpu)?, k.upload(gpu)?, v.upload(gpu)?];
-        let tables = map(&tables, |table| table.upload(gpu))?;
-        let y = gpu.buffer("y", len as u64 * element.bytes())?;
-        let operator = WindowAttention::new(compiler::of(&gpu.device), options, element)?;
-        let buffers = WindowAttentionBuffers {
-            q: q.slice(..),
-            k: k.slice(..),
-            v: v.slice(..),
-            tables: slices(&tables),
-            y: y.slice(..),
-            log_sum_exp: None,
-        };
-        run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
-        Ok(vec![("y", floats(gpu, &y, element, len)?)])
+    let borders = axes.iter().map(|axis| match (axis["border"].as_str(), axis["causal"].as_bool()) {
+        (Some("mask"), Some(true)) => Ok("causal"),
+        (Some(border @ ("zero" | "mask" | "shift")), Some(false)) => Ok(border),
+        _ => Err(case.unknown("axes")),
     });
-    let on_gpu = on_gpu.transpose()?;
-    let cast = map(&tables, |table| Ok::<_, Problem>(table.cast::<T>()))?;
-    let cast = borrow(&cast, Vec::as_slice);
-    let result = reference::window_attention(shape, &options, &q.cast::<T>(), &k.cast::<T>(), &v.cast::<T>(), cast);
-    Ok((on_gpu, vec![("y", wide(result.y)), ("log_sum_exp", wide(result.log_sum_exp))]))
+    let scale = case.number("scale")?;
+    let scale_relative = match case.attrs.get("scale_relative") {
+        None => true,
+        Some(value) if value.as_f64() == Some(scale) => true,
+        Some(value) if value.as_f64() == Some(1.0) => false,
+        Some(_) => return Err(case.unknown("scale_relative")),
+    };
+    let options = texts([
+        ("heads", heads.to_string()),
+        ("head_dim", head_dim(case, channels, heads)?.to_string()),
+        ("value_dim", head_dim(case, value_channels, heads)?.to_string()),
+        ("window", axis("keys")?),
+        ("dilation", axis("dilation")?),
+        ("stride", axis("stride")?),
+        ("group", axis("group")?),
+        ("origin", axis("origin")?),
+        ("border", borders.collect::<Result<Vec<_>, _>>()?.join(",")),
+        ("relative", case.text("rel")?.to_owned()),
+        ("scale", (scale as f32).to_string()),
+        ("scale_relative", scale_relative.to_string()),
+    ]);
+    let renamed = [
+        ("q", "q"),
+        ("k", "k"),
+        ("v", "v"),
+        ("tables.frames", "table_frames"),
+        ("tables.rows", "table_rows"),
+        ("tables.columns", "table_columns"),
+        ("tables.bias", "bias"),
+        ("log_sum_exp", "lse"),
+    ];
+    with_options::<T>(gpu, case, "window_attention", options, &inputs(case, &renamed), &renamed)
 }
 
 /// Matrices one after another.
 fn stacked(matrices: &[&Values]) -> Values {
     let numbers = matrices.iter().flat_map(|matrix| matrix.numbers.iter().copied()).collect();
-    Values { shape: Vec::new(), dtype: matrices[0].dtype, numbers }
+    let shape = [&[matrices.len()], matrices[0].shape.as_slice()].concat();
+    Values { shape, dtype: matrices[0].dtype, numbers }
 }
 
-pub(super) fn sasa_layer<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {
-    let x = case.input("x")?;
-    let shape = x.nchw("x")?;
+pub(super) fn sasa_layer<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
+    let channels = case.input("x")?.nchw("x")?.channels;
     let [outputs, group_inputs] = case.input("wq")?.axes("wq")?;
     let groups = case.integer("proj_groups")?;
-    if groups.checked_mul(group_inputs) != Some(shape.channels) || outputs.checked_rem(groups) != Some(0) {
+    if groups.checked_mul(group_inputs) != Some(channels) || outputs.checked_rem(groups) != Some(0) {
         return Err(Problem::Malformed(format!(
-            "`in.wq` is [{outputs}, {group_inputs}], with proj_groups {groups} and {} channels of `in.x`",
-            shape.channels
+            "`in.wq` is [{outputs}, {group_inputs}], with proj_groups {groups} and {channels} channels of `in.x`"
         )));
     }
     let matrix = |name| case.shaped(name, &[outputs, group_inputs]);
     let projections = stacked(&[matrix("wq")?, matrix("wk")?, matrix("wv")?]);
-    let options = SasaLayerOptions::new(shape.channels, options(case, outputs)?).with_groups(groups);
-    let tables = tables(case, &options.attention)?;
-    options.check(shape)?;
-    let (_, len) = out_shape(&options.attention, shape);
-    let on_gpu = gpu.map(|gpu| -> Result<Outputs, Problem> {
-        let element = x.element();
-        let (x, projections) = (x.upload(gpu)?, projections.upload(gpu)?);
-        let tables = map(&tables, |table| table.upload(gpu))?;
-        let y = gpu.buffer("y", len as u64 * element.bytes())?;
-        let operator = SasaLayer::new(compiler::of(&gpu.device), options, element)?;
-        let buffers = SasaLayerBuffers {
-            x: x.slice(..),
-            projections: projections.slice(..),
-            tables: slices(&tables),
-            y: y.slice(..),
-        };
-        run(gpu, &operator.bind(&gpu.device, shape, buffers)?)?;
-        Ok(vec![("y", floats(gpu, &y, element, len)?)])
-    });
-    let on_gpu = on_gpu.transpose()?;
-    let cast = map(&tables, |table| Ok::<_, Problem>(table.cast::<T>()))?;
-    let y =
-        reference::sasa_layer(shape, &options, &x.cast::<T>(), &projections.cast::<T>(), borrow(&cast, Vec::as_slice));
-    Ok((on_gpu, vec![("y", wide(y))]))
+    let mut options = options(case, outputs)?;
+    options.extend(texts([("inputs", channels.to_string()), ("groups", groups.to_string())]));
+    let mut inputs = inputs(case, &[&[("x", "x")], TABLES.as_slice()].concat());
+    inputs.push(("projections".into(), &projections));
+    with_options::<T>(gpu, case, "sasa_layer", options, &inputs, &[])
 }
 
 pub(super) fn sasa_stem<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Result<(Option<Outputs>, Outputs), Problem> {

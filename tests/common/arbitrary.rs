@@ -8,13 +8,14 @@ use visual_attention::{
     Cbam, CbamBuffers, CbamOptions, CbamShape, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd,
     CropResize, CropResizeBuffers, CropResizeShape, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, EcaShape,
     Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape,
-    HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Nhw, Normalization, Normalize,
-    NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables, QueryPosition,
-    Recording, RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer, SasaLayerBuffers,
-    SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions,
-    ScSeShape, Size, SpatialGate, SpatialGateBuffers, SpatialGateShape, Squeeze, SqueezeExcite, SqueezeExciteBuffers,
-    SqueezeExciteOptions, SqueezeExciteShape, Statistic, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape,
-    WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowWeightsBuffers, wgpu,
+    HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Ncthw, Nhw, Normalization,
+    Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables,
+    QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer,
+    SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine,
+    ScSeOptions, ScSeShape, Size, SpatialGate, SpatialGateBuffers, SpatialGateShape, Squeeze, SqueezeExcite,
+    SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, Statistic, Threshold, ThresholdBuffers,
+    ThresholdRule, ThresholdShape, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowAxis,
+    WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -84,6 +85,13 @@ impl Draw<'_> {
             return Nchw::new(axes[0], axes[1], axes[2], axes[3]);
         }
         Nchw::new(self.extent(), self.extent(), self.extent(), self.extent())
+    }
+
+    /// Frames, rows and columns of these channels, but for one in 16 draws.
+    fn ncthw(&mut self, pool: &Pool, channels: u32) -> Ncthw {
+        let shape = Ncthw::from(self.with_channels(pool, channels));
+        let frames = if self.byte() < 128 { 1 } else { self.count() };
+        if self.option() { Ncthw { frames: shape.height, height: frames, ..shape } } else { Ncthw { frames, ..shape } }
     }
 
     fn size(&mut self, pool: &Pool) -> Size {
@@ -209,12 +217,19 @@ impl<'a> Deal<'a> {
         }
     }
 
-    fn tables(&mut self, draw: &mut Draw<'_>, relative: RelativePosition) -> PositionTables<wgpu::BufferSlice<'a>> {
+    fn tables(
+        &mut self,
+        draw: &mut Draw<'_>,
+        options: &WindowAttentionOptions,
+    ) -> PositionTables<wgpu::BufferSlice<'a>> {
         let other = draw.of(&[RelativePosition::None, RelativePosition::Bias, RelativePosition::PerHead]);
-        match if draw.right(true) { relative } else { other } {
+        match if draw.right(true) { options.relative } else { other } {
             RelativePosition::None => PositionTables::None,
             RelativePosition::Bias => PositionTables::Bias(self.slice(draw)),
-            _ => PositionTables::Factorised { row: self.slice(draw), column: self.slice(draw) },
+            _ => {
+                let [frames, rows, columns] = options.axes.map(|axis| self.when(draw, axis.keys > 1));
+                PositionTables::Axes { frames, rows, columns }
+            }
         }
     }
 }
@@ -715,21 +730,31 @@ fn attention(draw: &mut Draw<'_>) -> WindowAttentionOptions {
         RelativePosition::None,
         RelativePosition::PerHead,
         RelativePosition::WholeChannel,
+        RelativePosition::Sum,
         RelativePosition::Bias,
     ]);
-    let side = |draw: &mut Draw<'_>| match draw.byte() {
-        0..200 => draw.of(&[1, 3, 5, 7]),
-        200..240 => draw.byte() | 1,
-        _ => draw.extent(),
-    };
     let one = |draw: &mut Draw<'_>| if draw.byte() < 180 { 1 } else { draw.count() };
+    let axis = |draw: &mut Draw<'_>| {
+        let keys = match draw.byte() {
+            0..200 => draw.of(&[1, 2, 3, 4, 5, 7]),
+            200..240 => draw.byte(),
+            _ => draw.extent(),
+        };
+        let border = draw.of(&[Border::Zero, Border::Mask, Border::Shift, Border::Causal]);
+        let axis = WindowAxis::new(keys).with_border(border).with_dilation(one(draw));
+        // Usually what goes with the border and with the other members.
+        let stride = if border == Border::Shift && draw.right(true) { 1 } else { one(draw) };
+        let group = if draw.byte() < 200 { 1 } else { draw.count() };
+        let group = if draw.right(true) { group.min(keys) } else { group };
+        let origin = if draw.byte() < 200 || axis.dilation > 1 { 0 } else { draw.count() };
+        let origin = if matches!(border, Border::Shift | Border::Causal) && draw.right(true) { 0 } else { origin };
+        axis.with_stride(stride).with_group(group).with_origin(origin)
+    };
     let heads = draw.count();
     let head_dim = if draw.option() { 2 * draw.count().min(70) } else { draw.count() };
+    let frames = if draw.option() { WindowAxis::new(1) } else { axis(draw) };
     WindowAttentionOptions::new(heads, head_dim, 1)
-        .with_window(Size::new(side(draw), side(draw)))
-        .with_dilation(Size::new(one(draw), one(draw)))
-        .with_stride(Size::new(one(draw), one(draw)))
-        .with_border(draw.of(&[Border::Zero, Border::Mask, Border::Shift]))
+        .with_axes([frames, axis(draw), axis(draw)])
         .with_relative(relative)
         .with_scale(if draw.right(true) { 0.5 } else { draw.number() })
         .with_scale_relative(draw.option())
@@ -740,11 +765,12 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
     match kind {
         0 => {
             let options = attention(draw);
+            let options = options.with_value_dim(if draw.option() { options.head_dim } else { draw.count() });
             let operator = WindowAttention::new(compiler::of(device), options, element)?;
             bound!(
                 "window_attention",
                 (options, element),
-                |device, pool, draw, deal| draw.with_channels(pool, options.channels()),
+                |device, pool, draw, deal| draw.ncthw(pool, options.channels()),
                 |shape| loop_bounds::window_attention(&options),
                 {
                     let _ = operator.cost(shape);
@@ -752,7 +778,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                         q: deal.slice(draw),
                         k: deal.slice(draw),
                         v: deal.slice(draw),
-                        tables: deal.tables(draw, options.relative),
+                        tables: deal.tables(draw, &options),
                         y: deal.slice(draw),
                         log_sum_exp: deal.maybe(draw),
                     };
@@ -767,11 +793,12 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 "window_attention_weights",
                 (options, element),
                 |device, pool, draw, deal| {
-                    let shape = draw.with_channels(pool, options.channels());
-                    let out = options.output(shape.size());
+                    let shape = draw.ncthw(pool, options.channels());
+                    let out = options.output(shape);
                     let mut inside = |end: u32| if draw.right(true) { draw.word() % end.max(1) } else { draw.extent() };
                     let query = |_| QueryPosition {
                         image: inside(shape.batch),
+                        frame: inside(out.frames),
                         row: inside(out.height),
                         column: inside(out.width),
                     };
@@ -783,7 +810,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                     let buffers = WindowWeightsBuffers {
                         q: deal.slice(draw),
                         k: deal.slice(draw),
-                        tables: deal.tables(draw, options.relative),
+                        tables: deal.tables(draw, &options),
                         weights: deal.slice(draw),
                     };
                     operator.bind_weights(device, shape, &queries, buffers)
@@ -828,7 +855,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 },
                 {
                     let _ = operator.cost(shape);
-                    let tables = deal.tables(draw, attention.relative);
+                    let tables = deal.tables(draw, &attention);
                     let (x, projections, y) = (deal.slice(draw), deal.slice(draw), deal.slice(draw));
                     operator.bind(device, shape, SasaLayerBuffers { x, projections, tables, y })
                 }

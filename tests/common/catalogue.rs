@@ -191,12 +191,12 @@ pub(crate) fn catalogue(element: Element, shape: Nchw, seed: u64) -> Vec<Entry> 
     all
 }
 
-/// Tables of an attention, as inputs from `at` on.
+/// Tables of an attention over images.
 fn tables<T: Copy>(relative: RelativePosition, x: &[T]) -> PositionTables<T> {
     match relative {
         RelativePosition::None => PositionTables::None,
         RelativePosition::Bias => PositionTables::Bias(x[0]),
-        _ => PositionTables::Factorised { row: x[0], column: x[1] },
+        _ => PositionTables::rows_and_columns(x[0], x[1]),
     }
 }
 
@@ -237,7 +237,7 @@ fn weights(element: Element, shape: Nchw, relative: RelativePosition, random: &m
         open: Box::new(move |device| {
             let operator = WindowAttention::new(compiler::of(device), options, element)?;
             let bind: Bind = Box::new(move |device, i, o| {
-                let queries = queries.map(|(row, column)| QueryPosition { image: 0, row, column });
+                let queries = queries.map(|(row, column)| QueryPosition { image: 0, frame: 0, row, column });
                 let tables = tables(relative, &i[2..]);
                 let buffers = WindowWeightsBuffers { q: i[0], k: i[1], tables, weights: o[0] };
                 operator.bind_weights(device, shape, &queries, buffers)

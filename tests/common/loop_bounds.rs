@@ -124,13 +124,18 @@ pub(crate) fn pointwise_conv(inputs: u32, groups: u32) -> u64 {
 /// At the least, however its keys are blocked: each column's term, then its keys, 12 at a time, each over the head's channels
 /// and 8 sums.
 pub(crate) fn window_attention(options: &WindowAttentionOptions) -> u64 {
-    let [kh, kw, head_dim] = [options.window.height, options.window.width, options.head_dim].map(u64::from);
-    (kw.saturating_mul(kh.div_ceil(12) * (head_dim + head_dim.min(8) + 1) + 1)).saturating_add(head_dim)
+    let [frames, mut rows, mut columns] = options.axes.map(|axis| u64::from(axis.keys));
+    if rows == 1 {
+        std::mem::swap(&mut rows, &mut columns);
+    }
+    let [head_dim, value_dim] = [options.head_dim, options.value_dim].map(u64::from);
+    let column = rows.div_ceil(12) * (head_dim + value_dim.min(8) + 1) + 1;
+    frames.saturating_mul(columns).saturating_mul(column).saturating_add(head_dim)
 }
 
 /// 64 invocations share the entries: logits over the channels, then their sum, then the shares.
 pub(crate) fn window_attention_weights(options: &WindowAttentionOptions) -> u64 {
-    options.window.pixels().div_ceil(64).saturating_mul(3 + u64::from(options.head_dim))
+    options.keys().div_ceil(64).saturating_mul(3 + u64::from(options.head_dim))
 }
 
 /// Each entry over the head's channels, then mixtures for each of at most 8 sums, and what is written; and the mixture's own

@@ -215,6 +215,20 @@ fn windows(shape: Nchw) -> Vec<Problem> {
         all.push(problem.with("scale", 0.75));
     }
     all.push(Problem::new("merge_attention", [("y1", x)]).with("heads", 2));
+    let Nchw { batch, height, width, .. } = shape;
+    let over = |shape: &[u32], window: &str| {
+        let shape = [&[batch, channels], shape].concat();
+        let problem = Problem::new("window_attention", [("q", shape)]).with("heads", 2).with("head_dim", channels / 2);
+        problem.with("window", window).with("scale", 0.75)
+    };
+    let video = over(&[3, height, width], "2,3,3").named("relative", RelativePosition::Sum);
+    all.push(video.with("border", "causal,shift,mask"));
+    let blocks = over(&[3, height, width], "3,2,3").named("relative", RelativePosition::Bias);
+    all.push(blocks.with("border", "zero,mask,mask").with("group", "2,2,3").with("origin", "0,1,2"));
+    let line = over(&[height * width], "1,1,5").named("relative", RelativePosition::PerHead);
+    all.push(line.with("border", Border::Causal).labelled("line"));
+    let values = over(&[height, width], "3").named("relative", RelativePosition::None);
+    all.push(values.with("value_dim", channels / 2 + 9).labelled("deeper values"));
     all
 }
 

@@ -1,34 +1,34 @@
-//! Windowed attention: each query attends to the keys of the window around it.
+//! Windowed attention: each query attends to the keys of the window around it, over frames, rows and columns.
 //!
-//! For the query `(i, j)` of the output, entry `(a, b)` of its window and head `g`:
+//! For a query of head `g` and entry `e = (f, a, b)` of its window:
 //!
 //! ```text
-//! score(a, b) = scale * q . k(a, b) + r * q . E(a, b)           row and column tables
-//!            or scale * q . k(a, b) + r * B[g, da, db]          bias table
-//! y           = sum over (a, b) of softmax(score)(a, b) * v(a, b)
+//! score(e) = scale * q . k(e) + r * q . E(e)             tables of the axes
+//!         or scale * q . k(e) + r * B[g, df, da, db]     bias table
+//! y        = sum over e of softmax(score)(e) * v(e)
 //! ```
 //!
-//! `r` is `scale`, or 1 if [`scale_relative`](WindowAttentionOptions::scale_relative) is off. `da` and `db` are the offset of the
+//! `r` is `scale`, or 1 if [`scale_relative`](WindowAttentionOptions::scale_relative) is off. `df`, `da` and `db` are the offset of the
 //! key in window steps. The formula is Eqs. 2 and 3 of Stand-Alone Self-Attention (SASA, Ramachandran et al. 2019,
-//! arXiv:1906.05909). [`Border::Shift`] gives the windows of NATTEN (Hassani et al. 2022, arXiv:2204.07143).
+//! arXiv:1906.05909). [`WindowAxis`] says where a window lies on each axis.
 //!
 //! ```no_run
 //! use visual_attention::{
-//!     Border, Element, Nchw, PositionTables, RelativePosition, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions,
+//!     Border, Element, Ncthw, PositionTables, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowAxis,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let gpu = visual_attention::host::Gpu::open()?;
-//! let options = WindowAttentionOptions::new(4, 16, 7)
-//!     .with_border(Border::Shift)
-//!     .with_relative(RelativePosition::None)
-//!     .with_scale(0.25);
+//! // A video: this frame and the two before it, and 7 x 7 pixels of each.
+//! let frames = WindowAxis::new(3).with_border(Border::Causal);
+//! let pixels = WindowAxis::new(7).with_border(Border::Shift);
+//! let options = WindowAttentionOptions::volume(4, 16, [frames, pixels, pixels]);
 //! let attention = WindowAttention::new(&gpu.device, options, Element::F32)?;
 //!
-//! let shape = Nchw::new(1, options.channels(), 32, 32);
-//! let numbers = vec![0.5f32; 64 * 32 * 32];
+//! let shape = Ncthw::new(1, options.channels(), 8, 32, 32);
+//! let numbers = vec![0.5f32; 64 * 8 * 32 * 32];
 //! let [q, k, v] = [gpu.upload("q", &numbers)?, gpu.upload("k", &numbers)?, gpu.upload("v", &numbers)?];
-//! let y = gpu.buffer("y", 64 * 32 * 32 * 4)?;
+//! let y = gpu.buffer("y", 64 * 8 * 32 * 32 * 4)?;
 //! let buffers = WindowAttentionBuffers {
 //!     q: q.slice(..),
 //!     k: k.slice(..),
@@ -45,25 +45,43 @@
 //!
 //! # Options
 //!
-//! [`WindowAttentionOptions::new`] gives SASA's attention. Setters change window, dilation, stride, border, relative term and scale.
-//! Windows have odd sides, and heads 1 to 128 channels.
+//! | attention | options |
+//! | --- | --- |
+//! | SASA (arXiv:1906.05909), `k` x `k` keys | [`WindowAttentionOptions::new`] |
+//! | NATTEN (arXiv:2204.07143): `na1d`, `na2d`, `na3d` | [`line`](WindowAttentionOptions::line), [`plane`](WindowAttentionOptions::plane), [`volume`](WindowAttentionOptions::volume) of axes with [`Border::Shift`]. Its `stride` is [`group`](WindowAxis::group), and a causal axis is one of [`Border::Causal`] |
+//! | Swin (arXiv:2103.14030), plain and shifted windows | [`WindowAttentionOptions::swin`] |
+//! | `HaloNet` (arXiv:2103.12731), blocks with a halo | [`WindowAttentionOptions::halo`] |
+//! | axial attention (arXiv:1912.12180) | a window of one key on all axes but one |
+//! | a stream of frames | [`Border::Causal`] on the axis of frames |
 //!
-//! There is one window around each query. Swin's windows, which do not move with the query, are not covered. `HaloNet`'s
-//! attention is covered for blocks of one pixel; in larger blocks the queries share one window.
+//! Heads of queries and keys have 1 to 1,024 channels, and so have heads of values, which may be others.
+//!
+//! # Tables of a checkpoint
+//!
+//! Entries of our tables by offset count the key minus the query. The middle entry, `keys - 1`, is the query's own position.
+//!
+//! - Swin's `relative_position_bias_table [(2k-1)^2, heads]` counts the query minus the key. Our entry `[g, 0, i, j]` is its entry
+//!   `[(2k-2-i) * (2k-1) + (2k-2-j), g]`: transposed, with both axes reversed.
+//! - NATTEN's `rpb [heads, 2k-1, 2k-1]` is our table.
+//! - The `height_rel [2k-1, d]` of timm's `HaloAttn`, where `k = block + 2 * halo`, is shifted by the halo. Our entry `[c, i]` of rows is
+//!   its entry `[i + halo, c]`. No query meets the entries that this leaves empty. `width_rel` is that of columns.
+//! - The window of timm's `BottleneckAttn` is the whole map: [`WindowAxis::swin`] with `keys = h`, shift 0. Its `height_rel [2h-1, d]` is
+//!   our table, transposed.
 //!
 //! # Tensors
 //!
-//! `q, k, v [n, heads*d, h, w] -> y [n, heads*d, ho, wo]`. [`WindowAttention::tensors`] lists them with the tables and the optional
-//! `log_sum_exp`. No window is copied out of the image: memory is inputs and outputs. [`WindowAttention::bind_weights`] computes
-//! the softmax itself for chosen queries. [`MergeAttention`](crate::MergeAttention) joins two results by their log-sum-exps.
+//! `q, k [n, heads*d, t, h, w], v [n, heads*dv, t, h, w] -> y [n, heads*dv, to, ho, wo]`. [`Nchw`](crate::Nchw) is the shape of images:
+//! they have one frame. [`WindowAttention::tensors`] lists the tensors with the tables and the optional `log_sum_exp`. No window is
+//! copied out of the tensor: memory is inputs and outputs. [`WindowAttention::bind_weights`] computes the softmax itself for chosen
+//! queries. [`MergeAttention`](crate::MergeAttention) joins two results by their log-sum-exps.
 //!
 //! The softmax runs in f32. A NaN or +infinite logit gives NaN, and a query without keys gives zeros.
 //!
 //! # Errors and cost
 //!
 //! [`WindowAttentionOptions::check`] checks options and shape without a device. Work is divided over images and heads, so one head
-//! of one image must fit a binding of the device. On a software adapter, `new` refuses windows that take more loop iterations than one
-//! invocation may run there: 31 x 31 keys at head dimension 128 fit. GPUs take any window.
+//! of one image or video must fit a binding of the device. On a software adapter, `new` refuses windows that take more loop iterations
+//! than one invocation may run there: 31 x 31 keys at head dimension 128 fit, and 11 x 11 x 11 at 64. GPUs take any window.
 //!
 //! [`WindowAttention::cost`] counts the products of queries and keys, of weights and values, and of queries and embeddings. It omits
 //! the softmax, as the paper does.
@@ -72,57 +90,29 @@
 //! [`WINDOW_ATTENTION_WEIGHTS`](crate::shaders::WINDOW_ATTENTION_WEIGHTS); reference
 //! [`reference::window_attention`](crate::reference::window_attention).
 
+mod axis;
+mod geometry;
 mod options;
+mod relative;
 mod weights;
 
-use bytemuck::Zeroable;
-
-use self::options::{OP, QUERIES};
+use self::geometry::{Geometry, Params};
+use self::options::OP;
 use self::weights::Weights;
-use crate::kernel::check::signed;
-use crate::kernel::shader::{INNER, Shader, THREE_CODES, Variant, group, params, shader};
+use crate::kernel::shader::{INNER, Shader, THREE_CODES, Variant, group, shader};
 use crate::kernel::tuning::WindowTile;
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, tuning};
-use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
+use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 
-pub use self::options::{Border, PositionTables, RelativePosition, WindowAttentionOptions};
+pub use self::axis::{Border, WindowAxis};
+pub(crate) use self::geometry::shrink;
+pub use self::options::WindowAttentionOptions;
+pub use self::relative::{PositionTables, RelativePosition};
 pub(crate) use self::weights::WINDOW_ATTENTION_WEIGHTS;
 pub use self::weights::{QueryPosition, WindowWeightsBuffers};
 
 /// Invocations of a workgroup.
 const GROUP: u32 = 64;
-
-params!(Params {
-    origin_x: u32,
-    origin_y: u32,
-    q_base: u32,
-    k_base: u32,
-    v_base: u32,
-    y_base: u32,
-    log_sum_exp_base: u32,
-    with_log_sum_exp: u32,
-    plane: u32,
-    heads: u32,
-    head_dim: u32,
-    height: i32,
-    width: i32,
-    out_height: u32,
-    out_width: u32,
-    window_height: i32,
-    window_width: i32,
-    union_height: i32,
-    dilation_height: i32,
-    dilation_width: i32,
-    stride_height: i32,
-    stride_width: i32,
-    classes: u32,
-    tiles: u32,
-    border: u32,
-    whole_channel: u32,
-    scale: f32,
-    relative_scale: f32,
-    shrink: f32,
-});
 
 /// Like [`INNER`], for every length of the private array.
 const LENGTHS: &[Variant] = &{
@@ -141,7 +131,9 @@ pub(crate) const WINDOW_ATTENTION: Shader = shader!(
     Params,
     LENGTHS,
     &[group(&["RELATIVE"], THREE_CODES), tuning::WINDOW_TILES],
-    [q: Read, k: Read, v: Read, row_table: Read, column_table: Read, y: Write, log_sum_exp: Write],
+    [
+        q: Read, k: Read, v: Read, frame_table: Read, row_table: Read, column_table: Read, y: Write, log_sum_exp: Write,
+    ],
     ["window"],
 );
 
@@ -166,17 +158,17 @@ pub struct WindowAttention {
 /// element type.
 #[derive(Clone, Copy, Debug)]
 pub struct WindowAttentionBuffers<'a> {
-    /// In: queries `[n, heads*d, h, w]`.
+    /// In: queries `[n, heads*d, t, h, w]`.
     pub q: wgpu::BufferSlice<'a>,
-    /// In: keys `[n, heads*d, h, w]`.
+    /// In: keys `[n, heads*d, t, h, w]`.
     pub k: wgpu::BufferSlice<'a>,
-    /// In: values `[n, heads*d, h, w]`.
+    /// In: values `[n, heads*dv, t, h, w]`.
     pub v: wgpu::BufferSlice<'a>,
     /// In: the tables of the options' relative term.
     pub tables: PositionTables<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, heads*d, ho, wo]`.
+    /// Out: `[n, heads*dv, to, ho, wo]`.
     pub y: wgpu::BufferSlice<'a>,
-    /// Out, optional: `[n, heads, ho, wo]` f32, the logarithm of the sum of the exponentials of a query's logits. It is
+    /// Out, optional: `[n, heads, to, ho, wo]` f32, the logarithm of the sum of the exponentials of a query's logits. It is
     /// -infinity for a query without keys.
     pub log_sum_exp: Option<wgpu::BufferSlice<'a>>,
 }
@@ -186,8 +178,11 @@ impl WindowAttention {
     ///
     /// # Errors
     ///
-    /// - [`Error::InvalidParameter`]: an even window, a `head_dim` of 0 or above 128, row and column tables over an odd number of
-    ///   channels, a stride with [`Border::Shift`], a scale that is not finite.
+    /// - [`Error::InvalidParameter`], which names the axis: a window, a dilation, a stride or a group of 0, a group larger than the
+    ///   window, a stride or an origin with [`Border::Shift`], an origin with [`Border::Causal`] or a dilation.
+    /// - [`Error::InvalidParameter`]: no heads, a `head_dim` or `value_dim` of 0 or above 1024, a scale that is not finite.
+    /// - [`Error::InvalidParameter`]: tables whose channels do not divide by the number of axes, groups with
+    ///   [`RelativePosition::PerHead`] or [`RelativePosition::WholeChannel`].
     /// - [`Error::TooManyRounds`]: a window that is too large for a software adapter.
     /// - [`Error::MissingFeature`]: f16 on a device without it.
     pub fn new<'a>(
@@ -211,7 +206,7 @@ impl WindowAttention {
         compiler.check_rounds(op, tile.rounds, "make the window smaller, or the heads less deep")?;
         let relative = match options.relative {
             RelativePosition::None => 0.0,
-            RelativePosition::PerHead | RelativePosition::WholeChannel => 1.0,
+            RelativePosition::PerHead | RelativePosition::WholeChannel | RelativePosition::Sum => 1.0,
             RelativePosition::Bias => 2.0,
         };
         let WindowTile { length, blocks, split, .. } = tile;
@@ -236,21 +231,25 @@ impl WindowAttention {
         &self.options
     }
 
-    /// The tensors of one [`Self::bind`], in the order in which they are checked.
+    /// The tensors of one [`Self::bind`], in the order in which they are checked. `shape` is that of `q` and `k`; the one of an image or a
+    /// line is an [`Ncthw`] of one frame, or of one frame and one row.
     ///
     /// # Errors
     ///
     /// Whatever [`Self::bind`] refuses about a shape.
-    pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
-        let options = &self.options;
-        check::elements(self.op, "q", shape)?;
+    pub fn tensors(&self, shape: impl Into<Ncthw>) -> Result<Vec<TensorSpec>, Error> {
+        let (options, shape) = (&self.options, shape.into());
+        let values = Ncthw { channels: options.value_channels(), ..shape };
+        for (name, shape) in [("q", shape), ("v", values)] {
+            check::video(self.op, name, shape)?;
+        }
         options.check_shape(self.op, shape)?;
-        let Size { height, width } = options.output(shape.size());
-        let y = Nchw { height, width, ..shape };
-        let mut specs = Vec::from(["q", "k", "v"].map(|name| TensorSpec::input(name, shape, self.inner)));
+        let y = options.output(shape);
+        let mut specs = Vec::from(["q", "k"].map(|name| TensorSpec::input(name, shape, self.inner)));
+        specs.push(TensorSpec::input("v", values, self.inner));
         specs.extend(options.table_specs(self.element));
         specs.push(TensorSpec::output("y", y, self.element));
-        let log_sum_exp = Nchw { channels: options.heads, ..y };
+        let log_sum_exp = Ncthw { channels: options.heads, ..y };
         specs.push(TensorSpec::output("log_sum_exp", log_sum_exp, Element::F32).optional());
         Ok(specs)
     }
@@ -260,46 +259,31 @@ impl WindowAttention {
     /// # Errors
     ///
     /// Whatever [`Self::bind_weights`] refuses about a shape.
-    pub fn weights_tensors(&self, shape: Nchw, queries: u32) -> Result<Vec<TensorSpec>, Error> {
-        self.weights.tensors(shape, queries)
+    pub fn weights_tensors(&self, shape: impl Into<Ncthw>, queries: u32) -> Result<Vec<TensorSpec>, Error> {
+        self.weights.tensors(shape.into(), queries)
     }
 
-    /// Checks the buffers against the shape of `q`, `k` and `v`, and binds them.
+    /// Checks the buffers against the shape of `q` and `k`, and binds them.
     ///
     /// # Errors
     ///
     /// - [`Error::InvalidShape`]: the channels are not `heads * d`.
-    /// - [`Error::InvalidParameter`]: [`Border::Shift`] with a window, times its dilation, larger than the image; tables of another
-    ///   relative term.
-    /// - [`Error::LimitExceeded`]: one head of one image exceeds a binding of the device.
+    /// - [`Error::InvalidParameter`]: [`Border::Shift`] with a window, times its dilation, larger than the extent of the axis; tables of
+    ///   another relative term.
+    /// - [`Error::LimitExceeded`]: one head of one image or video exceeds a binding of the device.
     /// - What [every operator refuses](crate#what-is-refused) about its buffers.
     pub fn bind(
         &self,
         device: &wgpu::Device,
-        shape: Nchw,
+        shape: impl Into<Ncthw>,
         buffers: WindowAttentionBuffers<'_>,
     ) -> Result<Recording, Error> {
-        let options = &self.options;
+        let (options, shape) = (&self.options, shape.into());
         let specs = self.tensors(shape)?;
         let tables = options.table_slices(self.op, buffers.tables)?;
         if shape.is_empty() {
             return Ok(Recording::default());
         }
-        let out = options.output(shape.size());
-        let head_dim = u64::from(options.head_dim);
-        let (unit, out_unit) = (head_dim * shape.size().pixels(), head_dim * out.pixels());
-        let bytes = self.inner.bytes();
-        let [row, column] = options.table_tensors(tables, self.element);
-        let tensors = [
-            Tensor::divided(buffers.q, unit, bytes),
-            Tensor::divided(buffers.k, unit, bytes),
-            Tensor::divided(buffers.v, unit, bytes),
-            row,
-            column,
-            Tensor::divided(buffers.y, out_unit, self.element.bytes()),
-            Tensor::divided(buffers.log_sum_exp, out.pixels(), Element::F32.bytes()),
-        ];
-        let planes = check::to_u32(self.op, "heads of a batch", u64::from(shape.batch) * u64::from(options.heads))?;
         let mut given = vec![
             ("q", Some(buffers.q)),
             ("k", Some(buffers.k)),
@@ -309,44 +293,47 @@ impl WindowAttention {
         ];
         given.extend(tables);
         check::slices(self.op, device, &specs, &given)?;
-        check::to_u32(self.op, "elements of a head", unit)?;
-        let classes = options.classes().min(out.height);
-        let tiles = out.height.div_ceil(classes).div_ceil(QUERIES);
-        let rows = check::to_u32(self.op, "rows of invocations", u64::from(classes) * u64::from(tiles))?;
+
+        // Within `u64`: `tensors` has refused larger tensors.
+        let out = options.output(shape);
+        let (positions, out_positions) = (shape.positions(), out.positions());
+        let (head_dim, value_dim) = (u64::from(options.head_dim), u64::from(options.value_dim));
+        let bytes = self.inner.bytes();
+        let [frame, row, column] = options.table_tensors(tables, self.element);
+        let mut tensors = [
+            Tensor::divided(buffers.q, head_dim * positions, bytes),
+            Tensor::divided(buffers.k, head_dim * positions, bytes),
+            Tensor::divided(buffers.v, value_dim * positions, bytes),
+            frame,
+            row,
+            column,
+            Tensor::divided(buffers.y, value_dim * out_positions, self.element.bytes()),
+            Tensor::divided(buffers.log_sum_exp, out_positions, Element::F32.bytes()),
+        ];
+        let planes = check::to_u32(self.op, "heads of a batch", u64::from(shape.batch) * u64::from(options.heads))?;
+        check::to_u32(self.op, "elements of a head", head_dim.max(value_dim) * positions)?;
+        let Geometry { params, lanes } = Geometry::new(options, shape);
+        if options.transposed() && options.tables_of_axes() {
+            tensors.swap(4, 5);
+        }
         let WindowTile { length, split, .. } = self.tile;
-        let invocations = check::to_u32(self.op, "invocations of a head", u64::from(rows) * u64::from(out.width))?;
-        let groups = [invocations.div_ceil(GROUP / split), options.head_dim.div_ceil(length * split)];
+        let invocations = check::to_u32(self.op, "invocations of a frame", lanes)?;
+        let chunks = options.value_dim.div_ceil(length * split);
+        let groups = check::to_u32(self.op, "chunks of all frames", u64::from(chunks) * u64::from(out.frames))?;
+        let groups = [invocations.div_ceil(GROUP / split), groups];
         let dispatches = self.kernel.bind(device, planes, groups, &tensors, None, |part| Params {
             with_log_sum_exp: u32::from(buffers.log_sum_exp.is_some()),
             plane: part.units.start,
-            heads: options.heads,
-            head_dim: options.head_dim,
-            height: signed(shape.height),
-            width: signed(shape.width),
-            out_height: out.height,
-            out_width: out.width,
-            window_height: signed(options.window.height),
-            window_width: signed(options.window.width),
-            union_height: signed(options.rows()),
-            dilation_height: signed(options.dilation.height),
-            dilation_width: signed(options.dilation.width),
-            stride_height: signed(options.stride.height),
-            stride_width: signed(options.stride.width),
-            classes,
-            tiles,
-            border: options.border.code(),
-            whole_channel: options.whole_channel().into(),
-            scale: options.scale,
-            relative_scale: options.relative_scale(),
-            shrink: shrink(options.window),
-            ..Zeroable::zeroed()
+            chunks,
+            share: tuning::window_share(options.head_dim, length, split),
+            ..params
         })?;
         Ok(Recording::new(dispatches))
     }
 
     /// Binds the computation of the attention weights of chosen queries, for inspection. Each row of `weights` sums to 1. Entry
-    /// `a * kw + b` belongs to the key in row `a` and column `b` of the window, and is 0 if that key takes no part. A query
-    /// without keys has zeros, one with a NaN or +infinite logit has NaN.
+    /// `(f * kh + a) * kw + b` belongs to the key in frame `f`, row `a` and column `b` of the window, and is 0 if that key takes no
+    /// part. A query without keys has zeros, one with a NaN or +infinite logit has NaN.
     ///
     /// # Errors
     ///
@@ -357,21 +344,16 @@ impl WindowAttention {
     pub fn bind_weights(
         &self,
         device: &wgpu::Device,
-        shape: Nchw,
+        shape: impl Into<Ncthw>,
         queries: &[QueryPosition],
         buffers: WindowWeightsBuffers<'_>,
     ) -> Result<Recording, Error> {
-        self.weights.bind(device, shape, queries, buffers)
+        self.weights.bind(device, shape.into(), queries, buffers)
     }
 
     /// What one run moves and computes, for `q`, `k` and `v` of this shape. Parameters are the tables.
     #[must_use]
-    pub fn cost(&self, shape: Nchw) -> Cost {
-        self.options.cost(shape, self.element, self.inner)
+    pub fn cost(&self, shape: impl Into<Ncthw>) -> Cost {
+        self.options.cost(shape.into(), self.element, self.inner)
     }
-}
-
-/// The largest power of two up to the weight of each key if all weights are equal.
-pub(super) fn shrink(window: Size) -> f32 {
-    1.0 / window.pixels().next_power_of_two() as f32
 }

@@ -1,103 +1,28 @@
-//! What a windowed attention computes, whether that fits an image, and what it costs.
+//! What a windowed attention computes, whether that fits a tensor, and what it costs.
 
+use super::axis::{Border, WindowAxis, extents};
+use super::relative::{PositionTables, RelativePosition};
 use crate::cost::{Count, count};
 use crate::kernel::check::MAX_EXTENT;
-use crate::kernel::resample::gcd;
 use crate::kernel::tuning::WindowTile;
 use crate::kernel::{Tensor, check, tuning};
-use crate::names::names;
-use crate::{Cost, Element, Error, Nchw, Size, TensorSpec};
+use crate::{Cost, Element, Error, Ncthw, Size, TensorSpec};
 
 pub(super) const OP: &str = "window_attention";
-/// Queries of one invocation, in a column.
-pub(super) const QUERIES: u32 = 4;
-const MAX_HEAD_DIM: u32 = 128;
-
-/// What a window does at the border of the image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Border {
-    /// Keys and values outside the image are zero vectors. They take part in the softmax, as with zero padding.
-    #[default]
-    Zero,
-    /// Keys outside the image are left out of the softmax.
-    Mask,
-    /// The window moves to stay inside the image, in steps of its dilation (NATTEN). Needs stride 1 and an image of at least
-    /// `window * dilation` pixels on each axis.
-    Shift,
-}
-
-names!(Border, "border", Zero = "zero", Mask = "mask", Shift = "shift");
-
-impl Border {
-    pub(super) const fn code(self) -> u32 {
-        match self {
-            Self::Zero => 0,
-            Self::Mask => 1,
-            Self::Shift => 2,
-        }
-    }
-}
-
-/// The term of a logit that depends on the position of the key relative to the query.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RelativePosition {
-    /// No such term.
-    #[default]
-    None,
-    /// `q . E` with the same tables for all heads (arXiv:1906.05909, Eq. 3). The first half of a head's channels meets a row
-    /// embedding, the second half a column embedding. Needs an even `head_dim`.
-    PerHead,
-    /// `q . E` with tables over all channels, as in public implementations of the same paper. The first half of all channels
-    /// meets a row embedding, the second half a column embedding. Needs an even number of channels.
-    WholeChannel,
-    /// A bias for each head and each offset in window steps.
-    Bias,
-}
-
-names!(
-    RelativePosition,
-    "relative position",
-    None = "none",
-    PerHead = "per_head",
-    WholeChannel = "whole_channel",
-    Bias = "bias"
-);
-
-/// The tensors of a [`RelativePosition`] term: buffers for the operator, slices of numbers for the reference. Entry 0 of a window is
-/// its first row or column.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum PositionTables<T> {
-    /// For [`RelativePosition::None`].
-    None,
-    /// For [`RelativePosition::PerHead`] and [`RelativePosition::WholeChannel`].
-    Factorised {
-        /// `[d/2, kh]`, or `[heads*d/2, kh]` for the whole channel.
-        row: T,
-        /// `[d/2, kw]`, or `[heads*d/2, kw]` for the whole channel.
-        column: T,
-    },
-    /// For [`RelativePosition::Bias`]: `[heads, 2kh-1, 2kw-1]`. The middle entry is the bias of the query's own pixel.
-    Bias(T),
-}
+const MAX_HEAD_DIM: u32 = 1024;
 
 /// Options of a [`WindowAttention`](super::WindowAttention).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct WindowAttentionOptions {
-    /// Heads; channels `g*d .. (g+1)*d` belong to head `g`.
+    /// Heads; channels `g*d .. (g+1)*d` of queries and keys belong to head `g`.
     pub heads: u32,
-    /// Channels of a head, `d`: 1 to 128.
+    /// Channels of a head of queries and keys, `d`: 1 to 1024.
     pub head_dim: u32,
-    /// Keys of a window, `kh` x `kw`, both odd.
-    pub window: Size,
-    /// Pixels from one key of a window to the next.
-    pub dilation: Size,
-    /// Pixels from one query to the next: query `(i, j)` is at pixel `(i * stride.height, j * stride.width)`.
-    pub stride: Size,
-    /// What a window does at the border of the image.
-    pub border: Border,
+    /// Channels of a head of values and output, `dv`: 1 to 1024.
+    pub value_dim: u32,
+    /// The windows over frames, rows and columns. Windows have `kt` x `kh` x `kw` keys.
+    pub axes: [WindowAxis; 3],
     /// The term for the relative position.
     pub relative: RelativePosition,
     /// Factor of the product of query and key: 1 in arXiv:1906.05909, `1/sqrt(d)` elsewhere.
@@ -107,44 +32,97 @@ pub struct WindowAttentionOptions {
 }
 
 impl WindowAttentionOptions {
-    /// Windows of `k` x `k` keys as in arXiv:1906.05909: zero padding, row and column embeddings for each head, scale 1.
+    /// Windows of `k` x `k` keys of an image as in arXiv:1906.05909: zero padding, row and column embeddings for each head, scale 1.
     #[must_use]
     pub const fn new(heads: u32, head_dim: u32, k: u32) -> Self {
         Self {
             heads,
             head_dim,
-            window: Size::new(k, k),
-            dilation: Size::new(1, 1),
-            stride: Size::new(1, 1),
-            border: Border::Zero,
+            value_dim: head_dim,
+            axes: [WindowAxis::new(1), WindowAxis::new(k), WindowAxis::new(k)],
             relative: RelativePosition::PerHead,
             scale: 1.0,
             scale_relative: true,
         }
     }
 
+    /// Windows of a line, such as a sequence of tokens: no relative term, scale `1/sqrt(d)`.
+    #[must_use]
+    pub fn line(heads: u32, head_dim: u32, columns: WindowAxis) -> Self {
+        Self::volume(heads, head_dim, [WindowAxis::new(1), WindowAxis::new(1), columns])
+    }
+
+    /// Windows of an image: no relative term, scale `1/sqrt(d)`.
+    #[must_use]
+    pub fn plane(heads: u32, head_dim: u32, [rows, columns]: [WindowAxis; 2]) -> Self {
+        Self::volume(heads, head_dim, [WindowAxis::new(1), rows, columns])
+    }
+
+    /// Swin's windows of `k` x `k` pixels with its bias table (arXiv:2103.14030, Eq. 4), scale `1/sqrt(d)`. `shift` is that of a shifted
+    /// layer, usually `k / 2`, and 0 in the other layers. Where `k` does not divide the image, Swin pads the input of the layer
+    /// first: the padding's keys and values are then the bias of the projections.
+    #[must_use]
+    pub fn swin(heads: u32, head_dim: u32, k: u32, shift: u32) -> Self {
+        let options = Self::plane(heads, head_dim, [WindowAxis::swin(k, shift); 2]);
+        options.with_relative(RelativePosition::Bias).with_scale_relative(false)
+    }
+
+    /// `HaloNet`'s blocks of `block` x `block` pixels, with `halo` pixels around each (arXiv:2103.12731, Sec. 3): embeddings of rows and
+    /// columns without a scale, scale `1/sqrt(d)`.
+    #[must_use]
+    pub fn halo(heads: u32, head_dim: u32, block: u32, halo: u32) -> Self {
+        let options = Self::plane(heads, head_dim, [WindowAxis::halo(block, halo); 2]);
+        options.with_relative(RelativePosition::Sum).with_scale_relative(false)
+    }
+
+    /// Windows of a video or a volume, over frames, rows and columns: no relative term, scale `1/sqrt(d)`.
+    #[must_use]
+    pub fn volume(heads: u32, head_dim: u32, axes: [WindowAxis; 3]) -> Self {
+        let scale = 1.0 / (f64::from(head_dim.max(1))).sqrt();
+        let relative = RelativePosition::None;
+        Self { axes, relative, scale: scale as f32, ..Self::new(heads, head_dim, 1) }
+    }
+
+    /// With `value_dim` channels to a head of the values.
+    #[must_use]
+    pub const fn with_value_dim(self, value_dim: u32) -> Self {
+        Self { value_dim, ..self }
+    }
+
+    /// With these windows over frames, rows and columns.
+    #[must_use]
+    pub const fn with_axes(self, axes: [WindowAxis; 3]) -> Self {
+        Self { axes, ..self }
+    }
+
     /// With windows of this size.
     #[must_use]
     pub const fn with_window(self, window: Size) -> Self {
-        Self { window, ..self }
+        let [frames, rows, columns] = self.axes;
+        let (rows, columns) =
+            (WindowAxis { keys: window.height, ..rows }, WindowAxis { keys: window.width, ..columns });
+        self.with_axes([frames, rows, columns])
     }
 
-    /// With this distance between keys.
+    /// With this distance between keys, in rows and in columns.
     #[must_use]
     pub const fn with_dilation(self, dilation: Size) -> Self {
-        Self { dilation, ..self }
+        let [frames, rows, columns] = self.axes;
+        self.with_axes([frames, rows.with_dilation(dilation.height), columns.with_dilation(dilation.width)])
     }
 
-    /// With this distance between queries.
+    /// With this distance between queries, in rows and in columns.
     #[must_use]
     pub const fn with_stride(self, stride: Size) -> Self {
-        Self { stride, ..self }
+        let [frames, rows, columns] = self.axes;
+        self.with_axes([frames, rows.with_stride(stride.height), columns.with_stride(stride.width)])
     }
 
-    /// With this border.
+    /// With this border in rows and columns.
     #[must_use]
     pub const fn with_border(self, border: Border) -> Self {
-        Self { border, ..self }
+        let [frames, rows, columns] = self.axes;
+        self.with_axes([frames, rows.with_border(border), columns.with_border(border)])
     }
 
     /// With this relative term.
@@ -165,24 +143,37 @@ impl WindowAttentionOptions {
         Self { scale_relative, ..self }
     }
 
-    /// Size of the output for an input of this size: `ho x wo`, one pixel for each query.
-    #[must_use]
-    pub const fn output(&self, input: Size) -> Size {
-        const fn queries(extent: u32, stride: u32) -> u32 {
-            if stride == 0 { 0 } else { extent.div_ceil(stride) }
-        }
-        Size::new(queries(input.height, self.stride.height), queries(input.width, self.stride.width))
-    }
-
-    /// Channels of queries, keys, values and output: `heads * d`.
+    /// Channels of queries and keys: `heads * d`.
     #[must_use]
     pub const fn channels(&self) -> u32 {
         self.heads.saturating_mul(self.head_dim)
     }
 
-    /// Whether the tables run over the channels of all heads.
-    pub(super) fn whole_channel(&self) -> bool {
-        self.relative == RelativePosition::WholeChannel
+    /// Channels of values and output: `heads * dv`.
+    #[must_use]
+    pub const fn value_channels(&self) -> u32 {
+        self.heads.saturating_mul(self.value_dim)
+    }
+
+    /// Keys of a window, `kt * kh * kw`.
+    #[must_use]
+    pub fn keys(&self) -> u64 {
+        self.axes.iter().fold(1, |keys: u64, axis| keys.saturating_mul(axis.keys.into()))
+    }
+
+    /// Shape of the output for queries and keys of this shape: `[n, heads*dv, to, ho, wo]`, one position for each query.
+    #[must_use]
+    pub fn output(&self, shape: impl Into<Ncthw>) -> Ncthw {
+        let shape = shape.into();
+        let [frames, height, width] = self.queries(shape);
+        Ncthw { batch: shape.batch, channels: self.value_channels(), frames, height, width }
+    }
+
+    /// Queries on each axis.
+    pub(super) fn queries(&self, shape: Ncthw) -> [u32; 3] {
+        let [frames, rows, columns] = extents(shape);
+        let [along, down, across] = &self.axes;
+        [along.queries(frames), down.queries(rows), across.queries(columns)]
     }
 
     /// The factor of the relative term.
@@ -190,22 +181,59 @@ impl WindowAttentionOptions {
         if self.scale_relative { self.scale } else { 1.0 }
     }
 
+    /// Whether the tables run over the channels of all heads.
+    pub(super) fn whole_channel(&self) -> bool {
+        self.relative == RelativePosition::WholeChannel
+    }
+
+    /// Whether the tables of the axes have an entry for each offset of a key.
+    pub(super) fn by_offset(&self) -> bool {
+        self.relative == RelativePosition::Sum
+    }
+
+    /// Whether the relative term has one table for each axis.
+    pub(super) const fn tables_of_axes(&self) -> bool {
+        matches!(self.relative, RelativePosition::PerHead | RelativePosition::WholeChannel | RelativePosition::Sum)
+    }
+
+    /// Axes that have tables.
+    fn tabled(&self) -> u32 {
+        self.axes.iter().map(|axis| u32::from(axis.keys > 1)).sum()
+    }
+
+    /// Channels of the table of each axis, from the first to one past the last; nothing for an axis without a table.
+    pub(super) fn table_channels(&self) -> [[u32; 2]; 3] {
+        let total = match self.relative {
+            RelativePosition::None | RelativePosition::Bias => return [[0; 2]; 3],
+            RelativePosition::PerHead | RelativePosition::Sum => self.head_dim,
+            RelativePosition::WholeChannel => self.channels(),
+        };
+        let piece = total / self.tabled().max(1);
+        let mut begin = 0;
+        self.axes.map(|axis| match self.relative {
+            _ if axis.keys < 2 => [0; 2],
+            RelativePosition::Sum => [0, total],
+            _ => {
+                begin += piece;
+                [begin - piece, begin]
+            }
+        })
+    }
+
+    /// Entries of the table of each axis.
+    pub(super) fn table_entries(&self) -> [u32; 3] {
+        self.axes.map(|axis| if self.by_offset() { axis.offsets() } else { axis.keys })
+    }
+
     /// The tables of the relative term, as tensors of the operator.
     pub(crate) fn table_specs(&self, element: Element) -> Vec<TensorSpec> {
-        let Size { height, width } = self.window;
-        let half = match self.relative {
-            RelativePosition::None => return Vec::new(),
-            RelativePosition::Bias => {
-                let side = |k: u32| k.saturating_mul(2).saturating_sub(1);
-                return vec![TensorSpec::input("tables.bias", [self.heads, side(height), side(width)], element)];
-            }
-            RelativePosition::PerHead => self.head_dim / 2,
-            RelativePosition::WholeChannel => self.channels() / 2,
-        };
-        vec![
-            TensorSpec::input("tables.row", [half, height], element),
-            TensorSpec::input("tables.column", [half, width], element),
-        ]
+        if self.relative == RelativePosition::Bias {
+            let [frames, rows, columns] = self.axes.map(|axis| axis.offsets());
+            return vec![TensorSpec::input("tables.bias", [self.heads, frames, rows, columns], element)];
+        }
+        let tables = TABLES.into_iter().zip(self.table_channels()).zip(self.table_entries());
+        let tables = tables.filter(|((_, [begin, end]), _)| begin < end);
+        tables.map(|((name, [begin, end]), entries)| TensorSpec::input(name, [end - begin, entries], element)).collect()
     }
 
     /// The slices of the tables, by their names in the order of the kernels' bindings.
@@ -213,112 +241,89 @@ impl WindowAttentionOptions {
         &self,
         op: &'static str,
         tables: PositionTables<wgpu::BufferSlice<'a>>,
-    ) -> Result<[(&'static str, Option<wgpu::BufferSlice<'a>>); 2], Error> {
-        let (names, slices) = match (self.relative, tables) {
-            (RelativePosition::None, PositionTables::None) => (["tables", "tables"], [None, None]),
-            (
-                RelativePosition::PerHead | RelativePosition::WholeChannel,
-                PositionTables::Factorised { row, column },
-            ) => (["tables.row", "tables.column"], [Some(row), Some(column)]),
-            (RelativePosition::Bias, PositionTables::Bias(bias)) => (["tables.bias", "tables"], [Some(bias), None]),
-            (relative, given) => {
-                let given = match given {
-                    PositionTables::None => "PositionTables::None",
-                    PositionTables::Factorised { .. } => "PositionTables::Factorised",
-                    PositionTables::Bias(_) => "PositionTables::Bias",
-                };
-                return Err(Error::InvalidParameter {
-                    op,
-                    parameter: "tables",
-                    given: given.into(),
-                    needed: format!("those of RelativePosition::{relative:?}"),
-                });
-            }
+    ) -> Result<[(&'static str, Option<wgpu::BufferSlice<'a>>); 3], Error> {
+        let [frames, rows, columns] = TABLES;
+        let wrong = |given: &str| {
+            let needed = format!("those of RelativePosition::{:?}", self.relative);
+            Err(Error::InvalidParameter { op, parameter: "tables", given: given.into(), needed })
         };
-        Ok([(names[0], slices[0]), (names[1], slices[1])])
+        match tables {
+            PositionTables::None if self.relative == RelativePosition::None => {
+                Ok([(frames, None), (rows, None), (columns, None)])
+            }
+            PositionTables::Bias(bias) if self.relative == RelativePosition::Bias => {
+                Ok([(frames, None), ("tables.bias", Some(bias)), (columns, None)])
+            }
+            PositionTables::Axes { frames: first, rows: second, columns: third } if self.tables_of_axes() => {
+                Ok([(frames, first), (rows, second), (columns, third)])
+            }
+            PositionTables::None => wrong("PositionTables::None"),
+            PositionTables::Bias(_) => wrong("PositionTables::Bias"),
+            PositionTables::Axes { .. } => wrong("PositionTables::Axes"),
+        }
     }
 
     /// The slices of [`Self::table_slices`] as the kernels bind them.
     pub(super) fn table_tensors<'a>(
         &self,
-        tables: [(&'static str, Option<wgpu::BufferSlice<'a>>); 2],
+        tables: [(&'static str, Option<wgpu::BufferSlice<'a>>); 3],
         element: Element,
-    ) -> [Tensor<'a>; 2] {
-        let [(_, row), (_, column)] = tables;
-        let [first, second] = self.table_elements();
-        let bytes = element.bytes();
-        [Tensor::whole(row, first.0, bytes), Tensor::whole(column, second.0, bytes)]
+    ) -> [Tensor<'a>; 3] {
+        let specs = self.table_specs(element);
+        tables.map(|(name, slice)| {
+            let spec = specs.iter().find(|spec| spec.name == name);
+            Tensor::whole(slice, spec.and_then(TensorSpec::elements).unwrap_or(0), element.bytes())
+        })
     }
 
-    /// Elements of the relative term's tables: rows and columns, or the bias table alone.
-    fn table_elements(&self) -> [Count; 2] {
-        // The number of elements does not depend on their type.
-        let specs = self.table_specs(Element::F32);
-        [0, 1].map(|table| specs.get(table).map_or(count(0), |spec| count(spec.elements())))
-    }
-
-    /// Checks the options, and that they fit queries, keys and values of this shape. It needs no device, and serves the
-    /// reference, which checks nothing.
+    /// Checks the options, and that they fit queries and keys of this shape. It needs no device, and serves the reference, which
+    /// checks nothing.
     ///
     /// # Errors
     ///
     /// As [`WindowAttention::new`](super::WindowAttention::new) and [`WindowAttention::bind`](super::WindowAttention::bind),
     /// without what depends on a device or a buffer.
-    pub fn check(&self, shape: Nchw) -> Result<(), Error> {
+    pub fn check(&self, shape: impl Into<Ncthw>) -> Result<(), Error> {
         self.check_options(OP)?;
-        self.check_shape(OP, shape)
+        self.check_shape(OP, shape.into())
     }
 
-    /// Checks what does not depend on the image.
+    /// Checks what does not depend on the tensor.
     pub(crate) fn check_options(&self, op: &'static str) -> Result<(), Error> {
         let refuse =
             |parameter, given: String, needed: String| Err(Error::InvalidParameter { op, parameter, given, needed });
         if self.heads == 0 {
             return refuse("heads", "0".into(), "at least 1".into());
         }
-        if self.head_dim == 0 || self.head_dim > MAX_HEAD_DIM {
-            return refuse("head_dim", self.head_dim.to_string(), format!("1 to {MAX_HEAD_DIM}"));
-        }
-        if self.heads.checked_mul(self.head_dim).is_none() {
-            return refuse(
-                "heads",
-                self.heads.to_string(),
-                format!("at most {} heads of head_dim {}", u32::MAX / self.head_dim, self.head_dim),
-            );
-        }
-        for (parameter, k) in [("window.height", self.window.height), ("window.width", self.window.width)] {
-            if k % 2 == 0 {
-                return refuse(parameter, k.to_string(), "an odd number".into());
+        for (parameter, dim) in [("head_dim", self.head_dim), ("value_dim", self.value_dim)] {
+            if dim == 0 || dim > MAX_HEAD_DIM {
+                return refuse(parameter, dim.to_string(), format!("1 to {MAX_HEAD_DIM}"));
+            }
+            if self.heads.checked_mul(dim).is_none() {
+                let needed = format!("at most {} heads of {parameter} {dim}", u32::MAX / dim);
+                return refuse("heads", self.heads.to_string(), needed);
             }
         }
-        for (parameter, value) in [
-            ("dilation.height", self.dilation.height),
-            ("dilation.width", self.dilation.width),
-            ("stride.height", self.stride.height),
-            ("stride.width", self.stride.width),
-        ] {
-            if value == 0 {
-                return refuse(parameter, "0".into(), "at least 1".into());
+        for (axis, names) in self.axes.iter().zip(&NAMES) {
+            axis.check(op, names)?;
+        }
+        for (axis, [_, _, _, group, _]) in self.axes.iter().zip(NAMES) {
+            let by_entry = matches!(self.relative, RelativePosition::PerHead | RelativePosition::WholeChannel);
+            if by_entry && axis.group > 1 {
+                return refuse(group, axis.group.to_string(), format!("1 with RelativePosition::{:?}", self.relative));
             }
         }
-        if self.border == Border::Shift && self.stride != Size::new(1, 1) {
-            return refuse("stride", self.stride.to_string(), "[1, 1] with Border::Shift".into());
-        }
+        let tables = self.tabled().max(1);
         match self.relative {
-            RelativePosition::PerHead if self.head_dim % 2 == 1 => {
-                return refuse(
-                    "head_dim",
-                    self.head_dim.to_string(),
-                    "an even number for RelativePosition::PerHead".into(),
-                );
+            RelativePosition::PerHead if !self.head_dim.is_multiple_of(tables) => {
+                let needed = format!("a multiple of {tables}, the axes with tables, for RelativePosition::PerHead");
+                return refuse("head_dim", self.head_dim.to_string(), needed);
             }
-            RelativePosition::WholeChannel if self.channels() % 2 == 1 => {
+            RelativePosition::WholeChannel if !self.channels().is_multiple_of(tables) => {
                 let given = format!("{} x {}", self.heads, self.head_dim);
-                return refuse(
-                    "heads x head_dim",
-                    given,
-                    "an even number of channels for RelativePosition::WholeChannel".into(),
-                );
+                let needed =
+                    format!("a multiple of {tables}, the axes with tables, for RelativePosition::WholeChannel");
+                return refuse("heads x head_dim", given, needed);
             }
             _ => {}
         }
@@ -326,8 +331,8 @@ impl WindowAttentionOptions {
         Ok(())
     }
 
-    /// Checks what depends on the image.
-    pub(crate) fn check_shape(&self, op: &'static str, shape: Nchw) -> Result<(), Error> {
+    /// Checks what depends on the tensor.
+    pub(crate) fn check_shape(&self, op: &'static str, shape: Ncthw) -> Result<(), Error> {
         if shape.channels != self.channels() {
             return Err(Error::InvalidShape {
                 op,
@@ -336,20 +341,18 @@ impl WindowAttentionOptions {
                 needed: format!("{} channels: {} heads of head_dim {}", self.channels(), self.heads, self.head_dim),
             });
         }
-        for (parameter, window, dilation, extent) in [
-            ("window.height * dilation.height", self.window.height, self.dilation.height, shape.height),
-            ("window.width * dilation.width", self.window.width, self.dilation.width, shape.width),
-        ] {
-            let span = u64::from(window) * u64::from(dilation);
-            if self.border == Border::Shift && span > u64::from(extent) {
+        for ((axis, extent), parameter) in self.axes.iter().zip(extents(shape)).zip(SPANS) {
+            let span = u64::from(axis.keys) * u64::from(axis.dilation);
+            if axis.border == Border::Shift && span > u64::from(extent) {
                 return Err(Error::InvalidParameter {
                     op,
                     parameter,
                     given: span.to_string(),
-                    needed: format!("at most {extent}, the image's extent, with Border::Shift"),
+                    needed: format!("at most {extent}, the extent of the axis, with Border::Shift"),
                 });
             }
-            let needed = u64::from(extent) + (u64::from(self.rows().max(window)) + 12) * u64::from(dilation);
+            let rows = axis.sharing().rows.max(axis.keys).saturating_add(axis.group);
+            let needed = u64::from(extent) + (u64::from(rows) + 12) * u64::from(axis.dilation);
             if needed > MAX_EXTENT {
                 return Err(Error::LimitExceeded { op, limit: parameter, needed, given: MAX_EXTENT });
             }
@@ -357,45 +360,56 @@ impl WindowAttentionOptions {
         Ok(())
     }
 
-    /// Rows of keys from one query of an invocation to the next, in steps of the dilation. `None` if their windows would have no
-    /// row in common: then an invocation computes a single query.
-    fn step(&self) -> Option<u32> {
-        let step = self.stride.height / gcd(self.dilation.height, self.stride.height);
-        (step < self.window.height).then_some(step)
-    }
-
-    /// Rows of the output from one query of an invocation to the next. Queries at this distance have rows of keys in common.
-    pub(super) fn classes(&self) -> u32 {
-        self.step().map_or(u32::MAX, |_| self.dilation.height / gcd(self.dilation.height, self.stride.height))
-    }
-
-    /// Rows of keys that the windows of one invocation's queries cover together.
-    pub(super) fn rows(&self) -> u32 {
-        self.window.height.saturating_add((QUERIES - 1).saturating_mul(self.step().unwrap_or(0)))
+    /// Whether the kernel takes columns for rows: it computes four rows of queries together, and windows of one row share no keys.
+    pub(super) fn transposed(&self) -> bool {
+        self.axes[1].keys == 1 && self.axes[2].keys > 1
     }
 
     /// The variant of the kernel.
     pub(super) fn tile(&self, software: bool) -> WindowTile {
-        let tables = matches!(self.relative, RelativePosition::PerHead | RelativePosition::WholeChannel);
-        tuning::window_tile(software, self.head_dim, self.rows(), self.window.width, tables)
+        let [frames, mut rows, mut columns] = self.axes;
+        if self.transposed() {
+            std::mem::swap(&mut rows, &mut columns);
+        }
+        let keys = [frames.keys, rows.sharing().rows, columns.keys];
+        tuning::window_tile(software, [self.head_dim, self.value_dim], keys, self.tables_of_axes())
     }
 
     /// As [`WindowAttention::cost`](super::WindowAttention::cost), without a device.
-    pub(crate) fn cost(&self, shape: Nchw, element: Element, inner: Element) -> Cost {
-        let out = count(self.output(shape.size()).pixels());
-        let queries = count(u64::from(shape.batch)) * count(u64::from(self.heads)) * out;
-        let products = match self.relative {
-            RelativePosition::PerHead | RelativePosition::WholeChannel => 3,
-            RelativePosition::None | RelativePosition::Bias => 2,
+    pub(crate) fn cost(&self, shape: Ncthw, element: Element, inner: Element) -> Cost {
+        let heads = count(u64::from(shape.batch)) * count(u64::from(self.heads));
+        let positions = |extents: [u32; 3]| -> Count {
+            extents.into_iter().fold(count(1), |product, extent| product * count(u64::from(extent)))
         };
-        let head_dim = count(u64::from(self.head_dim));
-        let [rows, columns] = self.table_elements();
-        let parameters = rows + columns;
-        let inputs = count(2) * count(shape.elements()) + queries * head_dim;
+        let queries = heads * positions(self.queries(shape));
+        let (head_dim, value_dim) = (count(u64::from(self.head_dim)), count(u64::from(self.value_dim)));
+        let relative = match self.relative {
+            RelativePosition::PerHead | RelativePosition::WholeChannel if self.tabled() > 0 => head_dim,
+            RelativePosition::Sum => head_dim * count(u64::from(self.tabled())),
+            _ => count(0),
+        };
+        // The number of elements does not depend on their type.
+        let specs = self.table_specs(Element::F32);
+        let parameters = specs.iter().fold(count(0), |sum, spec| sum + count(spec.elements()));
+        let keys_and_values = heads * positions(extents(shape)) * (head_dim + value_dim);
+        let inputs = keys_and_values + queries * head_dim;
         Cost::new(
-            inputs * count(inner.bytes()) + (queries * head_dim + parameters) * count(element.bytes()),
-            queries * count(self.window.pixels()) * count(2 * products) * head_dim,
+            inputs * count(inner.bytes()) + (queries * value_dim + parameters) * count(element.bytes()),
+            queries * count(self.keys()) * count(2) * (head_dim + value_dim + relative),
             parameters,
         )
     }
 }
+
+/// Tables of the axes, in the order of the kernels' bindings.
+const TABLES: [&str; 3] = ["tables.frames", "tables.rows", "tables.columns"];
+
+/// Members of the axes, in the order of [`WindowAxis`].
+const NAMES: [[&str; 5]; 3] = [
+    ["frames.keys", "frames.dilation", "frames.stride", "frames.group", "frames.origin"],
+    ["rows.keys", "rows.dilation", "rows.stride", "rows.group", "rows.origin"],
+    ["columns.keys", "columns.dilation", "columns.stride", "columns.group", "columns.origin"],
+];
+
+const SPANS: [&str; 3] =
+    ["frames.keys * frames.dilation", "rows.keys * rows.dilation", "columns.keys * columns.dilation"];
