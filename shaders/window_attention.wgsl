@@ -169,7 +169,7 @@ fn products(channel: vec4<f32>, at: vec4<f32>) -> mat4x4<f32> {
 fn row_terms(queries: vec4<u32>, entry: vec4<i32>, channels: vec2<u32>, first_row: u32) -> mat4x4<f32> {
     let entries = table_entries(params.rows_keys);
     let last = vec4<i32>(entries - 1);
-    let at = select(entry, entry + rows_offset, params.by_offset == 1u);
+    let at = entry + rows_table;
     let e0 = vec4<u32>(clamp(at, vec4<i32>(0), last));
     let e1 = vec4<u32>(clamp(at + 1, vec4<i32>(0), last));
     let e2 = vec4<u32>(clamp(at + 2, vec4<i32>(0), last));
@@ -207,14 +207,13 @@ fn channels_of_table(begin: u32, end: u32, first_row: u32, channels: vec2<u32>) 
     return clamp(of_head, vec2<u32>(channels.x), vec2<u32>(channels.y));
 }
 
-// Of each of the four windows: the first row that takes part, how many do, and the offset of entry 0 in a table.
-var<private> rows_begin: vec4<i32>;
+// Of each of the four windows: how many rows take part, and where a table has the first of them.
 var<private> rows_count: vec4<u32>;
-var<private> rows_offset: vec4<i32>;
+var<private> rows_table: vec4<i32>;
 
-// Whether a row of keys takes part in the window of each query. `entry` is the row's index in that window.
+// Whether a row of keys takes part in the window of each query. `entry` is the row's index among those that do.
 fn used(entry: vec4<i32>) -> vec4<bool> {
-    return vec4<u32>(entry - rows_begin) < rows_count;
+    return vec4<u32>(entry) < rows_count;
 }
 
 // A value outside a query's window must not reach the query's sum, not even as 0 * NaN. If all numbers are finite, the product of matrix
@@ -279,7 +278,7 @@ fn exchanged(own: mat4x4<f32>, index: u32, turn: u32) -> mat4x4<f32> {
 fn logit(share: vec4<f32>, bias: i32, entry: vec4<i32>, part: bool) -> vec4<f32> {
     var score = share;
     if RELATIVE == 2u {
-        let row = clamp(entry + rows_offset, vec4<i32>(0), vec4<i32>(2 * params.rows_keys - 2));
+        let row = clamp(entry + rows_table, vec4<i32>(0), vec4<i32>(2 * params.rows_keys - 2));
         score += params.relative_scale * embedding(vec4<u32>(bias + row * (2 * params.columns_keys - 1)));
     }
     let taken = used(entry) & vec4<bool>(part);
@@ -344,12 +343,14 @@ fn window_attention(
     let rows_w = window_axis(row.w, rows_axis());
     let across = window_axis(i32(out_column), columns_axis());
     let along = window_axis(i32(out_frame), frames_axis());
-    rows_begin = vec4<i32>(rows_x.begin, rows_y.begin, rows_z.begin, rows_w.begin);
+    let rows_begin = vec4<i32>(rows_x.begin, rows_y.begin, rows_z.begin, rows_w.begin);
     rows_count = vec4<u32>(max(vec4<i32>(rows_x.end, rows_y.end, rows_z.end, rows_w.end) - rows_begin, vec4<i32>(0)));
-    rows_offset = vec4<i32>(rows_x.offset, rows_y.offset, rows_z.offset, rows_w.offset);
-    // Rows of keys are numbered from the first row of the first query's window. Entry 0 of each window is row `start`.
-    let start = (vec4<i32>(rows_x.first, rows_y.first, rows_z.first, rows_w.first) - rows_x.first) / params.rows_dilation;
-    let rows = select(0, start.w + params.rows_keys, working);
+    let rows_offset = vec4<i32>(rows_x.offset, rows_y.offset, rows_z.offset, rows_w.offset);
+    rows_table = rows_begin + select(vec4<i32>(0), rows_offset, RELATIVE == 2u || params.by_offset == 1u);
+    // Rows of keys are numbered from the first row of the first query's window. The first row of each window that takes part is `start`.
+    let distance = (vec4<i32>(rows_x.first, rows_y.first, rows_z.first, rows_w.first) - rows_x.first) / params.rows_dilation;
+    let start = distance + rows_begin;
+    let rows = select(0, distance.w + params.rows_keys, working);
 
     let first_channel = group.z * params.head_dim;
     let first_value = group.z * params.value_dim;
