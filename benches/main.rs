@@ -13,6 +13,7 @@ mod crop_resize;
 mod dense;
 mod eca;
 mod global_pool;
+mod head_norm_rotary;
 mod heat_overlay;
 mod host;
 mod largest_component;
@@ -37,7 +38,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 23] = [
+const OPERATORS: [(&str, Rows); 24] = [
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),
@@ -45,6 +46,7 @@ const OPERATORS: [(&str, Rows); 23] = [
     ("largest_component", largest_component::bench),
     ("bounding_box", bounding_box::bench),
     ("crop_resize", crop_resize::bench),
+    ("head_norm_rotary", head_norm_rotary::bench),
     ("heat_overlay", heat_overlay::bench),
     ("attended_region", attended_region::bench),
     ("global_pool", global_pool::bench),

@@ -23,6 +23,7 @@
 //! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_attention_weights`](shaders::WINDOW_ATTENTION_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143; Swin, arXiv:2103.14030; `HaloNet`, arXiv:2103.12731 |
 //! | [`MergeAttention`] | [`merge_attention`](shaders::MERGE_ATTENTION) | [`reference::merge_attention`] | online softmax, arXiv:1805.02867, Sec. 3.1 |
 //! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_vec4`](shaders::POINTWISE_CONV_VEC4) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
+//! | [`HeadNormRotary`] | [`head_norm_rotary`](shaders::HEAD_NORM_ROTARY) | [`reference::head_norm_rotary`] | `RMSNorm`, arXiv:1910.07467, Eq. 4; `RoFormer`, arXiv:2104.09864, Eq. 34 |
 //! | [`SasaLayer`] | `pointwise_conv`, `window_attention` | [`reference::sasa_layer`] | arXiv:1906.05909, Sec. 3.1 |
 //! | [`SasaStem`] | `pointwise_conv`, [`sasa_stem_mixture`](shaders::SASA_STEM_MIXTURE), [`sasa_stem_attention`](shaders::SASA_STEM_ATTENTION) | [`reference::sasa_stem`] | arXiv:1906.05909, Sec. 3.2 |
 //! | [`WindowPool`] | [`window_pool`](shaders::WINDOW_POOL) | [`reference::window_pool`] | arXiv:1906.05909, Sec. 3.3 |
@@ -96,6 +97,7 @@ pub use ops::dense::{Dense, DenseBuffers, DenseShape};
 pub use ops::eca::{Eca, EcaBuffers, EcaShape};
 pub use ops::epilogue::Epilogue;
 pub use ops::global_pool::{GlobalPool, GlobalPoolBuffers, Squeeze};
+pub use ops::head_norm_rotary::{HeadNorm, HeadNormRotary, HeadNormRotaryBuffers, HeadNormRotaryOptions};
 pub use ops::heat_overlay::{HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, HeatOverlayTexture};
 pub use ops::largest_component::{Connectivity, LabelBuffers, LargestComponent, LargestComponentBuffers};
 pub use ops::merge_attention::{MergeAttention, MergeAttentionBuffers};

@@ -33,6 +33,8 @@ table! {
     DENSE = dense,
     /// [`GlobalPool`](crate::GlobalPool).
     GLOBAL_POOL = global_pool,
+    /// [`HeadNormRotary`](crate::HeadNormRotary).
+    HEAD_NORM_ROTARY = head_norm_rotary,
     /// [`HeatOverlay`](crate::HeatOverlay) into a buffer.
     HEAT_OVERLAY = heat_overlay,
     /// [`HeatOverlay`](crate::HeatOverlay) into a texture.

@@ -61,7 +61,7 @@ fn parts() {
 
 #[test]
 fn windows() {
-    run(&["merge_attention", "sasa_layer", "sasa_stem", "window_attention", "window_attention_nd"]);
+    run(&["head_norm_rotary", "merge_attention", "sasa_layer", "sasa_stem", "window_attention", "window_attention_nd"]);
 }
 
 /// An attribute or a value that the runner does not know is named; the case is not computed without it.

@@ -21,6 +21,7 @@ mod errors;
 mod global_pool;
 mod golden;
 mod harness;
+mod head_norm_rotary;
 mod heat_overlay;
 mod largest_component;
 mod layers;

@@ -33,6 +33,7 @@ mod crop_resize;
 mod dense;
 mod eca;
 mod global_pool;
+mod head_norm_rotary;
 mod heat_overlay;
 mod largest_component;
 mod merge_attention;
@@ -259,6 +260,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<dense::Layer>(),
             Entry::of::<eca::EcaGate>(),
             Entry::of::<global_pool::Pool>(),
+            Entry::of::<head_norm_rotary::Rotary>(),
             Entry::of::<heat_overlay::Overlay>(),
             Entry::of::<largest_component::Component>(),
             Entry::of::<merge_attention::Merge>(),

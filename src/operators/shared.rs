@@ -169,10 +169,10 @@ impl Positions {
         specs.into_iter().map(|spec| self.without_absent_axes(spec)).collect()
     }
 
-    // Tables of the axes have none of these axes.
+    // Tables of the axes and weights of a head have none of these axes.
     fn without_absent_axes(self, mut spec: TensorSpec) -> TensorSpec {
         match spec.name {
-            "tables.frames" | "tables.rows" | "tables.columns" => {}
+            "tables.frames" | "tables.rows" | "tables.columns" | "weight" => {}
             // A window of several frames, in an image, keeps its table.
             "tables.bias" if spec.shape[1..=self.absent].iter().any(|&extent| extent > 1) => {}
             "tables.bias" => drop(spec.shape.drain(1..=self.absent)),

@@ -13,6 +13,7 @@ pub mod dense;
 pub mod eca;
 pub mod epilogue;
 pub mod global_pool;
+pub mod head_norm_rotary;
 pub mod heat_overlay;
 pub mod largest_component;
 pub mod merge_attention;

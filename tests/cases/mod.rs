@@ -114,6 +114,7 @@ fn operator<T: Float>(op: &str) -> Option<(Run, &'static [&'static str])> {
         "global_pool" => {
             (|gpu, case| by_name::by_name::<T>(gpu, case, "global_pool", &[("features", "x")]), &["squeeze"])
         }
+        "head_norm_rotary" => (windows::head_norm_rotary::<T>, &["base", "eps", "heads", "norm", "scale", "split"]),
         "largest_component" => (attention::largest_component, &["connectivity"]),
         "merge_attention" => (
             |gpu, case| {

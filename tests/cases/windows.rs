@@ -125,6 +125,22 @@ pub(super) fn window_attention_nd<T: Float>(gpu: Option<&Gpu>, case: &Case) -> B
     with_options::<T>(gpu, case, "window_attention", options, &inputs(case, &renamed), &renamed)
 }
 
+pub(super) fn head_norm_rotary<T: Float>(gpu: Option<&Gpu>, case: &Case) -> Both {
+    let split: Option<Vec<u64>> =
+        case.attrs["split"].as_array().and_then(|split| split.iter().map(serde_json::Value::as_u64).collect());
+    let split = split.filter(|split| split.len() == 3).ok_or_else(|| case.unknown("split"))?;
+    let options = texts([
+        ("heads", case.integer("heads")?.to_string()),
+        ("norm", case.text("norm")?.to_owned()),
+        ("epsilon", (case.number("eps")? as f32).to_string()),
+        ("scale", (case.number("scale")? as f32).to_string()),
+        ("base", (case.number("base")? as f32).to_string()),
+        ("split", split.iter().map(u64::to_string).collect::<Vec<_>>().join(",")),
+    ]);
+    let inputs = inputs(case, &[("x", "x"), ("weight", "weight")]);
+    with_options::<T>(gpu, case, "head_norm_rotary", options, &inputs, &[])
+}
+
 /// Matrices one after another.
 fn stacked(matrices: &[&Values]) -> Values {
     let numbers = matrices.iter().flat_map(|matrix| matrix.numbers.iter().copied()).collect();

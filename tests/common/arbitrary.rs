@@ -897,7 +897,7 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
 }
 
 /// Operators whose options, and the shape of the input named here, decide everything. They need no code of their own.
-const BY_NAME: [(&str, &str); 2] = [("merge_attention", "y1"), ("window_pool", "x")];
+const BY_NAME: [(&str, &str); 3] = [("head_norm_rotary", "x"), ("merge_attention", "y1"), ("window_pool", "x")];
 
 fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
     let (name, input) = draw.of(&BY_NAME);
@@ -906,6 +906,11 @@ fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
     for spec in entry.options(compiler::of(device), &Options::default())? {
         let value = match spec.values.as_str() {
             "a whole number" => draw.count().to_string(),
+            "a number" => draw.of(&["0.5", "1", "100", "-1"]).to_owned(),
+            axes if axes.starts_with("frames,rows,columns") => {
+                let [frames, rows, columns] = [0; 3].map(|_| if draw.option() { 0 } else { draw.count() & !1 });
+                format!("{frames},{rows},{columns}")
+            }
             "height,width" if draw.option() => format!("{},{}", draw.extent(), draw.extent()),
             "height,width" => {
                 let Size { height, width } = draw_long_window(draw);

@@ -4,8 +4,8 @@
 use std::fmt::Debug;
 
 use visual_attention::{
-    Activation, Border, Connectivity, CropEnd, Element, Epilogue, Nchw, Normalization, Pooling, RelativePosition,
-    Sampling, ScSeCombine, Size, Squeeze, Statistic,
+    Activation, Border, Connectivity, CropEnd, Element, Epilogue, HeadNorm, Nchw, Normalization, Pooling,
+    RelativePosition, Sampling, ScSeCombine, Size, Squeeze, Statistic,
 };
 
 /// An operator with options, over inputs of certain shapes.
@@ -216,6 +216,11 @@ fn windows(shape: Nchw) -> Vec<Problem> {
     }
     all.push(Problem::new("merge_attention", [("y1", x)]).with("heads", 2));
     let Nchw { batch, height, width, .. } = shape;
+    for norm in [HeadNorm::None, HeadNorm::Rms, HeadNorm::L2] {
+        let shape = vec![batch, channels, 3, height, width];
+        let problem = Problem::new("head_norm_rotary", [("x", shape)]).named("norm", norm);
+        all.push(problem.with("heads", channels / 4).with("split", "2,0,2").with("scale", 0.75));
+    }
     let over = |shape: &[u32], window: &str| {
         let shape = [&[batch, channels], shape].concat();
         let problem = Problem::new("window_attention", [("q", shape)]).with("heads", 2).with("head_dim", channels / 2);

@@ -1,0 +1,117 @@
+// Normalises every head of a tensor at every position, scales it, and turns pairs of its channels by the position.
+//
+//   t = x / sqrt(mean of x^2 + eps)   or   x / max(|x|, eps)   or   x;    u = t * weight * scale
+//   y(2j), y(2j+1) = u(2j) cos - u(2j+1) sin, u(2j) sin + u(2j+1) cos,    angle = position * base^(-2j/s)
+//
+// Source    RMSNorm, Zhang and Sennrich 2019, arXiv:1910.07467, Eq. 4; RoFormer, Su et al. 2021, arXiv:2104.09864, Eq. 34
+// Host      src/ops/head_norm_rotary.rs        Reference  src/reference/head_norm_rotary.rs
+// Shapes    x, y [n, g*d, t, h, w], weight [d], turns [pairs, 2] (cosine, sine) f32, dense
+// Grid      x: ceil(t*h*w / 64), z: one head of one image; one invocation for a head at a position
+// Numerics  f32; cosines and sines by the host, since WGSL bounds the error of its own at 2^-11
+// Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
+// Needs     f16 variants: SHADER_F16
+
+alias Sum = f32;
+
+struct Params {
+    origin: u32,
+    x_base: u32,
+    y_base: u32,
+    // 1: the input is in `y`.
+    in_place: u32,
+    with_weight: u32,
+    head_dim: u32,
+    height: u32,
+    width: u32,
+    positions: u32,
+    // Pairs of channels that turn by the frame, the row and the column, in this order.
+    frame_pairs: u32,
+    row_pairs: u32,
+    column_pairs: u32,
+    // Where `turns` has the first row and the first column.
+    first_row: u32,
+    first_column: u32,
+    // 0 none, 1 RMS, 2 L2: `HeadNorm` in the host.
+    norm: u32,
+    epsilon: f32,
+    scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read> weight: array<Element>;
+@group(0) @binding(3) var<storage, read> turns: array<vec2<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<Element>;
+
+fn input(at: u32) -> f32 {
+    if params.in_place == 1u {
+        return f32(y[params.y_base + at]);
+    }
+    return f32(x[params.x_base + at]);
+}
+
+// What the head at this position is divided by.
+fn length_of(first: u32) -> f32 {
+    if params.norm == 0u {
+        return 1.0;
+    }
+    var squares = BlockedSum(0.0, 0.0, 0u);
+    for (var block = 0u; block < params.head_dim; block += BLOCK) {
+        var sum = 0.0;
+        for (var c = block; c < min(block + BLOCK, params.head_dim); c += 1u) {
+            let value = input(first + c * params.positions);
+            sum += value * value;
+        }
+        squares = with_block(squares, sum);
+    }
+    let total = total_of(squares);
+    if params.norm == 1u {
+        return sqrt(total / f32(params.head_dim) + params.epsilon);
+    }
+    // Neither is negative. The larger one has the larger bits, and NaN has larger ones still.
+    return bitcast<f32>(max(bitcast<u32>(sqrt(total)), bitcast<u32>(params.epsilon)));
+}
+
+fn scaled(first: u32, channel: u32, length: f32) -> f32 {
+    var factor = params.scale;
+    if params.with_weight == 1u {
+        factor *= f32(weight[channel]);
+    }
+    return input(first + channel * params.positions) / length * factor;
+}
+
+// Cosine and sine for a pair of channels at a position.
+fn turn(pair: u32, position: u32) -> vec2<f32> {
+    let plane = params.height * params.width;
+    if pair < params.frame_pairs {
+        return turns[position / plane * params.frame_pairs + pair];
+    }
+    let after_frames = pair - params.frame_pairs;
+    if after_frames < params.row_pairs {
+        return turns[params.first_row + position % plane / params.width * params.row_pairs + after_frames];
+    }
+    let after_rows = after_frames - params.row_pairs;
+    return turns[params.first_column + position % params.width * params.column_pairs + after_rows];
+}
+
+@compute @workgroup_size(64)
+fn head_norm_rotary(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {
+    let position = (params.origin + group.x) * 64u + local.x;
+    if position >= params.positions {
+        return;
+    }
+    let first = group.z * params.head_dim * params.positions + position;
+    let length = length_of(first);
+    let pairs = params.frame_pairs + params.row_pairs + params.column_pairs;
+    for (var pair = 0u; pair < pairs; pair += 1u) {
+        let a = scaled(first, 2u * pair, length);
+        let b = scaled(first, 2u * pair + 1u, length);
+        let by = turn(pair, position);
+        let at = params.y_base + first + 2u * pair * params.positions;
+        y[at] = Element(a * by.x - b * by.y);
+        y[at + params.positions] = Element(a * by.y + b * by.x);
+    }
+    for (var c = 2u * pairs; c < params.head_dim; c += 1u) {
+        y[params.y_base + first + c * params.positions] = Element(scaled(first, c, length));
+    }
+}

@@ -1,0 +1,59 @@
+//! `head_norm_rotary` as data.
+
+use num_traits::Float;
+
+use super::options::Reader;
+use super::shared::Positions;
+use super::{Arrays, Described, Shapes, Slices};
+use crate::kernel::compiler::Compiler;
+use crate::{
+    Cost, Error, HeadNorm, HeadNormRotary, HeadNormRotaryBuffers, HeadNormRotaryOptions, Recording, TensorSpec,
+    reference,
+};
+
+#[derive(Debug)]
+pub(super) struct Rotary(HeadNormRotary);
+
+impl Described for Rotary {
+    const NAME: &'static str = "head_norm_rotary";
+    const ABOUT: &'static str = "norm of each head and rotary positions, for queries and keys";
+    type Shape = Positions;
+
+    fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
+        let defaults = HeadNormRotaryOptions::new(options.integer("heads", Some(1))?);
+        let read = defaults
+            .with_norm(options.name("norm", HeadNorm::NAMES, defaults.norm)?)
+            .with_epsilon(options.number("epsilon", Some(defaults.epsilon))?)
+            .with_scale(options.number("scale", Some(defaults.scale))?)
+            .with_split(options.axes("split", defaults.split, false)?)
+            .with_base(options.number("base", Some(defaults.base))?);
+        Ok(Self(HeadNormRotary::new(compiler, read, options.element()?)?))
+    }
+
+    fn shape(&self, shapes: &Shapes) -> Result<Positions, Error> {
+        Positions::of(Self::NAME, shapes, "x")
+    }
+
+    fn tensors(&self, shape: Positions) -> Result<Vec<TensorSpec>, Error> {
+        Ok(shape.specs(self.0.tensors(shape.shape)?))
+    }
+
+    fn bind(&self, device: &wgpu::Device, shape: Positions, slices: &Slices<'_>) -> Result<Recording, Error> {
+        let buffers = HeadNormRotaryBuffers {
+            x: slices.required(Self::NAME, "x")?,
+            weight: slices.optional("weight"),
+            y: slices.required(Self::NAME, "y")?,
+        };
+        self.0.bind(device, shape.shape, buffers)
+    }
+
+    fn cost(&self, shape: Positions) -> Cost {
+        self.0.cost(shape.shape)
+    }
+
+    fn reference<T: Float>(&self, shape: Positions, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
+        let x = inputs.required(Self::NAME, "x")?;
+        let y = reference::head_norm_rotary(shape.shape, self.0.options(), x, inputs.optional("weight"));
+        Ok(Arrays::new([("y", y)]))
+    }
+}
