@@ -234,7 +234,59 @@ def window(case):
     return heads, depth, k, shapes(case)[0]
 
 
+def axes(case):
+    """Heads, their depth, the shape, and whether a query attends to a key, of a case over any axes: `4x16 video 3x7x7 [..]`."""
+    heads, depth, kind, sizes = re.match(r"(\d+)x(\d+) (\w+) ([\dx+]+)", case).groups()
+    sizes = [int(size) for size in re.findall(r"\d+", sizes)]
+    shape = shapes(case)[0]
+    extents = shape[2:]
+    sizes = [1] * (3 - len(sizes)) + sizes if kind in ("line", "video") else sizes
+
+    def near(query, key):
+        taken = True
+        for axis, extent in enumerate(extents):
+            step = extents[2] * extents[1] if axis == 0 else extents[2] if axis == 1 else 1
+            q, k = query // step % extent, key // step % extent
+            if kind in ("line", "video"):
+                first = (q - sizes[axis] // 2).clamp(0, extent - sizes[axis])
+                taken = taken & (k >= first) & (k < first + sizes[axis])
+            elif axis > 0 and kind == "swin":
+                size = sizes[0]
+                taken = taken & ((q + size - size // 2) // size == (k + size - size // 2) // size)
+            elif axis > 0:
+                block, halo = sizes
+                first = q // block * block - halo
+                taken = taken & (k >= first) & (k < first + block + 2 * halo)
+        return taken
+
+    return int(heads), int(depth), shape, near
+
+
+def head_norm_rotary(case, make):
+    heads, (shape,) = int(case.split()[0]), shapes(case)
+    batch, channels, *extents = shape
+    depth = channels // heads
+    x, weight = make(batch, heads, depth, *extents), make(depth)
+    # The work does not depend on the angles.
+    cosine, sine = make(depth // 2, *extents), make(depth // 2, *extents)
+
+    def rotate():
+        normed = x * torch.rsqrt(x.square().mean(2, keepdim=True) + 1e-6) * weight[:, None, None, None]
+        even, odd = normed[:, :, 0::2], normed[:, :, 1::2]
+        turned = torch.stack((even * cosine - odd * sine, even * sine + odd * cosine), 3)
+        return turned.flatten(2, 3)
+
+    return rotate
+
+
 def window_attention(case, make):
+    if " k" not in case:
+        heads, depth, shape, near = axes(case)
+        positions = shape[2] * shape[3] * shape[4]
+        q, key, value = (make(shape[0], heads, positions, depth) for _ in range(3))
+        place = torch.arange(positions, device=q.device)
+        mask = near(place[:, None], place[None, :])
+        return lambda: F.scaled_dot_product_attention(q, key, value, attn_mask=mask)
     heads, depth, k, shape = window(case)
     q, key, value = (make(*shape) for _ in range(3))
     tables = [make(depth // 2, k) for _ in range(2)] if "embeddings" in case else None
@@ -254,6 +306,15 @@ def sasa_layer(case, make):
 
 def flex_attention(case, make):
     """The same windows with the keys outside left out, which is FlexAttention's way."""
+    if " k" not in case:
+        heads, depth, shape, near = axes(case)
+        from torch.nn.attention.flex_attention import create_block_mask, flex_attention as flex
+
+        positions = shape[2] * shape[3] * shape[4]
+        q, key, value = (make(shape[0], heads, positions, depth) for _ in range(3))
+        mask = create_block_mask(lambda _b, _h, a, b: near(a, b), None, None, positions, positions, device=q.device.type)
+        compiled = torch.compile(flex)
+        return lambda: compiled(q, key, value, block_mask=mask)
     heads, depth, k, (batch, _, height, width) = window(case)
     if "embeddings" in case or depth < 16:  # its kernels need heads of 16 channels at least
         return None
@@ -291,6 +352,7 @@ PEERS = {
         pointwise_conv,
         window_attention,
         merge_attention,
+        head_norm_rotary,
         sasa_layer,
         window_pool,
     )
