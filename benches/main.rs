@@ -28,6 +28,7 @@ mod squeeze_excite;
 mod threshold;
 mod window_attention;
 mod window_pool;
+mod window_stream;
 
 #[expect(dead_code, unused_imports, reason = "the suite uses the rest")]
 #[path = "../tests/common/mod.rs"]
@@ -38,7 +39,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 24] = [
+const OPERATORS: [(&str, Rows); 25] = [
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),
@@ -63,6 +64,7 @@ const OPERATORS: [(&str, Rows); 24] = [
     ("window_attention", window_attention::bench),
     ("merge_attention", merge_attention::bench),
     ("window_pool", window_pool::bench),
+    ("window_stream", window_stream::bench),
 ];
 
 fn main() {

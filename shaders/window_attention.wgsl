@@ -52,9 +52,17 @@ struct Params {
     chunks: u32,
     // Channels of queries and keys that each of SPLIT invocations multiplies.
     share: u32,
-    // Elements from one channel, frame, row and column to the next.
+    // The frame of the first query, counted as the frames of keys are.
+    first_frame: u32,
+    // Frame f of keys and values is in slot f % slots. A stream keeps the last frames only.
+    slots: u32,
+    // The first plane of the bindings of keys and values.
+    key_plane: u32,
+    // Elements from one channel, frame, row and column to the next. Keys and values have frames of their own.
     channel_stride: u32,
     frame_stride: u32,
+    key_frame_stride: u32,
+    value_frame_stride: u32,
     row_stride: u32,
     column_stride: u32,
     out_height: u32,
@@ -342,7 +350,7 @@ fn window_attention(
     let rows_z = window_axis(row.z, rows_axis());
     let rows_w = window_axis(row.w, rows_axis());
     let across = window_axis(i32(out_column), columns_axis());
-    let along = window_axis(i32(out_frame), frames_axis());
+    let along = window_axis(i32(params.first_frame + out_frame), frames_axis());
     let rows_begin = vec4<i32>(rows_x.begin, rows_y.begin, rows_z.begin, rows_w.begin);
     rows_count = vec4<u32>(max(vec4<i32>(rows_x.end, rows_y.end, rows_z.end, rows_w.end) - rows_begin, vec4<i32>(0)));
     let rows_offset = vec4<i32>(rows_x.offset, rows_y.offset, rows_z.offset, rows_w.offset);
@@ -353,12 +361,14 @@ fn window_attention(
     let rows = select(0, distance.w + params.rows_keys, working);
 
     let first_channel = group.z * params.head_dim;
-    let first_value = group.z * params.value_dim;
+    let first_key = (params.key_plane + group.z) * params.head_dim;
+    let first_value = (params.key_plane + group.z) * params.value_dim;
+    let first_output = group.z * params.value_dim;
     let head = (params.plane + group.z) % params.heads;
     // This invocation accumulates the channels of the values from `own` on. It adds the products of the range `channels` to the logits.
     let own = chunk + local.z * LENGTH;
     let sums = min(max(params.value_dim, own) - own, LENGTH);
-    let first_sum = first_value + select(own, 0u, sums == 0u);
+    let own_values = select(own, 0u, sums == 0u);
     let shared_channels = min(vec2<u32>(local.z, local.z + 1u) * params.share, vec2<u32>(params.head_dim));
     let channels = select(vec2<u32>(0u, params.head_dim), shared_channels, SPLIT > 1u);
 
@@ -384,7 +394,9 @@ fn window_attention(
     for (var f = along.begin; f < along.end; f += 1) {
         let frame = along.first + f * params.frames_dilation;
         let frame_inside = frame >= 0 && frame < params.frames_extent;
-        let frame_address = u32(clamp(frame, 0, params.frames_extent - 1)) * params.frame_stride;
+        let slot_of_frame = u32(clamp(frame, 0, params.frames_extent - 1)) % params.slots;
+        let keys_base = params.k_base + slot_of_frame * params.key_frame_stride;
+        let values_base = params.v_base + slot_of_frame * params.value_frame_stride;
         var frame_term = vec4<f32>(0.0);
         if RELATIVE == 1u && working {
             let entry = table_entry(f, along, params.frames_keys);
@@ -413,7 +425,7 @@ fn window_attention(
             for (var b = 0; b < params.columns_keys; b += 1) {
                 let column = across.first + b * params.columns_dilation;
                 let near = u32(clamp(column, 0, params.columns_extent - 1));
-                let address = frame_address + near * params.column_stride;
+                let address = near * params.column_stride;
                 let inside = frame_inside && column >= 0 && column < params.columns_extent;
                 let part = b >= across.begin && b < across.end;
                 let at0 = keys(first, address, inside);
@@ -433,7 +445,7 @@ fn window_attention(
                         }
                     }
                     for (var c = channels.x; c < channels.y; c += 1u) {
-                        let plane = params.k_base + (first_channel + c) * params.channel_stride;
+                        let plane = keys_base + (first_key + c) * params.channel_stride;
                         let channel = query(query_address + c * params.channel_stride);
                         score0 += products(channel, key(plane, at0));
                         if BLOCKS > 1u { score1 += products(channel, key(plane, at1)); }
@@ -480,7 +492,7 @@ fn window_attention(
                         // A condition would separate the loads. An invocation without channels of its own repeats another's work, and writes no
                         // result.
                         if SPLIT > 1u || c < sums {
-                            let plane = params.v_base + (first_sum + c) * params.channel_stride;
+                            let plane = values_base + (first_value + own_values + c) * params.channel_stride;
                             let value0 = value(plane, at0);
                             var value1 = vec4<f32>();
                             var value2 = vec4<f32>();
@@ -514,7 +526,7 @@ fn window_attention(
             if c < sums {
                 let mean = select(sum[c] / total, vec4<f32>(0.0), empty);
                 let result = bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(mean), nan, poisoned));
-                let i = params.y_base + (first_sum + c) * params.out_channel_stride + out;
+                let i = params.y_base + (first_output + own_values + c) * params.out_channel_stride + out;
                 y[i.x] = Element(result.x);
                 if written.y { y[i.y] = Element(result.y); }
                 if written.z { y[i.z] = Element(result.z); }

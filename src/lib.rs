@@ -23,6 +23,7 @@
 //! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_attention_weights`](shaders::WINDOW_ATTENTION_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143; Swin, arXiv:2103.14030; `HaloNet`, arXiv:2103.12731 |
 //! | [`MergeAttention`] | [`merge_attention`](shaders::MERGE_ATTENTION) | [`reference::merge_attention`] | online softmax, arXiv:1805.02867, Sec. 3.1 |
 //! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_vec4`](shaders::POINTWISE_CONV_VEC4) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
+//! | [`WindowStream`] | `window_attention` | [`reference::window_attention`] | as [`WindowAttention`], one frame at a time |
 //! | [`HeadNormRotary`] | [`head_norm_rotary`](shaders::HEAD_NORM_ROTARY) | [`reference::head_norm_rotary`] | `RMSNorm`, arXiv:1910.07467, Eq. 4; `RoFormer`, arXiv:2104.09864, Eq. 34 |
 //! | [`SasaLayer`] | `pointwise_conv`, `window_attention` | [`reference::sasa_layer`] | arXiv:1906.05909, Sec. 3.1 |
 //! | [`SasaStem`] | `pointwise_conv`, [`sasa_stem_mixture`](shaders::SASA_STEM_MIXTURE), [`sasa_stem_attention`](shaders::SASA_STEM_ATTENTION) | [`reference::sasa_stem`] | arXiv:1906.05909, Sec. 3.2 |
@@ -115,6 +116,7 @@ pub use ops::window_attention::{
     WindowAttentionOptions, WindowAxis, WindowWeightsBuffers,
 };
 pub use ops::window_pool::{Pooling, WindowPool, WindowPoolBuffers};
+pub use ops::window_stream::{WindowStream, WindowStreamBuffers, WindowStreamOptions, WindowStreamRecording};
 pub use shape::{Nchw, Ncthw, Nhw, Size};
 pub use tensor_spec::{DType, Role, TensorSpec};
 pub use wgpu;

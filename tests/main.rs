@@ -49,3 +49,4 @@ mod threshold;
 mod translations;
 mod window_attention;
 mod window_pool;
+mod window_stream;

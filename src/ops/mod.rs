@@ -28,3 +28,4 @@ pub mod squeeze_excite;
 pub mod threshold;
 pub mod window_attention;
 pub mod window_pool;
+pub mod window_stream;

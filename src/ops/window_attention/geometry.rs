@@ -21,8 +21,13 @@ params!(windows Params {
     value_dim: u32,
     chunks: u32,
     share: u32,
+    first_frame: u32,
+    slots: u32,
+    key_plane: u32,
     channel_stride: u32,
     frame_stride: u32,
+    key_frame_stride: u32,
+    value_frame_stride: u32,
     row_stride: u32,
     column_stride: u32,
     out_height: u32,
@@ -59,9 +64,19 @@ pub(super) struct Geometry {
     pub(super) lanes: u64,
 }
 
+/// Where a stream keeps the keys and values of the last frames.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ring {
+    /// The frame of the queries.
+    pub(crate) frame: u32,
+    pub(crate) slots: u32,
+    /// Elements from one slot to the next, of keys and of values.
+    pub(crate) slot_elements: [u32; 2],
+}
+
 impl Geometry {
-    /// For a shape that was checked.
-    pub(super) fn new(options: &WindowAttentionOptions, shape: Ncthw) -> Self {
+    /// For a shape that was checked. With a ring, the shape is that of one frame.
+    pub(super) fn new(options: &WindowAttentionOptions, shape: Ncthw, ring: Option<Ring>) -> Self {
         let [along, mut rows, mut columns] = options.axes;
         let [frames, mut height, mut width] = extents(shape);
         let [out_frames, mut out_height, mut out_width] = options.queries(shape);
@@ -83,12 +98,18 @@ impl Geometry {
         let (group_queries, group_lead) = if rows.grouped() { (rows.group, rows.lead()) } else { (class_queries, 0) };
         let group_tiles = group_queries.div_ceil(QUERIES);
         let tiles = (class_queries + group_lead).div_ceil(group_queries) * group_tiles;
+        let in_shape = Ring { frame: 0, slots: frames, slot_elements: [frame_stride; 2] };
+        let Ring { frame, slots, slot_elements } = ring.unwrap_or(in_shape);
         let params = Params {
             heads: options.heads,
             head_dim: options.head_dim,
             value_dim: options.value_dim,
+            first_frame: frame,
+            slots,
             channel_stride: frames * frame_stride,
             frame_stride,
+            key_frame_stride: slot_elements[0],
+            value_frame_stride: slot_elements[1],
             row_stride: strides[0],
             column_stride: strides[1],
             out_height,
@@ -115,7 +136,7 @@ impl Geometry {
             scale: options.scale,
             relative_scale: options.relative_scale(),
             shrink: shrink(options.keys()),
-            ..Params::windows([along.for_kernel(frames), rows.for_kernel(height), columns.for_kernel(width)])
+            ..Params::windows([along.for_kernel(frame + frames), rows.for_kernel(height), columns.for_kernel(width)])
         };
         let lanes = u64::from(classes) * u64::from(tiles) * u64::from(out_width);
         Self { params, lanes }

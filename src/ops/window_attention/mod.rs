@@ -101,11 +101,11 @@ use self::options::OP;
 use self::weights::Weights;
 use crate::kernel::shader::{INNER, Shader, THREE_CODES, Variant, group, shader};
 use crate::kernel::tuning::WindowTile;
-use crate::kernel::{Build, Compiler, Kernel, Tensor, check, tuning};
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tuning};
 use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 
 pub use self::axis::{Border, WindowAxis};
-pub(crate) use self::geometry::shrink;
+pub(crate) use self::geometry::{Ring, shrink};
 pub use self::options::WindowAttentionOptions;
 pub use self::relative::{PositionTables, RelativePosition};
 pub(crate) use self::weights::WINDOW_ATTENTION_WEIGHTS;
@@ -225,6 +225,11 @@ impl WindowAttention {
         Ok(Self { op, options, element, inner, tile, kernel, weights })
     }
 
+    /// Element type of queries, keys and values.
+    pub(crate) fn inner(&self) -> Element {
+        self.inner
+    }
+
     /// The options it was compiled with.
     #[must_use]
     pub fn options(&self) -> &WindowAttentionOptions {
@@ -294,25 +299,39 @@ impl WindowAttention {
         given.extend(tables);
         check::slices(self.op, device, &specs, &given)?;
 
-        // Within `u64`: `tensors` has refused larger tensors.
+        let keys = Tensor::divided(buffers.k, head_elements(options.head_dim, shape), self.inner.bytes());
+        let values = Tensor::divided(buffers.v, head_elements(options.value_dim, shape), self.inner.bytes());
+        Ok(Recording::new(self.dispatches(device, shape, &buffers, tables, [keys, values], None)?))
+    }
+
+    /// Binds the kernel to buffers that were checked. Keys and values are divided as queries are, or the
+    /// whole ring of a stream.
+    pub(crate) fn dispatches(
+        &self,
+        device: &wgpu::Device,
+        shape: Ncthw,
+        buffers: &WindowAttentionBuffers<'_>,
+        tables: [(&'static str, Option<wgpu::BufferSlice<'_>>); 3],
+        [keys, values]: [Tensor<'_>; 2],
+        ring: Option<Ring>,
+    ) -> Result<Vec<Dispatch>, Error> {
+        let options = &self.options;
         let out = options.output(shape);
-        let (positions, out_positions) = (shape.positions(), out.positions());
-        let (head_dim, value_dim) = (u64::from(options.head_dim), u64::from(options.value_dim));
-        let bytes = self.inner.bytes();
         let [frame, row, column] = options.table_tensors(tables, self.element);
         let mut tensors = [
-            Tensor::divided(buffers.q, head_dim * positions, bytes),
-            Tensor::divided(buffers.k, head_dim * positions, bytes),
-            Tensor::divided(buffers.v, value_dim * positions, bytes),
+            Tensor::divided(buffers.q, head_elements(options.head_dim, shape), self.inner.bytes()),
+            keys,
+            values,
             frame,
             row,
             column,
-            Tensor::divided(buffers.y, value_dim * out_positions, self.element.bytes()),
-            Tensor::divided(buffers.log_sum_exp, out_positions, Element::F32.bytes()),
+            Tensor::divided(buffers.y, head_elements(options.value_dim, out), self.element.bytes()),
+            Tensor::divided(buffers.log_sum_exp, out.positions(), Element::F32.bytes()),
         ];
         let planes = check::to_u32(self.op, "heads of a batch", u64::from(shape.batch) * u64::from(options.heads))?;
-        check::to_u32(self.op, "elements of a head", head_dim.max(value_dim) * positions)?;
-        let Geometry { params, lanes } = Geometry::new(options, shape);
+        let deepest = options.head_dim.max(options.value_dim);
+        check::to_u32(self.op, "elements of a head", head_elements(deepest, shape))?;
+        let Geometry { params, lanes } = Geometry::new(options, shape, ring);
         if options.transposed() && options.tables_of_axes() {
             tensors.swap(4, 5);
         }
@@ -321,14 +340,14 @@ impl WindowAttention {
         let chunks = options.value_dim.div_ceil(length * split);
         let groups = check::to_u32(self.op, "chunks of all frames", u64::from(chunks) * u64::from(out.frames))?;
         let groups = [invocations.div_ceil(GROUP / split), groups];
-        let dispatches = self.kernel.bind(device, planes, groups, &tensors, None, |part| Params {
+        self.kernel.bind(device, planes, groups, &tensors, None, |part| Params {
             with_log_sum_exp: u32::from(buffers.log_sum_exp.is_some()),
             plane: part.units.start,
+            key_plane: if ring.is_some() { part.units.start } else { 0 },
             chunks,
             share: tuning::window_share(options.head_dim, length, split),
             ..params
-        })?;
-        Ok(Recording::new(dispatches))
+        })
     }
 
     /// Binds the computation of the attention weights of chosen queries, for inspection. Each row of `weights` sums to 1. Entry
@@ -356,4 +375,9 @@ impl WindowAttention {
     pub fn cost(&self, shape: impl Into<Ncthw>) -> Cost {
         self.options.cost(shape.into(), self.element, self.inner)
     }
+}
+
+/// Elements of one head of `head_dim` channels. Within `u64`: `tensors` has refused larger tensors.
+fn head_elements(head_dim: u32, shape: Ncthw) -> u64 {
+    shape.positions().saturating_mul(head_dim.into())
 }
