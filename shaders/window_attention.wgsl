@@ -326,19 +326,33 @@ fn window_attention(
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
     let slot = (params.origin_x + group.x) * TEAM + local.x;
-    let all_tiles = params.classes * params.tiles;
-    let along_rows = params.along_rows == 1u;
-    let tile = select(slot / params.out_width, slot % all_tiles, along_rows);
-    let out_column = select(slot % params.out_width, slot / all_tiles, along_rows);
-    let chunk = (params.origin_y + group.y) % params.chunks * SPLIT * LENGTH;
+    var tile = slot / params.out_width;
+    var out_column = slot - tile * params.out_width;
+    if params.along_rows == 1u {
+        out_column = slot / (params.classes * params.tiles);
+        tile = slot - out_column * params.classes * params.tiles;
+    }
     let out_frame = (params.origin_y + group.y) / params.chunks;
+    let chunk = (params.origin_y + group.y - out_frame * params.chunks) * SPLIT * LENGTH;
 
-    let class_index = tile / params.tiles;
-    let class_tile = tile % params.tiles;
-    let queries = (params.out_height - class_index + params.classes - 1u) / params.classes;
-    let group_begin = class_tile / params.group_tiles * params.group_queries;
+    // Most windows have one class and one group.
+    var class_index = tile;
+    var class_tile = 0u;
+    if params.tiles > 1u {
+        class_index = tile / params.tiles;
+        class_tile = tile - class_index * params.tiles;
+    }
+    var queries = params.out_height;
+    if params.classes > 1u {
+        queries = (params.out_height - class_index + params.classes - 1u) / params.classes;
+    }
+    var group_index = 0u;
+    if params.tiles > params.group_tiles {
+        group_index = class_tile / params.group_tiles;
+    }
+    let group_begin = group_index * params.group_queries;
     let group_end = min(group_begin + params.group_queries - params.group_lead, queries);
-    let first_query = max(group_begin, params.group_lead) - params.group_lead + class_tile % params.group_tiles * 4u;
+    let first_query = max(group_begin, params.group_lead) - params.group_lead + (class_tile - group_index * params.group_tiles) * 4u;
     // The other invocations only take part in the barriers. They process no rows.
     let working = class_index < params.classes && out_column < params.out_width && first_query < group_end;
     // Rows beyond the last query of the group repeat that query. The copies are not written.
@@ -356,7 +370,10 @@ fn window_attention(
     let rows_offset = vec4<i32>(rows_x.offset, rows_y.offset, rows_z.offset, rows_w.offset);
     rows_table = rows_begin + select(vec4<i32>(0), rows_offset, RELATIVE == 2u || params.by_offset == 1u);
     // Rows of keys are numbered from the first row of the first query's window. The first row of each window that takes part is `start`.
-    let distance = (vec4<i32>(rows_x.first, rows_y.first, rows_z.first, rows_w.first) - rows_x.first) / params.rows_dilation;
+    var distance = vec4<i32>(rows_x.first, rows_y.first, rows_z.first, rows_w.first) - rows_x.first;
+    if params.rows_dilation > 1 {
+        distance /= params.rows_dilation;
+    }
     let start = distance + rows_begin;
     let rows = select(0, distance.w + params.rows_keys, working);
 

@@ -45,11 +45,20 @@ struct Window {
 // The window of a query of the output.
 fn window_axis(query: i32, axis: Axis) -> Window {
     let position = query * axis.stride;
-    // A window holds only positions whose remainder modulo the dilation is that of the query. An index counts these positions.
-    let remainder = position % axis.dilation;
-    let index = position / axis.dilation;
-    let count = (axis.extent - remainder + axis.dilation - 1) / axis.dilation;
-    let base = (index + axis.lead) / axis.group * axis.group - axis.lead;
+    // A window holds only positions whose remainder modulo the dilation is that of the query. An index counts these positions. Most windows
+    // need none of the divisions, which take long.
+    var remainder = 0;
+    var index = position;
+    var count = axis.extent;
+    if axis.dilation > 1 {
+        remainder = position % axis.dilation;
+        index = position / axis.dilation;
+        count = (axis.extent - remainder + axis.dilation - 1) / axis.dilation;
+    }
+    var base = index;
+    if axis.group > 1 {
+        base = (index + axis.lead) / axis.group * axis.group - axis.lead;
+    }
     let left = axis.keys / 2;
     var start = base + axis.group / 2 - left;
     var begin = 0;
