@@ -6,6 +6,7 @@
 #[path = "../tests/cases/mod.rs"]
 mod cases;
 #[path = "../tests/common/compiler.rs"]
+#[expect(dead_code, reason = "the suite's, of which this needs a part")]
 mod compiler;
 #[path = "../tests/common/describing.rs"]
 mod describing;

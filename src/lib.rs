@@ -81,6 +81,7 @@ pub use color_map::ColorMap;
 pub use cost::Cost;
 pub use element::Element;
 pub use error::Error;
+pub use kernel::bound::DispatchBound;
 pub use kernel::compiler::Compiler;
 pub use kernel::recording::{Dispatch, Recording};
 pub use kernel::resample::Sampling;

@@ -313,6 +313,7 @@ fn everything_is_send_and_sync() {
         Compiler<'_>,
         Recording,
         Dispatch,
+        DispatchBound,
         Sampling,
         Nchw,
         Ncthw,

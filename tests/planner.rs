@@ -5,13 +5,18 @@ use std::cell::RefCell;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+use visual_attention::host::Gpu;
 use visual_attention::wgpu::{self, Limits};
-use visual_attention::{Error, Nchw};
+use visual_attention::{
+    DispatchBound, Element, Error, Nchw, PositionTables, RelativePosition, WindowAttention, WindowAttentionBuffers,
+    WindowAttentionOptions,
+};
 
 use crate::common::arbitrary::{self, Draw, KINDS, Pool, device, open};
 use crate::common::catalogue::catalogue;
 use crate::common::fixture::{Fixture, read};
 use crate::common::{self, Random, TestGpu};
+use crate::compiler;
 
 /// Devices of low limits, and operators on each.
 const ROUNDS: u64 = 10;
@@ -153,4 +158,75 @@ fn divided_work_gives_the_same_bits() {
         same + refused
     );
     assert!(divided >= DRAWS * ROUNDS as u32 / 4, "{divided} divided");
+}
+
+/// A bound on the work of one dispatch divides it further, down to single workgroups, and gives the same bits.
+#[test]
+fn bounded_dispatches_give_the_same_bits() {
+    let Some(gpu) = common::gpu() else { return };
+    let mut random = Random::new(32);
+    let [mut alike, mut divided] = [0; 2];
+    for round in 0..ROUNDS {
+        let shape = Nchw::new(1 + random.below(4), 4 + 4 * random.below(2), 1 + random.below(40), 1 + random.below(40));
+        let elements = gpu.elements();
+        let entries = catalogue(elements[random.below(elements.len() as u32) as usize], shape, round);
+        for _ in 0..DRAWS {
+            let entry = &entries[random.below(entries.len() as u32) as usize];
+            let work = |random: &mut Random| match random.below(3) {
+                0 => u64::MAX,
+                _ => 1 << random.below(20),
+            };
+            let bound = DispatchBound::new(work(&mut random), work(&mut random));
+            let what = format!("{} {shape} under {bound:?}", entry.name);
+            let run = |bound: DispatchBound| {
+                let fixture = compiler::bounded(bound, || Fixture::new(&gpu.device, entry)).unwrap();
+                let archive = fixture.archive(&gpu.device, 1);
+                let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                fixture.record(&mut encoder, &archive, 0);
+                gpu.queue.submit([encoder.finish()]);
+                let bits = read(&gpu.device, &gpu.queue, &archive);
+                fixture.outputs(&bits, &what);
+                (bits, fixture.recording)
+            };
+            let ((whole, one), (parts, several)) = (run(DispatchBound::NONE), run(bound));
+            assert!(whole == parts, "{what}");
+            for dispatch in several.dispatches() {
+                let cost = dispatch.cost();
+                // Labelled components number the nodes of a dispatch, and are not divided further.
+                let whole = dispatch.workgroups() == [1; 3] || dispatch.label().starts_with("largest_component");
+                assert!(whole || cost.flops <= bound.flops && cost.bytes <= bound.bytes, "{what}: {dispatch:?}");
+            }
+            let counts = [&one, &several].map(|recording| recording.dispatches().len());
+            *(if counts[0] == counts[1] { &mut alike } else { &mut divided }) += 1;
+        }
+    }
+    eprintln!("planner: {alike} bounds divide nothing, {divided} divide a dispatch");
+    assert!(alike > 20 && divided > 40, "{alike} {divided}");
+}
+
+/// A recording that is submitted in steps computes what it computes in one submission.
+#[test]
+fn steps_are_submitted_in_order() {
+    let Ok(gpu) = Gpu::open() else { return common::skipped("no adapter") };
+    let bound = DispatchBound::new(40_000, u64::MAX);
+    let options = WindowAttentionOptions::new(2, 4, 3).with_relative(RelativePosition::None);
+    let compiler = compiler::of(&gpu.device).with_dispatch_bound(bound);
+    let attention = WindowAttention::new(compiler, options, Element::F32).unwrap();
+    let shape = Nchw::new(3, 8, 20, 30);
+    let x: Vec<f32> = (0..shape.elements().unwrap()).map(|index| (index % 37) as f32 / 37.0).collect();
+    let x = gpu.upload("x", &x).unwrap();
+    let run = |submit: &dyn Fn(&visual_attention::Recording)| -> Vec<u32> {
+        let y = gpu.buffer("y", shape.elements().unwrap() * 4).unwrap();
+        let [q, k, v] = [x.slice(..); 3];
+        let tables = PositionTables::None;
+        let buffers = WindowAttentionBuffers { q, k, v, tables, y: y.slice(..), log_sum_exp: None };
+        let recording = attention.bind(&gpu.device, shape, buffers).unwrap();
+        assert!(recording.dispatches().len() > 10, "{}", recording.dispatches().len());
+        submit(&recording);
+        gpu.read(y.slice(..)).unwrap()
+    };
+    let whole = run(&|recording| gpu.run(|pass| recording.record(pass)).unwrap());
+    for bound in [bound, DispatchBound::NONE, DispatchBound::new(1, 1), DispatchBound::new(100_000, u64::MAX)] {
+        assert_eq!(run(&|recording| gpu.run_in_steps(recording, bound).unwrap()), whole);
+    }
 }

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Cost, DispatchBound, Error, Recording};
 
 pub use timestamps::Timestamps;
 
@@ -188,6 +188,29 @@ impl Gpu {
     /// [`Error::Refused`] if wgpu refuses what was recorded; [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn run(&self, record: impl FnOnce(&mut wgpu::ComputePass<'_>)) -> Result<(), Error> {
         self.submit(|encoder| record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default())))
+    }
+
+    /// Records the dispatches of a recording and submits them, without waiting. Each submission does no more work than `bound`, or has one
+    /// dispatch, so that other programs get their turn in between. [`DispatchBound::of`] the adapter's type is a bound that suits it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`].
+    pub fn run_in_steps(&self, recording: &Recording, bound: DispatchBound) -> Result<(), Error> {
+        let mut dispatches = recording.dispatches().peekable();
+        while dispatches.peek().is_some() {
+            let mut done = Cost::default();
+            self.run(|pass| {
+                while let Some(dispatch) = dispatches.next_if(|next| {
+                    let with = done + next.cost();
+                    done == Cost::default() || with.flops <= bound.flops && with.bytes <= bound.bytes
+                }) {
+                    dispatch.record(pass);
+                    done += dispatch.cost();
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// Records an encoder and submits it, without waiting.

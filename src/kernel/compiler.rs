@@ -1,5 +1,6 @@
 //! What every operator is compiled with.
 
+use super::bound::DispatchBound;
 use super::rounds;
 use crate::Error;
 
@@ -17,6 +18,7 @@ pub struct Compiler<'a> {
     pub(super) at_first_use: bool,
     /// Most loop rounds that one invocation may run on this adapter, whichever variants are compiled.
     most_rounds: u64,
+    pub(super) bound: DispatchBound,
 }
 
 impl<'a> Compiler<'a> {
@@ -42,6 +44,13 @@ impl<'a> Compiler<'a> {
         Self { at_first_use: true, ..self }
     }
 
+    /// Divides dispatches that would do more work than `bound`, in place of [`DispatchBound::of`] the device's type. Record the dispatches of
+    /// a [`Recording`](crate::Recording) in several submissions to let other work in between.
+    #[must_use]
+    pub fn with_dispatch_bound(self, bound: DispatchBound) -> Self {
+        Self { bound, ..self }
+    }
+
     /// Refuses loops that the adapter would end without an error: see [`rounds::MAX_ROUNDS`].
     pub(crate) fn check_rounds(&self, op: &'static str, needed: u64, remedy: &'static str) -> Result<(), Error> {
         if needed <= self.most_rounds {
@@ -60,6 +69,7 @@ impl<'a> From<&'a wgpu::Device> for Compiler<'a> {
             software: false,
             at_first_use: false,
             most_rounds: rounds::most_rounds(device_type),
+            bound: DispatchBound::of(device_type),
         };
         own.with_variants_for(device_type)
     }

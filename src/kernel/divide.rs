@@ -22,6 +22,25 @@ pub(crate) struct Work<'a> {
     pub(crate) unit_bytes: &'a [u64],
     /// Bytes of the whole tensor, for each tensor that every part needs whole.
     pub(crate) whole_bytes: &'a [u64],
+    /// Most workgroups of one part, at least 1: what bounds the work of a dispatch.
+    pub(crate) most_groups: u64,
+}
+
+impl Work<'_> {
+    /// Units, and workgroups on `y` and `x`, of a part that keeps `most_groups`. Only what is outermost is divided, where that is enough.
+    fn together(&self) -> [u32; 3] {
+        let [x, y] = self.groups.map(|count| u64::from(count.max(1)));
+        // Up to the largest of 32 bits.
+        let at_most = |count: u64, most: u32| u32::try_from(count).map_or(most, |count| count.min(most)).max(1);
+        let units = at_most(self.most_groups / x.saturating_mul(y), self.units);
+        let rows = if units > 1 || self.most_groups >= x.saturating_mul(y) {
+            self.groups[1]
+        } else {
+            at_most(self.most_groups / x, self.groups[1])
+        };
+        let columns = if self.most_groups >= x { self.groups[0] } else { at_most(self.most_groups, self.groups[0]) };
+        [units, rows, columns]
+    }
 }
 
 /// One dispatch.
@@ -70,7 +89,8 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     if axis == 0 {
         return Err(Exceeded { limit: "max_compute_workgroups_per_dimension", needed: 1, given: 0 });
     }
-    let mut step = work.units.min(axis);
+    let [units_together, rows, columns] = work.together().map(|count| count.min(axis));
+    let mut step = units_together;
     for &bytes in work.unit_bytes {
         if binding_bytes(u64::from(work.units) * bytes) <= binding_limit {
             continue;
@@ -87,7 +107,7 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     let ranges = |count: u32, step: u32| {
         (0..count).step_by(step.max(1) as usize).map(move |start| start..count.min(start.saturating_add(step)))
     };
-    let count = [(work.units, step), (work.groups[0], axis), (work.groups[1], axis)]
+    let count = [(work.units, step), (work.groups[0], columns), (work.groups[1], rows)]
         .map(|(count, step)| u64::from(count.div_ceil(step.max(1))))
         .into_iter()
         .fold(1, u64::saturating_mul);
@@ -96,8 +116,8 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     }
     let mut parts = Vec::new();
     for units in ranges(work.units, step) {
-        for y in ranges(work.groups[1], axis) {
-            for x in ranges(work.groups[0], axis) {
+        for y in ranges(work.groups[1], rows) {
+            for x in ranges(work.groups[0], columns) {
                 parts.push(Part {
                     units: units.clone(),
                     origin: [x.start, y.start],
@@ -164,7 +184,8 @@ mod tests {
 
     #[test]
     fn one_part_when_everything_fits() {
-        let work = Work { units: 3, groups: [5, 2], unit_bytes: &[1000, 24], whole_bytes: &[64] };
+        let work =
+            Work { units: 3, groups: [5, 2], unit_bytes: &[1000, 24], whole_bytes: &[64], most_groups: u64::MAX };
         assert_eq!(
             parts(&work, &wgpu::Limits::default()),
             Ok(vec![Part { units: 0..3, origin: [0, 0], groups: [5, 2, 3] }])
@@ -173,12 +194,12 @@ mod tests {
 
     #[test]
     fn a_unit_that_does_not_fit_is_refused_with_both_figures() {
-        let work = Work { units: 2, groups: [1, 1], unit_bytes: &[8192], whole_bytes: &[] };
+        let work = Work { units: 2, groups: [1, 1], unit_bytes: &[8192], whole_bytes: &[], most_groups: u64::MAX };
         assert_eq!(
             parts(&work, &limits(4096, 7)),
             Err(Exceeded { limit: "max_storage_buffer_binding_size", needed: 8192, given: 4096 })
         );
-        let work = Work { units: 1, groups: [1, 1], unit_bytes: &[4], whole_bytes: &[5000] };
+        let work = Work { units: 1, groups: [1, 1], unit_bytes: &[4], whole_bytes: &[5000], most_groups: u64::MAX };
         assert_eq!(
             parts(&work, &limits(4096, 7)),
             Err(Exceeded { limit: "max_storage_buffer_binding_size", needed: 5000, given: 4096 })
@@ -187,13 +208,19 @@ mod tests {
 
     #[test]
     fn no_units_no_parts() {
-        let work = Work { units: 0, groups: [1, 1], unit_bytes: &[4], whole_bytes: &[] };
+        let work = Work { units: 0, groups: [1, 1], unit_bytes: &[4], whole_bytes: &[], most_groups: u64::MAX };
         assert_eq!(parts(&work, &wgpu::Limits::default()), Ok(vec![]));
     }
 
     #[test]
     fn absurd_counts_are_refused() {
-        let work = Work { units: u32::MAX, groups: [u32::MAX, u32::MAX], unit_bytes: &[1 << 20], whole_bytes: &[] };
+        let work = Work {
+            units: u32::MAX,
+            groups: [u32::MAX, u32::MAX],
+            unit_bytes: &[1 << 20],
+            whole_bytes: &[],
+            most_groups: u64::MAX,
+        };
         assert_eq!(parts(&work, &wgpu::Limits::default()).map_err(|e| e.limit), Err("dispatches of one kernel"));
         // The number of dispatches overflows `u64`.
         let work = Work { unit_bytes: &[], ..work };
@@ -206,14 +233,15 @@ mod tests {
         fn every_part_keeps_the_limits_and_everything_is_covered_once(
             units in 1u32..60, x in 1u32..40, y in 1u32..12,
             unit_bytes in prop::collection::vec(1u64..3000, 1..4),
-            binding_kib in 4u64..64, axis in 7u32..20,
+            binding_kib in 4u64..64, axis in 7u32..20, most_groups in prop_oneof![Just(u64::MAX), 1u64..2000],
         ) {
             let limits = limits(binding_kib * 1024, axis);
-            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[] };
+            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[], most_groups };
             let parts = parts(&work, &limits).expect("4 KiB holds a unit of 3000 bytes and the slack");
             let mut seen = vec![0u8; (units * x * y) as usize];
             for part in &parts {
                 prop_assert!(part.groups.iter().all(|&count| (1..=axis).contains(&count)));
+                prop_assert!(part.groups.iter().map(|&count| u64::from(count)).product::<u64>() <= most_groups);
                 for &bytes in &unit_bytes {
                     let window = window(&part.units, bytes, 256);
                     prop_assert_eq!(window.start % 256, 0);
@@ -246,7 +274,7 @@ mod tests {
                 unit_bytes.iter().zip(shifts).map(|(bytes, shift)| bytes >> shift).filter(|&b| b > 0 && fits(&b)).collect();
             let limits = wgpu::Limits { min_storage_buffer_offset_alignment: alignment, ..limits(1 << binding, axis) };
             let given = limits.max_storage_buffer_binding_size.min(1 << 32);
-            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[] };
+            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[], most_groups: u64::MAX };
             match parts(&work, &limits) {
                 Ok(parts) => {
                     let mut covered = 0u128;

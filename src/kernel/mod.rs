@@ -2,6 +2,7 @@
 //!
 //! This file compiles and binds kernels. No other file creates shader modules, pipelines or bind groups.
 
+pub(crate) mod bound;
 pub(crate) mod check;
 pub(crate) mod compiler;
 pub(crate) mod divide;
@@ -15,10 +16,12 @@ pub(crate) mod window;
 
 use std::sync::{Arc, OnceLock};
 
+use self::bound::DispatchBound;
 use self::divide::Part;
 use self::shader::{Access, Shader, Variant};
 use self::tensor::{Between, Extent};
-use crate::Error;
+use crate::cost::{Count, count};
+use crate::{Cost, Error};
 
 pub(crate) use self::compiler::Compiler;
 pub(crate) use self::recording::Dispatch;
@@ -47,6 +50,7 @@ pub(crate) struct Kernel {
     variant: Variant,
     constants: Vec<(&'static str, f64)>,
     cache: Option<wgpu::PipelineCache>,
+    bound: DispatchBound,
     /// The program for inputs and outputs in separate buffers. `new` compiles it, or the first `bind` of a kernel that may never run.
     separate: Arc<OnceLock<Program>>,
     /// The program for an input and an output in one buffer. WebGPU refuses such bindings, even of separate ranges, unless both
@@ -63,7 +67,7 @@ struct Program {
 impl Kernel {
     /// Compiles for the compiler's device, after checking the limits and features that wgpu does not check.
     pub(crate) fn new(compiler: Compiler<'_>, build: &Build<'_>) -> Result<Self, Error> {
-        let Compiler { device, cache, .. } = compiler;
+        let Compiler { device, cache, bound, .. } = compiler;
         let Build { op, shader, variant, constants, workgroup, workgroup_bytes } = *build;
         debug_assert!(shader.lists(variant, constants), "{} {variant:?} {constants:?}: not in the table", shader.name);
         if variant.element == crate::Element::F16 && !device.features().contains(wgpu::Features::SHADER_F16) {
@@ -100,7 +104,7 @@ impl Kernel {
         // A kernel without inputs has no binding to make read-write.
         let shared = if count(&[Access::Read]) == 0 { Arc::clone(&separate) } else { Arc::default() };
         let constants = constants.to_vec();
-        let kernel = Self { op, shader, variant, constants, cache: cache.cloned(), separate, shared };
+        let kernel = Self { op, shader, variant, constants, cache: cache.cloned(), bound, separate, shared };
         if !compiler.at_first_use {
             kernel.program(device, false);
         }
@@ -122,20 +126,36 @@ impl Kernel {
         })
     }
 
-    /// Divides the work under the device's limits, without a call to wgpu that could fail.
-    pub(crate) fn plan(
+    /// What all of the work moves and computes. `flops` is that of one unit.
+    fn work(units: u32, flops: Count, tensors: &[Tensor<'_>]) -> Cost {
+        let units = count(u64::from(units));
+        let bytes = tensors.iter().filter(|tensor| tensor.slice.is_some()).map(|tensor| match tensor.extent {
+            Extent::Unit(_) => units * count(tensor.unit_bytes()),
+            Extent::Whole(_) => count(tensor.unit_bytes()),
+        });
+        Cost::new(bytes.fold(count(0), |sum, bytes| sum + bytes), units * flops, count(0))
+    }
+
+    /// Divides the work under the device's limits and the bound of one dispatch, without a call to wgpu that could fail.
+    fn plan(
         &self,
         device: &wgpu::Device,
         units: u32,
         groups: [u32; 2],
         tensors: &[Tensor<'_>],
+        cost: Cost,
     ) -> Result<Vec<Part>, Error> {
         debug_assert_eq!(tensors.len(), self.shader.storage().count(), "{}", self.shader.name);
         let of = |whole: bool| -> Vec<u64> {
             let bound = tensors.iter().filter(|tensor| tensor.slice.is_some());
             bound.filter(|t| matches!(t.extent, Extent::Whole(_)) == whole).map(Tensor::unit_bytes).collect()
         };
-        let work = divide::Work { units, groups, unit_bytes: &of(false), whole_bytes: &of(true) };
+        let all = groups.iter().fold(u128::from(units), |product, &count| product.saturating_mul(count.into()));
+        let most =
+            |bound: u64, work: u64| if work <= bound { u128::MAX } else { all * u128::from(bound) / u128::from(work) };
+        let most_groups = most(self.bound.flops, cost.flops).min(most(self.bound.bytes, cost.bytes)).max(1);
+        let most_groups = u64::try_from(most_groups).unwrap_or(u64::MAX);
+        let work = divide::Work { units, groups, unit_bytes: &of(false), whole_bytes: &of(true), most_groups };
         divide::parts(&work, &device.limits()).map_err(|exceeded| Error::LimitExceeded {
             op: self.op,
             limit: exceeded.limit,
@@ -144,8 +164,7 @@ impl Kernel {
         })
     }
 
-    /// Plans the parts and binds each as one dispatch. `params` makes the parameters of a part. Origins and bases are filled in
-    /// here, by name.
+    /// As [`Self::bind_costly`], for a kernel that takes about as long as its tensors take to move.
     pub(crate) fn bind<P: bytemuck::Pod>(
         &self,
         device: &wgpu::Device,
@@ -155,7 +174,25 @@ impl Kernel {
         texture: Option<&wgpu::TextureView>,
         params: impl Fn(&Part) -> P,
     ) -> Result<Vec<Dispatch>, Error> {
-        let parts = self.plan(device, units, groups, tensors)?;
+        self.bind_costly(device, units, groups, count(0), tensors, texture, params)
+    }
+
+    /// Plans the parts and binds each as one dispatch. `flops` are those of one unit, and `params` makes the parameters of a part.
+    /// Origins and bases are filled in here, by name.
+    #[expect(clippy::too_many_arguments, reason = "one more than `bind`, which most kernels use")]
+    pub(crate) fn bind_costly<P: bytemuck::Pod>(
+        &self,
+        device: &wgpu::Device,
+        units: u32,
+        groups: [u32; 2],
+        flops: Count,
+        tensors: &[Tensor<'_>],
+        texture: Option<&wgpu::TextureView>,
+        params: impl Fn(&Part) -> P,
+    ) -> Result<Vec<Dispatch>, Error> {
+        let cost = Self::work(units, flops, tensors);
+        let parts = self.plan(device, units, groups, tensors, cost)?;
+        let all = groups.iter().fold(f64::from(units), |product, &count| product * f64::from(count));
         let limits = device.limits();
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
         let slices = |access| {
@@ -230,8 +267,12 @@ impl Kernel {
                 layout: &program.layout,
                 entries: &entries,
             });
+            // An estimate: nothing depends on its last digits.
+            let share = part.groups.iter().fold(1.0, |product, &count| product * f64::from(count)) / all;
+            let of = |work: u64| (work as f64 * share) as u64;
             dispatches.push(Dispatch {
                 shader: self.shader,
+                cost: Cost { bytes: of(cost.bytes), flops: of(cost.flops), parameters: 0 },
                 params,
                 pipeline: program.pipeline.clone(),
                 bind_group,

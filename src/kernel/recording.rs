@@ -1,11 +1,13 @@
 //! What `bind` returns: dispatches that are ready to be recorded.
 
 use super::shader::Shader;
+use crate::Cost;
 
 /// One dispatch of a [`Recording`](crate::Recording).
 #[derive(Clone, Debug)]
 pub struct Dispatch {
     pub(super) shader: &'static Shader,
+    pub(super) cost: Cost,
     pub(super) params: Vec<u8>,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) bind_group: wgpu::BindGroup,
@@ -25,6 +27,19 @@ impl Dispatch {
     pub fn params(&self) -> Vec<(&'static str, u32)> {
         let members = self.shader.params.iter();
         members.map(|member| (member.name, bytemuck::pod_read_unaligned(&self.params[member.offset..][..4]))).collect()
+    }
+
+    /// Workgroups on x, y and z.
+    #[must_use]
+    pub fn workgroups(&self) -> [u32; 3] {
+        self.groups
+    }
+
+    /// What it moves and computes, as far as that decides how work is divided: the bytes of its tensors, and the operations of kernels that
+    /// take longer than their tensors take to move. See [`DispatchBound`](crate::DispatchBound).
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.cost
     }
 
     /// Records this dispatch alone, for instance into a pass of its own with timestamps. Dispatches must keep their order.

@@ -343,7 +343,8 @@ impl Layer {
             norm_variance,
             Tensor::divided(output, outputs.into(), 4),
         ];
-        kernel.bind(device, batch, [outputs.div_ceil(team.across), 1], &tensors, None, |_| Params {
+        let flops = count(2 * u64::from(width) * u64::from(parts)) * count(u64::from(outputs));
+        kernel.bind_costly(device, batch, [outputs.div_ceil(team.across), 1], flops, &tensors, None, |_| Params {
             inputs: inputs / lanes,
             second_inputs: second_inputs / lanes,
             outputs,

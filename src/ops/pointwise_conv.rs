@@ -369,7 +369,8 @@ impl PointwiseConv {
             check::to_u32(op, "tiles of outputs", rows)?,
         ];
         let pixels = check::to_u32(op, "pixels", pixels)?;
-        let dispatches = kernel.bind(device, shape.batch, groups, &tensors, None, |_| Params {
+        let flops = count(options.cost(Nchw { batch: 1, ..shape }, self.element, self.inner).flops);
+        let dispatches = kernel.bind_costly(device, shape.batch, groups, flops, &tensors, None, |_| Params {
             pixels,
             inputs: options.inputs,
             outputs: options.outputs,

@@ -413,22 +413,24 @@ impl SasaStem {
         recording.extend(Recording::new(dispatches));
         let tensors =
             [Tensor::divided(scratch.slice(..), unit, 4), Tensor::whole(mixture.slice(..), mixture_elements, 4), y];
-        let dispatches = self.attention.bind(device, shape.batch, groups, &tensors, None, |_| Params {
-            heads: options.heads,
-            head_dim: options.head_dim,
-            mixtures: options.mixtures,
-            height: signed(shape.height),
-            width: signed(shape.width),
-            window_height: signed(options.window.height),
-            window_width: signed(options.window.width),
-            padding_height: signed(options.padding.height),
-            padding_width: signed(options.padding.width),
-            chunk_groups,
-            chunks,
-            scale: options.scale,
-            shrink: shrink(options.window.pixels()),
-            ..Zeroable::zeroed()
-        })?;
+        let flops = count(unit) * count(entries) * count(4 + 2 * u64::from(options.mixtures));
+        let dispatches =
+            self.attention.bind_costly(device, shape.batch, groups, flops, &tensors, None, |_| Params {
+                heads: options.heads,
+                head_dim: options.head_dim,
+                mixtures: options.mixtures,
+                height: signed(shape.height),
+                width: signed(shape.width),
+                window_height: signed(options.window.height),
+                window_width: signed(options.window.width),
+                padding_height: signed(options.padding.height),
+                padding_width: signed(options.padding.width),
+                chunk_groups,
+                chunks,
+                scale: options.scale,
+                shrink: shrink(options.window.pixels()),
+                ..Zeroable::zeroed()
+            })?;
         recording.extend(Recording::new(dispatches));
         Ok(recording)
     }

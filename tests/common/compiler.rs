@@ -1,13 +1,28 @@
 //! What the tests compile operators with.
 
-use visual_attention::{Compiler, wgpu};
+use std::cell::Cell;
+
+use visual_attention::{Compiler, DispatchBound, wgpu};
 
 /// Asks for the variants of kernels that GPUs get, which a software adapter would otherwise never run: `gpu`.
 pub(crate) const VARIANTS: &str = "VISUAL_ATTENTION_VARIANTS";
 
+thread_local! {
+    static BOUND: Cell<Option<DispatchBound>> = const { Cell::new(None) };
+}
+
+/// Runs `action`, in which [`of`] bounds the work of one dispatch.
+pub(crate) fn bounded<R>(bound: DispatchBound, action: impl FnOnce() -> R) -> R {
+    BOUND.set(Some(bound));
+    let result = action();
+    BOUND.set(None);
+    result
+}
+
 /// For the variants that the adapter gets, unless [`VARIANTS`] says otherwise.
 pub(crate) fn of(device: &wgpu::Device) -> Compiler<'_> {
     let compiler = Compiler::from(device);
+    let compiler = BOUND.get().map_or(compiler, |bound| compiler.with_dispatch_bound(bound));
     match std::env::var(VARIANTS).as_deref() {
         Err(_) => compiler,
         Ok("gpu") => compiler.with_variants_for(wgpu::DeviceType::DiscreteGpu),

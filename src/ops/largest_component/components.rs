@@ -1,5 +1,6 @@
 //! From a mask in bits to its largest component: the kernels over tiles, and the scratch between them.
 
+use crate::kernel::bound::DispatchBound;
 use crate::kernel::shader::{PLAIN, Shader, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, rounds, tensor};
 use crate::names::names;
@@ -279,6 +280,8 @@ impl Components {
             Connectivity::Eight => 8.0,
         };
         let connected = [("CONNECTIVITY", neighbours)];
+        // The kernels number the nodes of a dispatch, so all of them must be divided alike.
+        let compiler = compiler.with_dispatch_bound(DispatchBound::NONE);
         let kernel = |shader, constants: &[_]| tile_kernel(op, compiler, shader, constants);
         let optional = |shader, constants: &[_]| tile_kernel(op, compiler.at_first_use(), shader, constants);
         Ok(Self {

@@ -346,7 +346,9 @@ impl SpatialGate {
             Tensor::divided(gate, pixels, 4),
         ];
         let groups = [width.div_ceil(TILE), height.div_ceil(TILE)];
-        self.conv.bind(device, batch, groups, &tensors, None, |_| Params {
+        let taps = 2 * u64::from(convolution.kernel) * u64::from(convolution.kernel);
+        let flops = count(2 * taps) * count(pixels);
+        self.conv.bind_costly(device, batch, groups, flops, &tensors, None, |_| Params {
             height,
             width,
             kernel: convolution.kernel,

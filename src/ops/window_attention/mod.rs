@@ -99,6 +99,7 @@ mod weights;
 use self::geometry::{Geometry, Params};
 use self::options::OP;
 use self::weights::Weights;
+use crate::cost::count;
 use crate::kernel::shader::{INNER, Shader, THREE_CODES, Variant, group, shader};
 use crate::kernel::tuning::WindowTile;
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tuning};
@@ -340,7 +341,11 @@ impl WindowAttention {
         let chunks = options.value_dim.div_ceil(length * split);
         let groups = check::to_u32(self.op, "chunks of all frames", u64::from(chunks) * u64::from(out.frames))?;
         let groups = [invocations.div_ceil(GROUP / split), groups];
-        self.kernel.bind(device, planes, groups, &tensors, None, |part| Params {
+        // Every chunk of the values' channels computes the logits anew.
+        let repeated = u64::from(chunks - 1) * u64::from(options.head_dim) * 2;
+        let queries = count(out.positions()) * count(options.keys());
+        let flops = options.head_flops(shape) + queries * count(repeated);
+        self.kernel.bind_costly(device, planes, groups, flops, &tensors, None, |part| Params {
             with_log_sum_exp: u32::from(buffers.log_sum_exp.is_some()),
             plane: part.units.start,
             key_plane: if ring.is_some() { part.units.start } else { 0 },

@@ -375,27 +375,30 @@ impl WindowAttentionOptions {
         tuning::window_tile(software, [self.head_dim, self.value_dim], keys, self.tables_of_axes())
     }
 
-    /// As [`WindowAttention::cost`](super::WindowAttention::cost), without a device.
-    pub(crate) fn cost(&self, shape: Ncthw, element: Element, inner: Element) -> Cost {
-        let heads = count(u64::from(shape.batch)) * count(u64::from(self.heads));
-        let positions = |extents: [u32; 3]| -> Count {
-            extents.into_iter().fold(count(1), |product, extent| product * count(u64::from(extent)))
-        };
-        let queries = heads * positions(self.queries(shape));
+    /// Operations of one head of one image.
+    pub(super) fn head_flops(&self, shape: Ncthw) -> Count {
         let (head_dim, value_dim) = (count(u64::from(self.head_dim)), count(u64::from(self.value_dim)));
         let relative = match self.relative {
             RelativePosition::PerHead | RelativePosition::WholeChannel if self.tabled() > 0 => head_dim,
             RelativePosition::Sum => head_dim * count(u64::from(self.tabled())),
             _ => count(0),
         };
+        count(self.output(shape).positions()) * count(self.keys()) * count(2) * (head_dim + value_dim + relative)
+    }
+
+    /// As [`WindowAttention::cost`](super::WindowAttention::cost), without a device.
+    pub(crate) fn cost(&self, shape: Ncthw, element: Element, inner: Element) -> Cost {
+        let heads = count(u64::from(shape.batch)) * count(u64::from(self.heads));
+        let queries = heads * count(self.output(shape).positions());
+        let (head_dim, value_dim) = (count(u64::from(self.head_dim)), count(u64::from(self.value_dim)));
         // The number of elements does not depend on their type.
         let specs = self.table_specs(Element::F32);
         let parameters = specs.iter().fold(count(0), |sum, spec| sum + count(spec.elements()));
-        let keys_and_values = heads * positions(extents(shape)) * (head_dim + value_dim);
+        let keys_and_values = heads * count(shape.positions()) * (head_dim + value_dim);
         let inputs = keys_and_values + queries * head_dim;
         Cost::new(
             inputs * count(inner.bytes()) + (queries * value_dim + parameters) * count(element.bytes()),
-            queries * count(self.keys()) * count(2) * (head_dim + value_dim + relative),
+            heads * self.head_flops(shape),
             parameters,
         )
     }

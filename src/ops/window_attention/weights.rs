@@ -5,7 +5,7 @@ use super::options::{OP, WindowAttentionOptions};
 use super::relative::PositionTables;
 use crate::kernel::shader::{INNER, Shader, THREE_CODES, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, tensor};
-use crate::{Element, Error, Ncthw, Recording, TensorSpec};
+use crate::{Element, Error, Ncthw, Recording, TensorSpec, cost};
 
 /// Invocations of a workgroup.
 const GROUP: u32 = 64;
@@ -159,21 +159,24 @@ impl Weights {
             Tensor::divided(positions.slice(..), 4, 4),
             Tensor::divided(buffers.weights, unit, Element::F32.bytes()),
         ];
-        let dispatches = self.kernel.bind(device, count, [options.heads, 1], &tensors, None, |_| Params {
-            heads: options.heads,
-            head_dim: options.head_dim,
-            frame_table_begin: frame_table[0],
-            frame_table_end: frame_table[1],
-            row_table_begin: row_table[0],
-            row_table_end: row_table[1],
-            column_table_begin: column_table[0],
-            column_table_end: column_table[1],
-            whole_channel: options.whole_channel().into(),
-            by_offset: options.by_offset().into(),
-            scale: options.scale,
-            relative_scale: options.relative_scale(),
-            ..Params::windows([along.for_kernel(frames), down.for_kernel(height), across.for_kernel(width)])
-        })?;
+        // A factor for the relative term.
+        let flops = cost::count(unit) * cost::count(4 * u64::from(options.head_dim));
+        let dispatches =
+            self.kernel.bind_costly(device, count, [options.heads, 1], flops, &tensors, None, |_| Params {
+                heads: options.heads,
+                head_dim: options.head_dim,
+                frame_table_begin: frame_table[0],
+                frame_table_end: frame_table[1],
+                row_table_begin: row_table[0],
+                row_table_end: row_table[1],
+                column_table_begin: column_table[0],
+                column_table_end: column_table[1],
+                whole_channel: options.whole_channel().into(),
+                by_offset: options.by_offset().into(),
+                scale: options.scale,
+                relative_scale: options.relative_scale(),
+                ..Params::windows([along.for_kernel(frames), down.for_kernel(height), across.for_kernel(width)])
+            })?;
         Ok(Recording::new(dispatches))
     }
 }
