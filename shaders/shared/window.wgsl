@@ -65,7 +65,7 @@ fn window_axis(query: i32, axis: Axis) -> Window {
     var end = axis.keys;
     if axis.border == 2u {
         // As in NATTEN, the window shifts to stay inside.
-        start = min(max(min(base + axis.group / 2, count - 1) - left, 0), count - axis.keys);
+        start = min(max(start, 0), count - axis.keys);
     }
     if axis.border == 3u {
         start = min(base + axis.group, count) - axis.keys;
