@@ -10,6 +10,7 @@ mod cbam;
 mod channel_scale;
 mod common;
 mod crop_resize;
+mod cross_attention;
 mod dense;
 mod eca;
 mod global_pool;
@@ -39,7 +40,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 25] = [
+const OPERATORS: [(&str, Rows); 26] = [
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),
@@ -51,6 +52,7 @@ const OPERATORS: [(&str, Rows); 25] = [
     ("heat_overlay", heat_overlay::bench),
     ("attended_region", attended_region::bench),
     ("global_pool", global_pool::bench),
+    ("cross_attention", cross_attention::bench),
     ("dense", dense::bench),
     ("channel_scale", channel_scale::bench),
     ("squeeze_excite", squeeze_excite::bench),

@@ -262,6 +262,14 @@ def axes(case):
     return int(heads), int(depth), shape, near
 
 
+def cross_attention(case, make):
+    heads, depth, keys = (int(number) for number in re.match(r"(\d+)x(\d+) (\d+) keys", case).groups())
+    shape = shapes(case)[0]
+    q = make(shape[0], heads, shape[2] * shape[3] * shape[4], depth)
+    key, value = (make(shape[0], heads, keys, depth) for _ in range(2))
+    return lambda: F.scaled_dot_product_attention(q, key, value)
+
+
 def head_norm_rotary(case, make):
     heads, (shape,) = int(case.split()[0]), shapes(case)
     batch, channels, *extents = shape
@@ -353,6 +361,7 @@ PEERS = {
         window_attention,
         merge_attention,
         head_norm_rotary,
+        cross_attention,
         sasa_layer,
         window_pool,
     )

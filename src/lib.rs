@@ -24,6 +24,7 @@
 //! | [`MergeAttention`] | [`merge_attention`](shaders::MERGE_ATTENTION) | [`reference::merge_attention`] | online softmax, arXiv:1805.02867, Sec. 3.1 |
 //! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_vec4`](shaders::POINTWISE_CONV_VEC4) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
 //! | [`WindowStream`] | `window_attention` | [`reference::window_attention`] | as [`WindowAttention`], one frame at a time |
+//! | [`CrossAttention`] | [`cross_attention`](shaders::CROSS_ATTENTION) | [`reference::cross_attention`] | arXiv:1706.03762, Eq. 1 |
 //! | [`HeadNormRotary`] | [`head_norm_rotary`](shaders::HEAD_NORM_ROTARY) | [`reference::head_norm_rotary`] | `RMSNorm`, arXiv:1910.07467, Eq. 4; `RoFormer`, arXiv:2104.09864, Eq. 34 |
 //! | [`SasaLayer`] | `pointwise_conv`, `window_attention` | [`reference::sasa_layer`] | arXiv:1906.05909, Sec. 3.1 |
 //! | [`SasaStem`] | `pointwise_conv`, [`sasa_stem_mixture`](shaders::SASA_STEM_MIXTURE), [`sasa_stem_attention`](shaders::SASA_STEM_ATTENTION) | [`reference::sasa_stem`] | arXiv:1906.05909, Sec. 3.2 |
@@ -95,6 +96,7 @@ pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};
 pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, CbamShape};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers};
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};
+pub use ops::cross_attention::{CrossAttention, CrossAttentionBuffers, CrossAttentionOptions, CrossAttentionShape};
 pub use ops::dense::{Dense, DenseBuffers, DenseShape};
 pub use ops::eca::{Eca, EcaBuffers, EcaShape};
 pub use ops::epilogue::Epilogue;

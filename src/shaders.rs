@@ -29,6 +29,8 @@ table! {
     CHANNEL_SCALE = channel_scale,
     /// [`CropResize`](crate::CropResize).
     CROP_RESIZE = crop_resize,
+    /// [`CrossAttention`](crate::CrossAttention).
+    CROSS_ATTENTION = cross_attention,
     /// [`Dense`](crate::Dense).
     DENSE = dense,
     /// [`GlobalPool`](crate::GlobalPool).

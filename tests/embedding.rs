@@ -216,7 +216,7 @@ fn everything_is_send_and_sync() {
     use visual_attention::host::{Gpu, Timestamps};
     use visual_attention::operators::{Arrays, Entry, Operator, OptionSpec, Options, Shapes, Slices};
     use visual_attention::reference::{
-        AttendedRegions, Components, Excitation, Layer, Norm, WindowAttentionResult, WindowEntry,
+        AttendedRegions, Components, CrossAttentionResult, Excitation, Layer, Norm, WindowAttentionResult, WindowEntry,
     };
     use visual_attention::shaders::{Member, Overrides, Shader, Variant};
     use visual_attention::*;
@@ -249,6 +249,10 @@ fn everything_is_send_and_sync() {
         CropResizeBuffers<'_>,
         Activation,
         BatchNorm<'_>,
+        CrossAttention,
+        CrossAttentionBuffers<'_>,
+        CrossAttentionOptions,
+        CrossAttentionShape,
         Dense,
         DenseBuffers<'_>,
         DenseShape,
@@ -353,6 +357,7 @@ fn everything_is_send_and_sync() {
         Excitation<'_, f32>,
         Layer<'_, f32>,
         Norm<'_, f32>,
+        CrossAttentionResult<f32>,
         WindowAttentionResult<f32>,
         WindowEntry,
     ];

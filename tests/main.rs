@@ -13,6 +13,7 @@ mod bounding_box;
 mod cbam;
 mod channel_scale;
 mod crop_resize;
+mod cross_attention;
 mod dense;
 mod documents;
 mod eca;

@@ -44,7 +44,7 @@ const DIVISIONS: [Division; 11] = [
     (Nchw::new(1, 4, 300, 3), 1 << 20, 2, &[]),
     (Nchw::new(2, 40, 6, 7), 1 << 20, 1, PLANES),
     // Heads that are attended to in several chunks of channels.
-    (Nchw::new(2, 140, 6, 7), 1 << 20, 1, &["window_attention", "merge_attention"]),
+    (Nchw::new(2, 140, 6, 7), 1 << 20, 1, &["cross_attention", "window_attention", "merge_attention"]),
     // Two images of runs in a dispatch, and one image of labels.
     (Nchw::new(5, 4, 81, 19), 6656, 8, &["largest_component"]),
     (Nchw::new(1, 4, 400, 401), 4 << 20, 1, &["normalize", "largest_component"]),

@@ -51,6 +51,11 @@ impl<'a> Compiler<'a> {
         Self { bound, ..self }
     }
 
+    /// Most loop rounds of one invocation, for operators that know theirs only at `bind`.
+    pub(crate) fn most_rounds(&self) -> u64 {
+        self.most_rounds
+    }
+
     /// Refuses loops that the adapter would end without an error: see [`rounds::MAX_ROUNDS`].
     pub(crate) fn check_rounds(&self, op: &'static str, needed: u64, remedy: &'static str) -> Result<(), Error> {
         if needed <= self.most_rounds {

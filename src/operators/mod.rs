@@ -30,6 +30,7 @@ mod bounding_box;
 mod cbam;
 mod channel_scale;
 mod crop_resize;
+mod cross_attention;
 mod dense;
 mod eca;
 mod global_pool;
@@ -257,6 +258,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<cbam::CbamGate>(),
             Entry::of::<channel_scale::Scale>(),
             Entry::of::<crop_resize::Crop>(),
+            Entry::of::<cross_attention::Cross>(),
             Entry::of::<dense::Layer>(),
             Entry::of::<eca::EcaGate>(),
             Entry::of::<global_pool::Pool>(),

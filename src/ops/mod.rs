@@ -9,6 +9,7 @@ pub mod bounding_box;
 pub mod cbam;
 pub mod channel_scale;
 pub mod crop_resize;
+pub mod cross_attention;
 pub mod dense;
 pub mod eca;
 pub mod epilogue;

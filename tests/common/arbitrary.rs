@@ -897,7 +897,8 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
 }
 
 /// Operators whose options, and the shape of the input named here, decide everything. They need no code of their own.
-const BY_NAME: [(&str, &str); 3] = [("head_norm_rotary", "x"), ("merge_attention", "y1"), ("window_pool", "x")];
+const BY_NAME: [(&str, &str); 4] =
+    [("cross_attention", "q"), ("head_norm_rotary", "x"), ("merge_attention", "y1"), ("window_pool", "x")];
 
 fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
     let (name, input) = draw.of(&BY_NAME);
@@ -921,8 +922,11 @@ fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
         options.push((spec.name, value));
     }
     let rounds = loop_bounds::by_name(name, &options);
-    let given = options.iter().find(|(option, _)| *option == "heads");
-    let heads = given.map(|(_, text)| text.parse::<u32>().expect("a whole number"));
+    let number = |name: &str| {
+        let given = options.iter().find(|(option, _)| *option == name);
+        given.map(|(_, text)| text.parse::<u32>().expect("a whole number"))
+    };
+    let (heads, head_dim) = (number("heads"), number("head_dim"));
     let operator = entry.open(compiler::of(device), &Options::new(options.clone()))?;
     bound!(
         "by name",
@@ -930,7 +934,7 @@ fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
         |device, pool, draw, deal| {
             match heads {
                 Some(heads) => {
-                    let channels = draw.count().saturating_mul(heads);
+                    let channels = head_dim.unwrap_or_else(|| draw.count()).saturating_mul(heads);
                     draw.with_channels(pool, channels)
                 }
                 None => draw.nchw(pool),
@@ -938,7 +942,9 @@ fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
         },
         |shape| rounds,
         {
-            let shapes = Shapes::new([(input, Vec::from(shape))]);
+            let keys = vec![shape.batch, shape.channels, draw.count()];
+            let others = (name == "cross_attention").then_some(("k", keys));
+            let shapes = Shapes::new(std::iter::once((input, Vec::from(shape))).chain(others));
             operator.tensors(&shapes).and_then(|specs| {
                 let _ = operator.cost(&shapes);
                 let mut slices = Vec::new();

@@ -113,6 +113,8 @@ pub(crate) fn by_name(name: &str, options: &[(&str, String)]) -> u64 {
         }
         // Eight channels.
         "merge_attention" => 8,
+        // Bound by `bind`, which knows the keys.
+        "cross_attention" => MOST,
         // Heads of 20,000 channels: their squares, and their pairs.
         "head_norm_rotary" => summed(20_000) + 10_000,
         other => panic!("no bound on the loops of {other}"),

@@ -221,6 +221,9 @@ fn windows(shape: Nchw) -> Vec<Problem> {
         let problem = Problem::new("head_norm_rotary", [("x", shape)]).named("norm", norm);
         all.push(problem.with("heads", channels / 4).with("split", "2,0,2").with("scale", 0.75));
     }
+    let tokens = [("q", vec![batch, channels, height, width]), ("k", vec![batch, channels, 5])];
+    let cross = Problem::new("cross_attention", tokens).with("heads", 2).with("head_dim", channels / 2);
+    all.push(cross.with("value_dim", channels / 2 + 1).with("scale", 0.75));
     let over = |shape: &[u32], window: &str| {
         let shape = [&[batch, channels], shape].concat();
         let problem = Problem::new("window_attention", [("q", shape)]).with("heads", 2).with("head_dim", channels / 2);

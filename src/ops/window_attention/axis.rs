@@ -45,7 +45,7 @@ impl Border {
 /// | border | `start` |
 /// | --- | --- |
 /// | zero, mask | `base + group div 2 - keys div 2` |
-/// | shift | `clamp(min(base + group div 2, m - 1) - keys div 2, 0, m - keys)` |
+/// | shift | `clamp(base + group div 2 - keys div 2, 0, m - keys)` |
 /// | causal | `min(base + group - 1, m - 1) - (keys - 1)` |
 ///
 /// `base` is the first index of the query's group: `origin + (index - origin) div group * group`. A window of an even number of keys has
