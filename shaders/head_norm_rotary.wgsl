@@ -7,7 +7,7 @@
 // Host      src/ops/head_norm_rotary.rs        Reference  src/reference/head_norm_rotary.rs
 // Shapes    x, y [n, g*d, t, h, w], weight [d], turns [pairs, 2] (cosine, sine) f32, dense
 // Grid      x: ceil(t*h*w / 64), z: one head of one image; one invocation for a head at a position
-// Numerics  f32; cosines and sines by the host, since WGSL bounds the error of its own at 2^-11
+// Numerics  f32; the host computes cosines and sines: WGSL allows its functions an error of 2^-11
 // Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Needs     f16 variants: SHADER_F16
 

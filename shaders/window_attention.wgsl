@@ -7,17 +7,17 @@
 // Host      src/ops/window_attention/mod.rs        Reference  src/reference/window_attention.rs
 // Shapes    q, k [n, g*d, t, h, w], v [n, g*dv, t, h, w] -> y [n, g*dv, to, ho, wo], log_sum_exp [n, g, to, ho, wo] f32, dense
 //           frame [channels, kt or 2kt-1], row and column alike; or bias [g, 2kt-1, 2kh-1, 2kw-1] instead of row
-// Grid      x: ceil(tiles * wo / TEAM), y: chunks of channels for each frame of queries, z: one head of one image;
+// Grid      x: ceil(classes * tiles * wo / TEAM), y: chunks of channels for each frame of queries, z: one head of one image;
 //           SPLIT invocations share four queries, with LENGTH channels of the values each
 // Numerics  online softmax in f32, rescaled once per block; a NaN or +infinite logit gives NaN, a query without keys gives zeros
 // Uses      `frames_axis`, `rows_axis`, `columns_axis`, `window_axis` of shared/window.wgsl
 // Needs     f16 variants: SHADER_F16
 //
 // Loads take most of the time, on software adapters and on GPUs alike. The four queries of an invocation lie in one column, spaced so that
-// their windows share rows of keys. Stride and dilation fix the spacing, and they lie in one group. A block of 4 * BLOCKS keys in a column
+// their windows share rows of keys. Stride and dilation fix the spacing. The four lie in one group. A block of 4 * BLOCKS keys in a column
 // is therefore loaded once for all four. Neighbouring invocations read neighbouring pixels, along whole rows: a GPU needs one pass for each
 // cache line that a load touches. Vectors hold the four queries.
-// If windows have one row, the host takes columns for rows: lines would otherwise share no keys.
+// Queries in a column share no keys if windows have one row. The host then exchanges rows and columns.
 // A GPU keeps 16 sums in registers if the loops over the sums have a constant count. Deeper heads are split among SPLIT invocations, which
 // add up their shares of the logits in workgroup memory. On a software adapter a barrier costs more than computing the logits again for
 // every chunk of LENGTH channels. Row terms belong to the rows of a block. Rows are therefore outside of columns, and the row terms stay in
@@ -443,8 +443,9 @@ fn window_attention(
                 let column = across.first + b * params.columns_dilation;
                 let near = u32(clamp(column, 0, params.columns_extent - 1));
                 let address = near * params.column_stride;
-                let inside = frame_inside && column >= 0 && column < params.columns_extent;
+                // A column that the border leaves out reaches no sum, not even as 0 * NaN.
                 let part = b >= across.begin && b < across.end;
+                let inside = part && frame_inside && column >= 0 && column < params.columns_extent;
                 let at0 = keys(first, address, inside);
                 let at1 = keys(first + 4 * params.rows_dilation, address, inside);
                 let at2 = keys(first + 8 * params.rows_dilation, address, inside);

@@ -1,5 +1,5 @@
 use visual_attention::{
-    Element, Error, HeadNorm, HeadNormRotary, HeadNormRotaryBuffers, HeadNormRotaryOptions, Ncthw, reference,
+    Element, Error, HeadNorm, HeadNormRotary, HeadNormRotaryBuffers, HeadNormRotaryOptions, Ncthw, reference, wgpu,
 };
 
 use crate::common::{self, Random, TestGpu, assert_within_tolerance_with_room, rounded, wide};
@@ -44,6 +44,8 @@ fn matches_reference() {
         ([1, 200, 2, 3, 11], with(1).with_norm(HeadNorm::L2).with_split([4, 0, 6]).with_epsilon(20.0)),
         ([1, 1030, 1, 2, 3], with(1).with_norm(HeadNorm::Rms).with_split([0, 1030, 0]).with_base(100.0)),
         ([2, 10, 40, 1, 1], with(1).with_norm(HeadNorm::Rms).with_split([10, 0, 0]).with_epsilon(0.5)),
+        ([1, 12, 2, 3, 4], with(1).with_norm(HeadNorm::L2).with_split([4, 4, 4]).with_first([1000, 7, 3])),
+        ([1, 6, 1, 2, 4], with(1).with_norm(HeadNorm::L2).with_epsilon(-0.0)),
     ];
     for element in gpu.elements() {
         for (seed, (shape, options)) in (0..).zip(cases) {
@@ -134,6 +136,29 @@ fn refuses_what_has_no_meaning() {
     refused(base.with_epsilon(f32::NAN), &["epsilon", "NaN", "0 or more"]);
     refused(base.with_base(0.0), &["base", "0", "above 0"]);
     refused(base.with_scale(f32::INFINITY), &["scale", "inf", "finite"]);
+    // Sixteen bytes a position fit, and a table of 64 bytes a position does not.
+    let limits = wgpu::Limits { max_buffer_size: 1 << 20, ..wgpu::Limits::default() };
+    if let Some(small) = common::gpu_with(&limits) {
+        let options = HeadNormRotaryOptions::new(1).with_split([0, 0, 16]);
+        let element = if gpu.elements().len() > 1 { Element::F16 } else { Element::F32 };
+        let operator = HeadNormRotary::new(compiler::of(&small.device), options, element).unwrap();
+        let positions = (1 << 20) / 16 / element.bytes() as u32;
+        let x = small.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: 1 << 20,
+            usage: wgpu::BufferUsages::STORAGE,
+            mapped_at_creation: false,
+        });
+        let buffers = HeadNormRotaryBuffers { x: x.slice(..), weight: None, y: x.slice(..) };
+        let error = operator.bind(&small.device, Ncthw::new(1, 16, 1, 1, positions), buffers).unwrap_err();
+        assert!(matches!(error, Error::LimitExceeded { limit: "max_buffer_size", .. }), "{error}");
+    }
+    let operator = HeadNormRotary::new(compiler::of(&gpu.device), base, Element::F32).unwrap();
+    let x = gpu.upload("x", &vec![0f32; 44_000]).unwrap();
+    let buffers = HeadNormRotaryBuffers { x: x.slice(..), weight: None, y: x.slice(..) };
+    assert!(operator.bind(&gpu.device, Ncthw::new(1, 32_000, 1, 1, 1), buffers).is_ok());
+    let error = operator.bind(&gpu.device, Ncthw::new(1, 44_000, 1, 1, 1), buffers).unwrap_err();
+    assert!(matches!(error, Error::LimitExceeded { limit: "loop rounds of one invocation", .. }), "{error}");
     let operator = HeadNormRotary::new(compiler::of(&gpu.device), base.with_split([4, 4, 2]), Element::F32).unwrap();
     for (channels, words) in [(15, "a multiple of 2 channels"), (16, "at least 10 channels")] {
         let error = operator.tensors(Ncthw::new(1, channels, 2, 2, 2)).unwrap_err();

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 /// Most dispatches of one kernel for one `bind`. A larger count is taken for a mistake of the caller, and refused.
 const MAX_PARTS: usize = 1 << 16;
+const TOO_MANY: &str = "dispatches of one kernel";
 
 /// What a kernel has to do.
 pub(crate) struct Work<'a> {
@@ -27,10 +28,10 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Units, and workgroups on `y` and `x`, of a part that keeps `most_groups`. Only what is outermost is divided, where that is enough.
+    /// Units, and workgroups on `y` and `x`, of a part that keeps `most_groups`. Divides units first, then rows of workgroups, then columns.
     fn together(&self) -> [u32; 3] {
         let [x, y] = self.groups.map(|count| u64::from(count.max(1)));
-        // Up to the largest of 32 bits.
+        // Counts above `u32` become `most`.
         let at_most = |count: u64, most: u32| u32::try_from(count).map_or(most, |count| count.min(most)).max(1);
         let units = at_most(self.most_groups / x.saturating_mul(y), self.units);
         let rows = if units > 1 || self.most_groups >= x.saturating_mul(y) {
@@ -74,6 +75,18 @@ pub(crate) fn window(units: &Range<u32>, unit_bytes: u64, alignment: u64) -> Ran
     start - start % alignment..end
 }
 
+/// As [`parts`], with as many workgroups more in a part as [`MAX_PARTS`] needs: a bound on the work of a dispatch refuses nothing.
+pub(crate) fn bounded_parts(mut work: Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>, Exceeded> {
+    loop {
+        match parts(&work, limits) {
+            Err(Exceeded { limit: TOO_MANY, .. }) if work.most_groups < u64::MAX => {
+                work.most_groups = work.most_groups.saturating_mul(2);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Divides `work` so that every dispatch keeps `limits`. The caller has checked that all byte counts fit `u64`.
 pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>, Exceeded> {
     // Kernels index with u32, so a binding never exceeds 4 GiB even where the device would take it.
@@ -112,7 +125,7 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
         .into_iter()
         .fold(1, u64::saturating_mul);
     if count > MAX_PARTS as u64 {
-        return Err(Exceeded { limit: "dispatches of one kernel", needed: count, given: MAX_PARTS as u64 });
+        return Err(Exceeded { limit: TOO_MANY, needed: count, given: MAX_PARTS as u64 });
     }
     let mut parts = Vec::new();
     for units in ranges(work.units, step) {
@@ -266,6 +279,7 @@ mod tests {
             (units, x, y) in (count(), count(), count()),
             unit_bytes in prop::collection::vec(1u64..=u64::MAX, 0..4), shifts in prop::collection::vec(0u32..64, 4),
             binding in 12u32..63, axis in prop::sample::select(vec![7u32, 65_535, u32::MAX]),
+            most_groups in prop_oneof![Just(u64::MAX), 1u64..=u64::MAX, 1u64..100_000],
             alignment in prop::sample::select(vec![32u32, 256]),
         ) {
             // As `bind` passes them: all products fit `u64`, even after rounding up.
@@ -274,8 +288,8 @@ mod tests {
                 unit_bytes.iter().zip(shifts).map(|(bytes, shift)| bytes >> shift).filter(|&b| b > 0 && fits(&b)).collect();
             let limits = wgpu::Limits { min_storage_buffer_offset_alignment: alignment, ..limits(1 << binding, axis) };
             let given = limits.max_storage_buffer_binding_size.min(1 << 32);
-            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[], most_groups: u64::MAX };
-            match parts(&work, &limits) {
+            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[], most_groups };
+            match bounded_parts(work, &limits) {
                 Ok(parts) => {
                     let mut covered = 0u128;
                     let mut at = (0, [0, 0]);

@@ -151,12 +151,14 @@ impl Kernel {
             bound.filter(|t| matches!(t.extent, Extent::Whole(_)) == whole).map(Tensor::unit_bytes).collect()
         };
         let all = groups.iter().fold(u128::from(units), |product, &count| product.saturating_mul(count.into()));
-        let most =
-            |bound: u64, work: u64| if work <= bound { u128::MAX } else { all * u128::from(bound) / u128::from(work) };
+        let most = |bound: u64, work: u64| {
+            if work <= bound { u128::MAX } else { all.saturating_mul(bound.into()) / u128::from(work) }
+        };
         let most_groups = most(self.bound.flops, cost.flops).min(most(self.bound.bytes, cost.bytes)).max(1);
         let most_groups = u64::try_from(most_groups).unwrap_or(u64::MAX);
-        let work = divide::Work { units, groups, unit_bytes: &of(false), whole_bytes: &of(true), most_groups };
-        divide::parts(&work, &device.limits()).map_err(|exceeded| Error::LimitExceeded {
+        let (unit_bytes, whole_bytes) = (of(false), of(true));
+        let work = divide::Work { units, groups, unit_bytes: &unit_bytes, whole_bytes: &whole_bytes, most_groups };
+        divide::bounded_parts(work, &device.limits()).map_err(|exceeded| Error::LimitExceeded {
             op: self.op,
             limit: exceeded.limit,
             needed: exceeded.needed,

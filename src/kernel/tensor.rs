@@ -67,6 +67,16 @@ pub(crate) fn label(op: &str, name: &str) -> String {
     format!("visual_attention::{op}::{name}")
 }
 
+/// Size of a buffer that holds `bytes` bytes, if the device can create it.
+pub(crate) fn checked_size(op: &'static str, device: &wgpu::Device, bytes: u64) -> Result<u64, Error> {
+    let size = divide::binding_bytes(bytes.max(4));
+    let given = device.limits().max_buffer_size;
+    if size > given {
+        return Err(Error::LimitExceeded { op, limit: "max_buffer_size", needed: size, given });
+    }
+    Ok(size)
+}
+
 /// A scratch buffer of the operator. wgpu clears it before its first use.
 pub(crate) fn scratch(
     op: &'static str,
@@ -74,11 +84,7 @@ pub(crate) fn scratch(
     label: &'static str,
     bytes: u64,
 ) -> Result<wgpu::Buffer, Error> {
-    let size = divide::binding_bytes(bytes.max(4));
-    let given = device.limits().max_buffer_size;
-    if size > given {
-        return Err(Error::LimitExceeded { op, limit: "max_buffer_size", needed: size, given });
-    }
+    let size = checked_size(op, device, bytes)?;
     Ok(device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(&self::label(op, label)),
         size,
@@ -131,9 +137,10 @@ pub(crate) fn filled(
     contents: &[u8],
     usage: wgpu::BufferUsages,
 ) -> Result<wgpu::Buffer, Error> {
+    let size = checked_size(op, device, contents.len() as u64)?;
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(&self::label(op, label)),
-        size: divide::binding_bytes(contents.len() as u64),
+        size,
         usage,
         mapped_at_creation: true,
     });

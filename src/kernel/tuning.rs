@@ -181,6 +181,9 @@ pub(crate) fn window_tile(
         // The largest extents overflow `u64`. They saturate, and are refused.
         let blocks_of_keys = passes(blocks).saturating_mul(frames.into()).saturating_mul(columns.into());
         let rounds = blocks_of_keys.saturating_mul(products + u64::from(length) + 1);
+        // The terms of a block of rows and of a frame are computed once for all columns.
+        let once = passes(blocks).saturating_add(1).saturating_mul(frames.into()).saturating_mul(own);
+        let rounds = if tables { rounds.saturating_add(once) } else { rounds };
         WindowTile { length, blocks, split, rounds }
     };
     // A block costs one load for each key, and a pass over the sums.
@@ -275,11 +278,11 @@ mod tests {
         let gpu = |length, blocks, split, rounds| WindowTile { length, blocks, split, rounds };
         assert_eq!(tile(false, 8, 3, false), gpu(8, 2, 1, 3 * 17));
         assert_eq!(tile(false, 8, 7, false), gpu(8, 1, 1, 3 * 7 * 17));
-        assert_eq!(tile(false, 8, 7, true), gpu(8, 1, 1, 3 * 7 * 25));
+        assert_eq!(tile(false, 8, 7, true), gpu(8, 1, 1, 3 * 7 * 25 + 4 * 8));
         assert_eq!(tile(false, 24, 7, false), gpu(8, 1, 4, 3 * 7 * 25));
         assert_eq!(tile(false, 32, 7, false), gpu(16, 1, 2, 3 * 7 * 39));
         assert_eq!(tile(false, 64, 7, false), gpu(16, 1, 4, 3 * 7 * 41));
-        assert_eq!(tile(false, 128, 7, true), gpu(16, 1, 8, 3 * 7 * 61));
+        assert_eq!(tile(false, 128, 7, true), gpu(16, 1, 8, 3 * 7 * 61 + 4 * 16));
         let chunked = |length, blocks, rounds| WindowTile { length, blocks, split: 1, rounds };
         assert_eq!(tile(false, 3, 7, false), chunked(8, 1, 3 * 7 * 12));
         assert_eq!(tile(false, 72, 7, false), chunked(16, 1, 3 * 7 * 89));

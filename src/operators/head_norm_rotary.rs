@@ -26,6 +26,7 @@ impl Described for Rotary {
             .with_epsilon(options.number("epsilon", Some(defaults.epsilon))?)
             .with_scale(options.number("scale", Some(defaults.scale))?)
             .with_split(options.axes("split", defaults.split, false)?)
+            .with_first(options.axes("first", defaults.first, false)?)
             .with_base(options.number("base", Some(defaults.base))?);
         Ok(Self(HeadNormRotary::new(compiler, read, options.element()?)?))
     }

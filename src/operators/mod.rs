@@ -246,7 +246,7 @@ impl Entry {
     }
 }
 
-/// Every operator of the crate, by name.
+/// Every operator of the crate, by name, but [`WindowStream`](crate::WindowStream): it has a recording for each frame.
 #[must_use]
 pub fn all() -> &'static [Entry] {
     const {

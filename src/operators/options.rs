@@ -135,25 +135,32 @@ impl<'a> Reader<'a> {
     pub(super) fn axes(&self, name: &'static str, default: [u32; 3], required: bool) -> Result<[u32; 3], Error> {
         let [frames, rows, columns] = default;
         let written = (!required).then(|| (default, format!("{frames},{rows},{columns}")));
-        self.read(name, "frames,rows,columns or rows,columns".into(), written, |text| {
-            let numbers: Result<Vec<u32>, _> = text.split(',').map(|number| number.trim().parse()).collect();
-            match *numbers.ok()? {
-                [both] => Some([frames, both, both]),
-                [rows, columns] => Some([frames, rows, columns]),
-                [frames, rows, columns] => Some([frames, rows, columns]),
-                _ => None,
-            }
-        })
+        self.read(
+            name,
+            "one number for rows and columns; rows,columns; or frames,rows,columns".into(),
+            written,
+            |text| {
+                let numbers: Result<Vec<u32>, _> = text.split(',').map(|number| number.trim().parse()).collect();
+                match *numbers.ok()? {
+                    [both] => Some([frames, both, both]),
+                    [rows, columns] => Some([frames, rows, columns]),
+                    [frames, rows, columns] => Some([frames, rows, columns]),
+                    _ => None,
+                }
+            },
+        )
     }
 
-    /// Borders of frames, rows and columns, or one for all of them.
+    /// Borders of frames, rows and columns: three; or two for rows and columns, or one for both.
     pub(super) fn borders(&self, name: &'static str) -> Result<[Border; 3], Error> {
         let names = Border::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         let default = Border::default();
-        self.read(name, names, Some(([default; 3], default.to_string())), |text| {
+        let values = format!("{names}; one for rows and columns, or rows,columns, or frames,rows,columns");
+        self.read(name, values, Some(([default; 3], default.to_string())), |text| {
             let borders: Result<Vec<Border>, _> = text.split(',').map(|name| name.trim().parse()).collect();
             match *borders.ok()? {
-                [all] => Some([all; 3]),
+                [both] => Some([default, both, both]),
+                [rows, columns] => Some([default, rows, columns]),
                 [frames, rows, columns] => Some([frames, rows, columns]),
                 _ => None,
             }

@@ -12,7 +12,7 @@
 //!
 //! The channels of a head are split among the axes: the first `split[0]` turn by the frame, the next `split[1]` by the row, the next
 //! `split[2]` by the column, and the rest do not turn. Pair `j` of the `s` channels of an axis turns by `a = p * base^(-2j/s)` at position
-//! `p`, counted from 0.
+//! `p`, counted from [`first`](HeadNormRotaryOptions::first).
 //!
 //! Sources: `RMSNorm` (Zhang and Sennrich 2019, arXiv:1910.07467, Eq. 4); rotary positions of `RoFormer` (Su et al. 2021,
 //! arXiv:2104.09864, Eq. 34), here over several axes.
@@ -22,7 +22,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let gpu = visual_attention::host::Gpu::open()?;
-//! // Queries of 4 heads of 64 channels, a quarter of which tells the frame.
+//! // Queries of 4 heads of 64 channels. In each head, 16 channels turn by the frame.
 //! let options = HeadNormRotaryOptions::new(4).with_norm(HeadNorm::Rms).with_split([16, 24, 24]).with_scale(0.125);
 //! let rotary = HeadNormRotary::new(&gpu.device, options, Element::F32)?;
 //!
@@ -121,13 +121,15 @@ pub struct HeadNormRotaryOptions {
     pub split: [u32; 3],
     /// Base of the angles.
     pub base: f32,
+    /// Position of the first frame, row and column: a frame of a stream, or a tile of an image, is not the first.
+    pub first: [u32; 3],
 }
 
 impl HeadNormRotaryOptions {
     /// No norm and no rotation, epsilon 1e-6, scale 1, base 10,000.
     #[must_use]
     pub const fn new(heads: u32) -> Self {
-        Self { heads, norm: HeadNorm::None, epsilon: 1e-6, scale: 1.0, split: [0; 3], base: 10_000.0 }
+        Self { heads, norm: HeadNorm::None, epsilon: 1e-6, scale: 1.0, split: [0; 3], base: 10_000.0, first: [0; 3] }
     }
 
     /// With this norm.
@@ -160,6 +162,12 @@ impl HeadNormRotaryOptions {
         Self { base, ..self }
     }
 
+    /// With these positions of the first frame, row and column.
+    #[must_use]
+    pub const fn with_first(self, first: [u32; 3]) -> Self {
+        Self { first, ..self }
+    }
+
     /// Checks what does not depend on a shape.
     fn check(&self) -> Result<(), Error> {
         let refuse = |parameter, given: String, needed: &str| {
@@ -169,7 +177,7 @@ impl HeadNormRotaryOptions {
             return refuse("heads", "0".into(), "at least 1");
         }
         if self.split.iter().any(|split| split % 2 == 1) {
-            return refuse("split", format!("{:?}", self.split), "even numbers: channels turn in pairs");
+            return refuse("split", format!("{:?}", self.split), "even numbers for frames, rows and columns");
         }
         for (parameter, value, positive) in [("epsilon", self.epsilon, false), ("base", self.base, true)] {
             if !value.is_finite() || value < 0.0 || positive && value == 0.0 {
@@ -186,10 +194,10 @@ impl HeadNormRotaryOptions {
 
     /// Cosines and sines of one axis: a pair of numbers for each position and pair of channels.
     fn turns(&self, axis: usize, extent: u32) -> impl Iterator<Item = [f32; 2]> {
-        let (split, base) = (self.split[axis], f64::from(self.base));
+        let (split, base, first) = (self.split[axis], f64::from(self.base), f64::from(self.first[axis]));
         (0..extent).flat_map(move |position| {
             (0..split / 2).map(move |pair| {
-                let angle = f64::from(position) * base.powf(-f64::from(2 * pair) / f64::from(split));
+                let angle = (first + f64::from(position)) * base.powf(-f64::from(2 * pair) / f64::from(split));
                 [angle.cos() as f32, angle.sin() as f32]
             })
         })
@@ -283,7 +291,7 @@ impl HeadNormRotary {
     /// # Errors
     ///
     /// - [`Error::InvalidShape`]: channels that the heads do not divide, or fewer in a head than the split has.
-    /// - [`Error::LimitExceeded`]: one head of one image exceeds a binding of the device; a head of more than 20,000 channels.
+    /// - [`Error::LimitExceeded`]: one head of one image exceeds a binding of the device; a head of more than 16,000 channels.
     /// - What [every operator refuses](crate#what-is-refused) about its buffers.
     pub fn bind(
         &self,
@@ -299,7 +307,9 @@ impl HeadNormRotary {
         let HeadNormRotaryBuffers { x, weight, y } = buffers;
         check::slices(OP, device, &specs, &[("x", Some(x)), ("weight", weight), ("y", Some(y))])?;
         let head_dim = shape.channels / options.heads;
-        rounds::check(OP, rounds::summed(head_dim.into()) + u64::from(head_dim.div_ceil(2)))?;
+        // Squares, then every pair of channels that turn, and every other channel.
+        let turned: u32 = options.split.iter().sum();
+        rounds::check(OP, rounds::summed(head_dim.into()) + u64::from(head_dim - turned / 2))?;
         let positions = check::to_u32(OP, "positions of a head", shape.positions())?;
         let units = check::to_u32(OP, "heads of all images", u64::from(shape.batch) * u64::from(options.heads))?;
         let head = shape.positions().saturating_mul(head_dim.into());
@@ -309,6 +319,8 @@ impl HeadNormRotary {
         let extents = [shape.frames, shape.height, shape.width];
         // No table is larger than a head, whose elements were counted.
         let [frames, rows, columns] = [0, 1, 2].map(|axis| extents[axis] * pairs[axis]);
+        let turns_bytes = 8 * (u64::from(frames) + u64::from(rows) + u64::from(columns));
+        tensor::checked_size(OP, device, turns_bytes)?;
         let turns: Vec<[f32; 2]> = (0..3).flat_map(|axis| options.turns(axis, extents[axis])).collect();
         let turns_buffer = match turns.as_slice() {
             [] => None,
@@ -347,7 +359,8 @@ impl HeadNormRotary {
                 HeadNorm::Rms => 1,
                 HeadNorm::L2 => 2,
             },
-            epsilon: options.epsilon,
+            // The kernel compares bits, and -0.0 has large ones.
+            epsilon: options.epsilon.abs(),
             scale: options.scale,
             ..Zeroable::zeroed()
         })?;

@@ -153,7 +153,7 @@ impl SasaLayer {
     ///
     /// # Errors
     ///
-    /// As [`WindowAttention::new`] and [`PointwiseConv::new`].
+    /// As [`WindowAttention::new`] and [`PointwiseConv::new`], and [`Error::InvalidParameter`]: another `value_dim` than `head_dim`.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         options: SasaLayerOptions,

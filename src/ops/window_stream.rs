@@ -2,7 +2,7 @@
 //!
 //! Frame `t` attends to itself and to the frames before it that its window reaches. Their keys and values stay in a ring of slots on the
 //! GPU: frame `t` is in slot `t % slots`. The result has the bits of frame `t` of [`WindowAttention`]
-//! over all frames at once. It is the place of a `ConvLSTM` cell (Shi et al. 2015, arXiv:1506.04214) in a network with attention.
+//! over all frames at once. In a network with attention it replaces a `ConvLSTM` cell (Shi et al. 2015, arXiv:1506.04214).
 //!
 //! [`WindowStream::bind`] prepares a recording for every slot and for each of the first frames. A frame then takes no allocation, no write to the
 //! queue and no readback. To start anew, count frames from 0 again; the slots need no clearing.
@@ -44,7 +44,9 @@
 //! # }
 //! ```
 //!
-//! Tables of relative positions need no change over time. Rotary positions are absolute: turn keys as they are written.
+//! Tables of relative positions need no change over time. Rotary positions are absolute: turn the queries and keys of a frame before they
+//! are written. A [`HeadNormRotary`](crate::HeadNormRotary) that turns channels by the frame needs a `bind` for each frame, with
+//! [`first`](crate::HeadNormRotaryOptions::first).
 //!
 //! # Tensors
 //!
@@ -112,11 +114,21 @@ impl WindowStreamOptions {
         }
         let least = Self::new(self.attention).slots;
         if self.slots < least {
-            return refuse("slots", self.slots.to_string(), format!("at least {least}, the frames of a window"));
+            return refuse(
+                "slots",
+                self.slots.to_string(),
+                format!("at least {least}, the frames that a window spans"),
+            );
         }
-        let needed = u64::from(self.slots) + u64::from(least) - 1;
-        if needed > MAX_RECORDINGS {
-            return Err(Error::LimitExceeded { op: OP, limit: "slots", needed, given: MAX_RECORDINGS });
+        // One for each slot, and one for each of the first frames.
+        let recordings = u64::from(self.slots) + u64::from(least) - 1;
+        if recordings > MAX_RECORDINGS {
+            let most = (MAX_RECORDINGS + 1).saturating_sub(least.into());
+            return refuse(
+                "slots",
+                self.slots.to_string(),
+                format!("at most {most} beside a window over {least} frames"),
+            );
         }
         Ok(())
     }
@@ -179,9 +191,8 @@ impl WindowStream {
     ///
     /// As [`WindowAttention::new`], and:
     ///
-    /// - [`Error::InvalidParameter`]: an axis of frames that is not causal, or has a stride or a group; fewer slots than a window has
-    ///   frames.
-    /// - [`Error::LimitExceeded`]: more than 4,096 slots.
+    /// - [`Error::InvalidParameter`]: an axis of frames that is not causal, or has a stride or a group; fewer slots than a window
+    ///   spans frames; more than 4,096 slots and frames of a window together.
     pub fn new<'a>(
         compiler: impl Into<Compiler<'a>>,
         options: WindowStreamOptions,
@@ -287,7 +298,7 @@ impl WindowStream {
         Ok(WindowStreamRecording { slots: slots.into(), frames: frames.collect::<Result<_, _>>()? })
     }
 
-    /// What one frame moves and computes, once a window's frames are there.
+    /// What one frame moves and computes, once all frames of a window have been written.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
         let attention = &self.options.attention;

@@ -37,10 +37,11 @@ pub fn head_norm_rotary<T: Float>(
             let (height, width) = (shape.height as usize, shape.width as usize);
             let places = [position / (height * width), position / width % height, position % width];
             let mut first = 0;
+            let places = [0, 1, 2].map(|axis| places[axis] as f64 + f64::from(options.first[axis]));
             for (place, split) in places.into_iter().zip(options.split) {
                 for pair in 0..split / 2 {
                     let exponent = f64::from(2 * pair) / f64::from(split);
-                    let angle = place as f64 * f64::from(options.base).powf(-exponent);
+                    let angle = place * f64::from(options.base).powf(-exponent);
                     let (cosine, sine) = (real::<T>(angle.cos()), real::<T>(angle.sin()));
                     let even = first + 2 * pair as usize;
                     let (a, b) = (y[at(even)], y[at(even + 1)]);

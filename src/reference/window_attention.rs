@@ -68,11 +68,13 @@ pub fn window_attention<T: Float>(
                             for b in columns {
                                 let entries = [f, a, b];
                                 let key = f.key.zip(a.key).zip(b.key).map(|((f, a), b)| place([f, a, b]));
-                                keys.push(key);
                                 if entries.iter().any(|entry| entry.left_out) {
+                                    // Not even 0 * NaN of such a key reaches the sum.
+                                    keys.push(None);
                                     scores.push(T::neg_infinity());
                                     continue;
                                 }
+                                keys.push(key);
                                 let dot = key.map_or(T::zero(), |key| {
                                     (0..head_dim).fold(T::zero(), |sum, m| {
                                         let channel = image * heads * head_dim + head * head_dim + m;

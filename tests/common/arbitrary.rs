@@ -908,7 +908,7 @@ fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
         let value = match spec.values.as_str() {
             "a whole number" => draw.count().to_string(),
             "a number" => draw.of(&["0.5", "1", "100", "-1"]).to_owned(),
-            axes if axes.starts_with("frames,rows,columns") => {
+            axes if axes.ends_with("frames,rows,columns") => {
                 let [frames, rows, columns] = [0; 3].map(|_| if draw.option() { 0 } else { draw.count() & !1 });
                 format!("{frames},{rows},{columns}")
             }

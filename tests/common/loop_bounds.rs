@@ -115,8 +115,8 @@ pub(crate) fn by_name(name: &str, options: &[(&str, String)]) -> u64 {
         "merge_attention" => 8,
         // Bound by `bind`, which knows the keys.
         "cross_attention" => MOST,
-        // Heads of 20,000 channels: their squares, and their pairs.
-        "head_norm_rotary" => summed(20_000) + 10_000,
+        // Heads of 16,000 channels: their squares, and each of them.
+        "head_norm_rotary" => summed(16_000) + 16_000,
         other => panic!("no bound on the loops of {other}"),
     }
 }

@@ -92,6 +92,33 @@ fn deep_heads_match_the_reference() {
     }
 }
 
+/// Heads that a GPU divides among invocations, with blocks, causal groups, strides and lines: tiles that end with their group.
+#[test]
+fn divided_heads_match_the_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let with = |keys, border| WindowAxis::new(keys).with_border(border);
+    let (blocks, causal) = (WindowAxis::swin(5, 2), with(4, Border::Causal).with_group(3));
+    let (mask, shift) = (with(3, Border::Mask), with(3, Border::Shift));
+    for (seed, axes) in (0..).zip([
+        [WindowAxis::new(1), blocks, blocks],
+        [causal, causal, mask],
+        [mask, mask, causal],
+        [WindowAxis::new(1), WindowAxis::new(1), blocks],
+        [WindowAxis::new(1), WindowAxis::new(1), causal.with_dilation(2)],
+        [with(2, Border::Causal), WindowAxis::new(1), WindowAxis::new(1)],
+        [WindowAxis::new(1), shift.with_dilation(2), mask.with_stride(2).with_dilation(2)],
+        [WindowAxis::new(1), WindowAxis::halo(4, 2), WindowAxis::halo(3, 1)],
+    ]) {
+        for (head_dim, value_dim) in [(32, 32), (20, 64), (40, 24)] {
+            let options = WindowAttentionOptions::volume(2, head_dim, axes)
+                .with_value_dim(value_dim)
+                .with_relative(RelativePosition::Bias);
+            let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
+            check(gpu, &operator, Ncthw::new(1, 2 * head_dim, 3, 9, 13), Element::F32, seed);
+        }
+    }
+}
+
 /// The keys that a query attends to, by the weights of the reference: attention with equal logits.
 fn keys_of(options: &WindowAttentionOptions, shape: Ncthw) -> Vec<Vec<usize>> {
     let positions = (shape.frames * shape.height * shape.width) as usize;
@@ -178,6 +205,37 @@ fn the_future_does_not_reach_the_past() {
     for (before, after) in before.chunks_exact(5 * 24).zip(after.chunks_exact(5 * 24)) {
         assert_eq!(before[..4 * 24], after[..4 * 24]);
         assert!(after[4 * 24..].iter().all(|value| value.is_nan()));
+    }
+}
+
+/// A value that the border leaves out reaches no result on any axis, not even as 0 * NaN: neither the later queries' own of a causal group,
+/// nor those beyond it.
+#[test]
+fn values_left_out_reach_nothing() {
+    let Some(gpu) = common::gpu() else { return };
+    let mask = WindowAxis::new(3).with_border(Border::Mask);
+    let causal = WindowAxis::new(4).with_border(Border::Causal).with_group(3);
+    for axis in 0..3 {
+        let mut axes = [mask; 3];
+        axes[axis] = causal;
+        let options = WindowAttentionOptions::volume(1, 4, axes);
+        let operator = WindowAttention::new(compiler::of(&gpu.device), options, Element::F32).unwrap();
+        let shape = Ncthw::new(1, 4, 6, 6, 6);
+        for special in [f32::NAN, f32::INFINITY] {
+            let mut inputs = Inputs::random(10, &options, shape, Element::F32);
+            // The plane at 4 of this axis, the second of its group.
+            let at = |position: usize| [position / 36, position / 6 % 6, position % 6][axis];
+            for values in [&mut inputs.k, &mut inputs.v] {
+                let spoiled = values.iter_mut().enumerate().filter(|(index, _)| at(index % 216) == 4);
+                spoiled.for_each(|(_, value)| *value = special);
+            }
+            let exact = inputs.reference::<f64>(&options, shape).y;
+            let y = run(gpu, &operator, shape, Element::F32, &inputs).y;
+            for (index, (y, exact)) in y.iter().zip(&exact).enumerate() {
+                assert_eq!(y.is_finite(), exact.is_finite(), "axis {axis}, {special}: element {index} is {y}");
+                assert!(at(index % 216) >= 4 || y.is_finite(), "axis {axis}, {special}: element {index} is {y}");
+            }
+        }
     }
 }
 

@@ -59,9 +59,10 @@ pub struct WindowAxis {
     pub dilation: u32,
     /// Positions from one query to the next: query `i` is at position `i * stride`.
     pub stride: u32,
-    /// Neighbouring queries that share one window: at most `keys`. With dilation, queries of equal remainder. NATTEN calls it `stride`.
+    /// Neighbouring queries that share one window: at most `keys`. With a dilation, only queries of the same remainder share one. NATTEN
+    /// calls it `stride`.
     pub group: u32,
-    /// Where groups begin: one begins at this index, and all others a multiple of `group` from there.
+    /// A group begins at this index. The others begin at multiples of `group` before and after it.
     pub origin: u32,
     /// What a window does at the border.
     pub border: Border,
@@ -148,7 +149,8 @@ impl WindowAxis {
         let classes = self.dilation / gcd(self.dilation, self.stride);
         match self.step() {
             1 if self.group > 1 => Sharing { classes, rows: self.keys },
-            step if self.group == 1 && step < self.keys => {
+            // Windows of one key share none, but lie side by side in one block of four.
+            step if self.group == 1 && (step < self.keys || step == 1) => {
                 Sharing { classes, rows: self.keys.saturating_add((QUERIES - 1).saturating_mul(step)) }
             }
             _ => Sharing { classes: u32::MAX, rows: self.keys },

@@ -96,7 +96,7 @@ impl Geometry {
         let classes = sharing.classes.min(out_height);
         let class_queries = out_height.div_ceil(classes);
         let (group_queries, group_lead) = if rows.grouped() { (rows.group, rows.lead()) } else { (class_queries, 0) };
-        let group_tiles = group_queries.div_ceil(QUERIES);
+        let group_tiles = group_queries.min(class_queries).div_ceil(QUERIES);
         let tiles = (class_queries + group_lead).div_ceil(group_queries) * group_tiles;
         let in_shape = Ring { frame: 0, slots: frames, slot_elements: [frame_stride; 2] };
         let Ring { frame, slots, slot_elements } = ring.unwrap_or(in_shape);

@@ -72,7 +72,7 @@
 //!
 //! `q, k [n, heads*d, t, h, w], v [n, heads*dv, t, h, w] -> y [n, heads*dv, to, ho, wo]`. [`Nchw`](crate::Nchw) is the shape of images:
 //! they have one frame. [`WindowAttention::tensors`] lists the tensors with the tables and the optional `log_sum_exp`. No window is
-//! copied out of the tensor: memory is inputs and outputs. [`WindowAttention::bind_weights`] computes the softmax itself for chosen
+//! copied out of the tensor, so the operator needs no memory beyond inputs and outputs. [`WindowAttention::bind_weights`] computes the softmax itself for chosen
 //! queries. [`MergeAttention`](crate::MergeAttention) joins two results by their log-sum-exps.
 //!
 //! The softmax runs in f32. A NaN or +infinite logit gives NaN, and a query without keys gives zeros.
@@ -237,8 +237,8 @@ impl WindowAttention {
         &self.options
     }
 
-    /// The tensors of one [`Self::bind`], in the order in which they are checked. `shape` is that of `q` and `k`; the one of an image or a
-    /// line is an [`Ncthw`] of one frame, or of one frame and one row.
+    /// The tensors of one [`Self::bind`], in the order in which they are checked. `shape` is that of `q` and `k`. An image has
+    /// one frame. A line has one frame and one row.
     ///
     /// # Errors
     ///
@@ -305,8 +305,8 @@ impl WindowAttention {
         Ok(Recording::new(self.dispatches(device, shape, &buffers, tables, [keys, values], None)?))
     }
 
-    /// Binds the kernel to buffers that were checked. Keys and values are divided as queries are, or the
-    /// whole ring of a stream.
+    /// Binds the kernel to buffers that were checked. Keys and values are divided as queries are. A
+    /// stream binds its whole ring.
     pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,

@@ -341,7 +341,7 @@ impl WindowAttentionOptions {
                 needed: format!("{} channels: {} heads of head_dim {}", self.channels(), self.heads, self.head_dim),
             });
         }
-        for ((axis, extent), parameter) in self.axes.iter().zip(extents(shape)).zip(SPANS) {
+        for (index, ((axis, extent), parameter)) in self.axes.iter().zip(extents(shape)).zip(SPANS).enumerate() {
             let span = u64::from(axis.keys) * u64::from(axis.dilation);
             if axis.border == Border::Shift && span > u64::from(extent) {
                 return Err(Error::InvalidParameter {
@@ -354,7 +354,8 @@ impl WindowAttentionOptions {
             let rows = axis.sharing().rows.max(axis.keys).saturating_add(axis.group);
             let needed = u64::from(extent) + (u64::from(rows) + 12) * u64::from(axis.dilation);
             if needed > MAX_EXTENT {
-                return Err(Error::LimitExceeded { op, limit: parameter, needed, given: MAX_EXTENT });
+                let limit = EXTENTS[index];
+                return Err(Error::LimitExceeded { op, limit, needed, given: MAX_EXTENT });
             }
         }
         Ok(())
@@ -416,3 +417,6 @@ const NAMES: [[&str; 5]; 3] = [
 
 const SPANS: [&str; 3] =
     ["frames.keys * frames.dilation", "rows.keys * rows.dilation", "columns.keys * columns.dilation"];
+
+const EXTENTS: [&str; 3] =
+    ["frames and the window over them", "rows and the window over them", "columns and the window over them"];
