@@ -71,6 +71,8 @@ struct Params {
     out_frame_stride: u32,
     out_row_stride: u32,
     out_column_stride: u32,
+    // Indices from one of four queries in a column to the next.
+    query_step: i32,
     // Upper bound on the rows of keys that the windows of four queries cover together.
     union_rows: i32,
     // Rows of queries that share rows of keys are `classes` apart. A class has `tiles` invocations in each column, and each group of
@@ -139,18 +141,22 @@ var<workgroup> wg_shares: array<vec4<f32>, 2u * EXCHANGED>;
 const NONE = -3.4028234e38;
 const MINUS_INFINITY = 0xff800000u;
 
-// Four keys of one column, one dilation step apart.
+const QUERY = vec4<i32>(0, 1, 2, 3);
+
+// Four keys of one column, one dilation step apart: where they are, whether they are inside, and whether their rows take part.
 struct Keys {
     address: vec4<u32>,
     inside: vec4<bool>,
+    part: vec4<bool>,
 }
 
 // `address` and `across` are those of the column: where its first key is, and whether the column is inside.
 fn keys(first: i32, address: u32, across: bool) -> Keys {
     let row = first + vec4<i32>(0, 1, 2, 3) * params.rows_dilation;
-    let inside = (row >= vec4<i32>(0)) & (row < vec4<i32>(params.rows_extent)) & vec4<bool>(across);
+    let inside = (row >= vec4<i32>(0)) & (row < vec4<i32>(params.rows_extent));
+    let part = vec4<bool>(params.rows_border == 0u) | inside;
     let near = clamp(row, vec4<i32>(0), vec4<i32>(params.rows_extent - 1));
-    return Keys(address + vec4<u32>(near) * params.row_stride, inside);
+    return Keys(address + vec4<u32>(near) * params.row_stride, inside & vec4<bool>(across), part);
 }
 
 // For a key outside the tensor, `key` and `value` read a position at the border. The logits and weights make that key count as zero.
@@ -173,11 +179,12 @@ fn products(channel: vec4<f32>, at: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(channel * at.x, channel * at.y, channel * at.z, channel * at.w);
 }
 
-// The row table's part of the logits of four keys, over a range of channels, for the four queries at the addresses `queries`.
-fn row_terms(queries: vec4<u32>, entry: vec4<i32>, channels: vec2<u32>, first_row: u32) -> mat4x4<f32> {
+// The row table's part of the logits of four keys, over a range of channels, for the four queries at the addresses `queries`. `entry` and
+// `row` are those of the first key.
+fn row_terms(queries: vec4<u32>, entry: vec4<i32>, row_of_key: i32, channels: vec2<u32>, first_row: u32) -> mat4x4<f32> {
     let entries = table_entries(params.rows_keys);
     let last = vec4<i32>(entries - 1);
-    let at = entry + rows_table;
+    let at = select(entry, row_offsets(row_of_key), params.by_offset == 1u);
     let e0 = vec4<u32>(clamp(at, vec4<i32>(0), last));
     let e1 = vec4<u32>(clamp(at + 1, vec4<i32>(0), last));
     let e2 = vec4<u32>(clamp(at + 2, vec4<i32>(0), last));
@@ -215,13 +222,20 @@ fn channels_of_table(begin: u32, end: u32, first_row: u32, channels: vec2<u32>) 
     return clamp(of_head, vec2<u32>(channels.x), vec2<u32>(channels.y));
 }
 
-// Of each of the four windows: how many rows take part, and where a table has the first of them.
-var<private> rows_count: vec4<u32>;
-var<private> rows_table: vec4<i32>;
+// Of the first query's window: its entries up to the query itself in a causal group, and the offset of entry 0. Those of the other three
+// follow from them, which spares registers.
+var<private> rows_entries: i32;
+var<private> rows_offset: i32;
 
-// Whether a row of keys takes part in the window of each query. `entry` is the row's index among those that do.
+// Whether a row of keys belongs to the window of each query. `entry` is the row's index in that window. In a causal group, every query has
+// one entry more than the query before it.
 fn used(entry: vec4<i32>) -> vec4<bool> {
-    return vec4<u32>(entry) < rows_count;
+    return vec4<u32>(entry) < vec4<u32>(min(vec4<i32>(rows_entries) + QUERY, vec4<i32>(params.rows_keys)));
+}
+
+// The offset of a row of keys from each query, as an index of a table. Rows of keys are numbered from the first query's window.
+fn row_offsets(row: i32) -> vec4<i32> {
+    return row + rows_offset - QUERY * params.query_step;
 }
 
 // A value outside a query's window must not reach the query's sum, not even as 0 * NaN. If all numbers are finite, the product of matrix
@@ -282,12 +296,12 @@ fn exchanged(own: mat4x4<f32>, index: u32, turn: u32) -> mat4x4<f32> {
 }
 
 // The logits of one key for the four queries, divided by 2. They are NONE for a key that takes no part. `bias` is the first row's element
-// of the bias table, and `part` says whether the column takes part.
-fn logit(share: vec4<f32>, bias: i32, entry: vec4<i32>, part: bool) -> vec4<f32> {
+// of the bias table, and `part` says whether row and column of the key take part.
+fn logit(share: vec4<f32>, bias: i32, entry: vec4<i32>, row: i32, part: bool) -> vec4<f32> {
     var score = share;
     if RELATIVE == 2u {
-        let row = clamp(entry + rows_table, vec4<i32>(0), vec4<i32>(2 * params.rows_keys - 2));
-        score += params.relative_scale * embedding(vec4<u32>(bias + row * (2 * params.columns_keys - 1)));
+        let offset = clamp(row_offsets(row), vec4<i32>(0), vec4<i32>(2 * params.rows_keys - 2));
+        score += params.relative_scale * embedding(vec4<u32>(bias + offset * (2 * params.columns_keys - 1)));
     }
     let taken = used(entry) & vec4<bool>(part);
     let infinite = not_finite(score);
@@ -295,12 +309,12 @@ fn logit(share: vec4<f32>, bias: i32, entry: vec4<i32>, part: bool) -> vec4<f32>
     return select(vec4<f32>(NONE), 0.5 * score, taken & !infinite);
 }
 
-fn logits(shares: mat4x4<f32>, bias: i32, entry: vec4<i32>, part: bool) -> mat4x4<f32> {
+fn logits(shares: mat4x4<f32>, bias: i32, entry: vec4<i32>, row: i32, part: vec4<bool>) -> mat4x4<f32> {
     return mat4x4<f32>(
-        logit(shares[0], bias, entry, part),
-        logit(shares[1], bias, entry + 1, part),
-        logit(shares[2], bias, entry + 2, part),
-        logit(shares[3], bias, entry + 3, part),
+        logit(shares[0], bias, entry, row, part.x),
+        logit(shares[1], bias, entry + 1, row + 1, part.y),
+        logit(shares[2], bias, entry + 2, row + 2, part.z),
+        logit(shares[3], bias, entry + 3, row + 3, part.w),
     );
 }
 
@@ -365,17 +379,14 @@ fn window_attention(
     let rows_w = window_axis(row.w, rows_axis());
     let across = window_axis(i32(out_column), columns_axis());
     let along = window_axis(i32(params.first_frame + out_frame), frames_axis());
-    let rows_begin = vec4<i32>(rows_x.begin, rows_y.begin, rows_z.begin, rows_w.begin);
-    rows_count = vec4<u32>(max(vec4<i32>(rows_x.end, rows_y.end, rows_z.end, rows_w.end) - rows_begin, vec4<i32>(0)));
-    let rows_offset = vec4<i32>(rows_x.offset, rows_y.offset, rows_z.offset, rows_w.offset);
-    rows_table = rows_begin + select(vec4<i32>(0), rows_offset, RELATIVE == 2u || params.by_offset == 1u);
-    // Rows of keys are numbered from the first row of the first query's window. The first row of each window that takes part is `start`.
-    var distance = vec4<i32>(rows_x.first, rows_y.first, rows_z.first, rows_w.first) - rows_x.first;
+    rows_entries = rows_x.entries;
+    rows_offset = rows_x.offset;
+    // Rows of keys are numbered from the first row of the first query's window. Entry 0 of each window is row `start`.
+    var start = vec4<i32>(rows_x.first, rows_y.first, rows_z.first, rows_w.first) - rows_x.first;
     if params.rows_dilation > 1 {
-        distance /= params.rows_dilation;
+        start /= params.rows_dilation;
     }
-    let start = distance + rows_begin;
-    let rows = select(0, distance.w + params.rows_keys, working);
+    let rows = select(0, start.w + params.rows_keys, working);
 
     let first_channel = group.z * params.head_dim;
     let first_key = (params.key_plane + group.z) * params.head_dim;
@@ -414,15 +425,6 @@ fn window_attention(
         let slot_of_frame = u32(clamp(frame, 0, params.frames_extent - 1)) % params.slots;
         let keys_base = params.k_base + slot_of_frame * params.key_frame_stride;
         let values_base = params.v_base + slot_of_frame * params.value_frame_stride;
-        var frame_term = vec4<f32>(0.0);
-        if RELATIVE == 1u && working {
-            let entry = table_entry(f, along, params.frames_keys);
-            let entries = u32(table_entries(params.frames_keys));
-            for (var c = frame_channels.x; c < frame_channels.y; c += 1u) {
-                let embedding = f32(frame_table[(first_row + c - params.frame_table_begin) * entries + entry]);
-                frame_term += query(query_address + c * params.channel_stride) * embedding;
-            }
-        }
         let frame_row = (i32(head) * (2 * params.frames_keys - 1) + f + along.offset) * (2 * params.rows_keys - 1);
         let frame_bias = frame_row * (2 * params.columns_keys - 1);
         for (var e = 0; e < params.union_rows; e += i32(4u * BLOCKS)) {
@@ -435,9 +437,23 @@ fn window_attention(
             var rows1 = mat4x4<f32>();
             var rows2 = mat4x4<f32>();
             if RELATIVE == 1u && needed {
-                rows0 = row_terms(query_address, entry0, row_channels, first_row);
-                if BLOCKS > 1u { rows1 = row_terms(query_address, entry1, row_channels, first_row); }
-                if BLOCKS > 2u { rows2 = row_terms(query_address, entry2, row_channels, first_row); }
+                rows0 = row_terms(query_address, entry0, e, row_channels, first_row);
+                if BLOCKS > 1u { rows1 = row_terms(query_address, entry1, e + 4, row_channels, first_row); }
+                if BLOCKS > 2u { rows2 = row_terms(query_address, entry2, e + 8, row_channels, first_row); }
+                if frame_channels.x < frame_channels.y {
+                    // The frame's term is added to those of its rows. It would take registers in the loop over columns.
+                    var frame_term = vec4<f32>(0.0);
+                    let entry = table_entry(f, along, params.frames_keys);
+                    let entries = u32(table_entries(params.frames_keys));
+                    for (var c = frame_channels.x; c < frame_channels.y; c += 1u) {
+                        let embedding = f32(frame_table[(first_row + c - params.frame_table_begin) * entries + entry]);
+                        frame_term += query(query_address + c * params.channel_stride) * embedding;
+                    }
+                    let terms = mat4x4<f32>(frame_term, frame_term, frame_term, frame_term);
+                    rows0 += terms;
+                    if BLOCKS > 1u { rows1 += terms; }
+                    if BLOCKS > 2u { rows2 += terms; }
+                }
             }
             for (var b = 0; b < params.columns_keys; b += 1) {
                 let column = across.first + b * params.columns_dilation;
@@ -453,7 +469,7 @@ fn window_attention(
                 var score1 = mat4x4<f32>();
                 var score2 = mat4x4<f32>();
                 if needed {
-                    var column_term = frame_term;
+                    var column_term = vec4<f32>(0.0);
                     if RELATIVE == 1u {
                         let entry = table_entry(b, across, params.columns_keys);
                         let entries = u32(table_entries(params.columns_keys));
@@ -480,14 +496,14 @@ fn window_attention(
                 if needed {
                     let bias = frame_bias + clamp(b + across.offset, 0, 2 * params.columns_keys - 2);
                     let before = largest;
-                    score0 = logits(score0, bias, entry0, part);
+                    score0 = logits(score0, bias, entry0, e, at0.part & vec4<bool>(part));
                     largest = max(largest, largest_of(score0));
                     if BLOCKS > 1u {
-                        score1 = logits(score1, bias, entry1, part);
+                        score1 = logits(score1, bias, entry1, e + 4, at1.part & vec4<bool>(part));
                         largest = max(largest, largest_of(score1));
                     }
                     if BLOCKS > 2u {
-                        score2 = logits(score2, bias, entry2, part);
+                        score2 = logits(score2, bias, entry2, e + 8, at2.part & vec4<bool>(part));
                         largest = max(largest, largest_of(score2));
                     }
                     let remaining = exp(2.0 * (before - largest));

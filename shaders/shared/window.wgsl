@@ -34,12 +34,14 @@ fn columns_axis() -> Axis {
 }
 
 // Where the window of a query lies on one axis. Entry a is the key at `first + a * dilation`. The entries from `begin` to `end` take part.
+// `entries` is `end` where the axis would not end.
 // A table by offset starts at the key that lies farthest before its query, so entry a has index `a + offset` there.
 struct Window {
     first: i32,
     offset: i32,
     begin: i32,
     end: i32,
+    entries: i32,
 }
 
 // The window of a query of the output.
@@ -62,18 +64,19 @@ fn window_axis(query: i32, axis: Axis) -> Window {
     let left = axis.keys / 2;
     var start = base + axis.group / 2 - left;
     var begin = 0;
-    var end = axis.keys;
+    var entries = axis.keys;
     if axis.border == 2u {
         // As in NATTEN, the window shifts to stay inside.
         start = min(max(start, 0), count - axis.keys);
     }
     if axis.border == 3u {
         start = min(base + axis.group, count) - axis.keys;
-        end = min(index - start + 1, axis.keys);
+        entries = min(index - start + 1, axis.keys);
     }
+    var end = entries;
     if axis.border != 0u {
         begin = max(0, -start);
-        end = min(end, count - start);
+        end = min(entries, count - start);
     }
-    return Window(remainder + axis.dilation * start, start - index + axis.keys - 1, begin, end);
+    return Window(remainder + axis.dilation * start, start - index + axis.keys - 1, begin, end, entries);
 }

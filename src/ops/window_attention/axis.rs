@@ -148,12 +148,12 @@ impl WindowAxis {
     pub(super) fn sharing(&self) -> Sharing {
         let classes = self.dilation / gcd(self.dilation, self.stride);
         match self.step() {
-            1 if self.group > 1 => Sharing { classes, rows: self.keys },
+            1 if self.group > 1 => Sharing { classes, step: 1, rows: self.keys },
             // Windows of one key share none, but lie side by side in one block of four.
             step if self.group == 1 && (step < self.keys || step == 1) => {
-                Sharing { classes, rows: self.keys.saturating_add((QUERIES - 1).saturating_mul(step)) }
+                Sharing { classes, step, rows: self.keys.saturating_add((QUERIES - 1).saturating_mul(step)) }
             }
-            _ => Sharing { classes: u32::MAX, rows: self.keys },
+            _ => Sharing { classes: u32::MAX, step: 0, rows: self.keys },
         }
     }
 
@@ -206,6 +206,8 @@ impl WindowAxis {
 pub(super) struct Sharing {
     /// Queries of the output from one to the next.
     pub(super) classes: u32,
+    /// Indices from one to the next.
+    pub(super) step: u32,
     /// Keys of the axis that the windows of four such queries cover together, in steps of the dilation.
     pub(super) rows: u32,
 }
