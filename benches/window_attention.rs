@@ -12,6 +12,8 @@ use crate::common::{Bench, noise};
 const OPERATOR: &str = "window_attention";
 /// Heads and their depths.
 const HEADS: [(u32, u32); 3] = [(8, 8), (8, 32), (4, 64)];
+/// Keys of a window, and positions of a line.
+const LINES: [(u32, u32); 3] = [(128, 4096), (64, 4096), (128, 2048)];
 /// Multiply-adds that a reference may take, on one core.
 const CHECKED: u64 = 1 << 30;
 
@@ -43,8 +45,10 @@ pub(crate) fn bench(bench: &mut Bench) {
 /// Windows of sequences, videos and blocks.
 fn axes(bench: &mut Bench) {
     let shift = |keys| WindowAxis::new(keys).with_border(Border::Shift);
-    let line = WindowAttentionOptions::line(1, 64, shift(128));
-    over(bench, "1x64 line 128", Ncthw::new(1, 64, 1, 1, 4096), line);
+    for (keys, length) in LINES {
+        let line = WindowAttentionOptions::line(1, 64, shift(keys));
+        over(bench, &format!("1x64 line {keys}"), Ncthw::new(1, 64, 1, 1, length), line);
+    }
     let video = |keys: [u32; 3]| WindowAttentionOptions::volume(4, 16, keys.map(shift));
     over(bench, "4x16 video 3x7x7", Ncthw::new(1, 64, 8, 28, 28), video([3, 7, 7]));
     over(bench, "4x16 video 5x5x5", Ncthw::new(1, 64, 8, 28, 28), video([5, 5, 5]));
@@ -260,6 +264,17 @@ pub(crate) fn attend(
 
 /// How the time grows.
 fn scaling(bench: &Bench) {
+    let [whole, fewer_keys, shorter] = LINES.map(|(keys, length)| {
+        bench.median(OPERATOR, &format!("1x64 line {keys} {}", Ncthw::new(1, 64, 1, 1, length)), "fused")
+    });
+    if let (Some(whole), Some(fewer_keys), Some(shorter)) = (whole, fewer_keys, shorter) {
+        let times = |less: std::time::Duration| whole.as_secs_f64() / less.as_secs_f64();
+        println!(
+            "line: twice the keys of a window take {:.2} times as long, and twice the line {:.2} times (at most 2.2)",
+            times(fewer_keys),
+            times(shorter)
+        );
+    }
     let time =
         |side, heads, k| bench.median(OPERATOR, &name(1, side, heads, k), "fused").map(|time| time.as_secs_f64());
     for heads in HEADS {

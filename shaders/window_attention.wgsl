@@ -222,8 +222,8 @@ fn channels_of_table(begin: u32, end: u32, first_row: u32, channels: vec2<u32>) 
     return clamp(of_head, vec2<u32>(channels.x), vec2<u32>(channels.y));
 }
 
-// Of the first query's window: its entries up to the query itself in a causal group, and the offset of entry 0. Those of the other three
-// follow from them, which spares registers.
+// The first query's window: its entries, which end at the query in a causal group, and the offset of entry 0. The other three windows follow
+// from these two numbers, which spares registers.
 var<private> rows_entries: i32;
 var<private> rows_offset: i32;
 

@@ -241,6 +241,13 @@ fn slots_take_turns() {
         assert_ne!(parameters(t), parameters(t + 1));
     }
     assert_ne!(parameters(1), parameters(6));
+    // Choosing the recording of a frame allocates nothing.
+    let allocations = allocation_counter::measure(|| {
+        (0..100).for_each(|t| {
+            std::hint::black_box((recording.frame(t), recording.slot(t)));
+        });
+    });
+    assert_eq!(allocations.count_total, 0);
     let bytes = stream.cost(shape).bytes;
     assert_eq!(bytes, 4 * (2 * 3 + 2) * 36, "keys and values of three frames, queries and results of one");
 }
