@@ -71,6 +71,23 @@ fn matches_reference() {
     }
 }
 
+/// The same bits where heads are divided among dispatches, in place too: heads of 780 bytes begin between aligned offsets.
+#[test]
+fn divided_work_gives_the_same_bits() {
+    let Some(gpu) = common::gpu() else { return };
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 2048, ..wgpu::Limits::default() };
+    let Some(small) = common::gpu_with(&limits) else { return };
+    let shape = Ncthw::new(3, 6, 1, 5, 13);
+    let options = HeadNormRotaryOptions::new(2).with_norm(HeadNorm::Rms).with_split([0, 0, 2]);
+    let mut random = Random::new(3);
+    let (x, weight) = (random.normal(shape.elements().unwrap() as usize), random.normal(3));
+    let whole = run(gpu, shape, options, Element::F32, [&x, &weight], false);
+    for in_place in [false, true] {
+        let divided = run(&small, shape, options, Element::F32, [&x, &weight], in_place);
+        assert!(whole == divided, "in place {in_place}");
+    }
+}
+
 /// A rotation keeps the length of a head, and the product of a query and a key depends on the distance of their positions alone.
 #[test]
 fn products_depend_on_the_distance() {
