@@ -5,6 +5,7 @@
 #[path = "../../tests/common/arbitrary.rs"]
 mod arbitrary;
 #[path = "../../tests/common/compiler.rs"]
+#[expect(dead_code, reason = "the suite's, of which this needs a part")]
 mod compiler;
 #[path = "../../tests/common/loop_bounds.rs"]
 mod loop_bounds;

@@ -16,11 +16,12 @@ struct Input {
     whole_bytes: [u64; 2],
     binding: u64,
     axis: u32,
+    most_groups: u64,
     fine_alignment: bool,
 }
 
 fuzz_target!(|input: Input| {
-    let Input { units, groups, unit_bytes, whole_bytes, binding, axis, fine_alignment } = input;
+    let Input { units, groups, unit_bytes, whole_bytes, binding, axis, most_groups, fine_alignment } = input;
     // As `bind` gives them: all products fit `u64`, with what they are rounded up by.
     let fits = |bytes: &&u64| **bytes > 0 && bytes.checked_mul(units.into()).is_some_and(|all| all < u64::MAX - 256);
     let unit_bytes: Vec<u64> = unit_bytes.iter().filter(fits).copied().collect();
@@ -32,8 +33,9 @@ fuzz_target!(|input: Input| {
         min_storage_buffer_offset_alignment: alignment,
         ..Default::default()
     };
-    let work = divide::Work { units, groups, unit_bytes: &unit_bytes, whole_bytes: &whole_bytes };
-    match divide::parts(&work, &limits) {
+    let most_groups = most_groups.max(1);
+    let work = divide::Work { units, groups, unit_bytes: &unit_bytes, whole_bytes: &whole_bytes, most_groups };
+    match divide::bounded_parts(work, &limits) {
         Ok(parts) => {
             let mut covered = 0;
             for part in &parts {
