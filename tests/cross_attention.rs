@@ -173,6 +173,11 @@ fn refuses_what_has_no_meaning() {
         let y = gpu.buffer("y", 256).unwrap();
         let all = buffer.slice(..);
         let buffers = CrossAttentionBuffers { q: all, k: all, v: all, y: y.slice(..), log_sum_exp: None };
+        // As the operator's page says.
+        let deep = CrossAttention::new(compiler::of(&gpu.device), CrossAttentionOptions::new(1, 64), Element::F32);
+        let queries = Ncthw::new(1, 64, 1, 1, 1);
+        let fits = CrossAttentionShape { queries, keys: 1700 };
+        assert!(deep.unwrap().bind(&gpu.device, fits, buffers).is_ok());
         let error = operator.bind(&gpu.device, many, buffers).unwrap_err().to_string();
         assert!(error.contains("rounds") && error.contains("MergeAttention"), "{error}");
     }

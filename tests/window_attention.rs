@@ -18,7 +18,7 @@ struct Inputs {
     q: Vec<f32>,
     k: Vec<f32>,
     v: Vec<f32>,
-    /// Tables of frames, rows and columns, or the bias table in the place of rows.
+    /// Tables of frames, rows and columns. A bias table takes the place of the rows' table.
     tables: [Vec<f32>; 3],
 }
 

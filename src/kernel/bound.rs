@@ -3,8 +3,8 @@
 /// Most work of one dispatch. Systems reset a GPU whose dispatch takes too long: Windows after two seconds. A dispatch that would do more
 /// is divided. The result has the same bits.
 ///
-/// Three things are not divided: a single workgroup, work that would take more than 65,536 dispatches, and the kernels of labelled
-/// components, whose dispatches depend on each other.
+/// A dispatch may exceed the bound in three cases. A single workgroup is not divided. The work of one kernel is not divided into more than
+/// 65,536 dispatches. The kernels of labelled components have no bound, because their dispatches depend on each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DispatchBound {

@@ -1,7 +1,7 @@
 //! Every check of the caller's arguments that an operator makes before any call to wgpu.
 
 use super::tensor::in_place;
-use crate::{Error, Nchw, Ncthw, Nhw, Role, Size, TensorSpec};
+use crate::{Error, Ncthw, Nhw, Role, Size, TensorSpec};
 
 /// Checks the buffer slices of an operator, before any call to wgpu. `given` has an entry for each field of the operator's buffers.
 pub(crate) fn slices(
@@ -60,13 +60,13 @@ pub(crate) fn slices(
 }
 
 /// Refuses a tensor whose byte count overflows `u64`, before any arithmetic with its size. An empty batch counts as one image.
-pub(crate) fn elements(op: &'static str, binding: &'static str, shape: Nchw) -> Result<(), Error> {
-    count(op, binding, Nchw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
-}
-
-/// Like [`elements`], for a tensor with frames.
-pub(crate) fn video(op: &'static str, binding: &'static str, shape: Ncthw) -> Result<(), Error> {
-    count(op, binding, Ncthw { batch: shape.batch.max(1), ..shape }.elements(), &shape)
+pub(crate) fn elements(
+    op: &'static str,
+    binding: &'static str,
+    shape: impl Into<Ncthw> + std::fmt::Display + Copy,
+) -> Result<(), Error> {
+    let frames = shape.into();
+    count(op, binding, Ncthw { batch: frames.batch.max(1), ..frames }.elements(), &shape)
 }
 
 /// Like [`elements`], for a tensor without channels.
@@ -104,6 +104,28 @@ pub(crate) fn source(op: &'static str, binding: &'static str, size: Size) -> Res
         return Ok(());
     }
     Err(Error::InvalidShape { op, binding, given: size.to_string(), needed: "1 to 2^31 - 1 rows and columns".into() })
+}
+
+/// Most channels of a head.
+const MAX_HEAD_DIM: u32 = 1024;
+
+/// Refuses heads of an attention whose channels have no meaning, are too many, or whose number overflows.
+pub(crate) fn heads(op: &'static str, heads: u32, head_dim: u32, value_dim: u32) -> Result<(), Error> {
+    let refuse = |parameter, given: u32, needed: String| {
+        Err(Error::InvalidParameter { op, parameter, given: given.to_string(), needed })
+    };
+    if heads == 0 {
+        return refuse("heads", 0, "at least 1".into());
+    }
+    for (parameter, dim) in [("head_dim", head_dim), ("value_dim", value_dim)] {
+        if dim == 0 || dim > MAX_HEAD_DIM {
+            return refuse(parameter, dim, format!("1 to {MAX_HEAD_DIM}"));
+        }
+        if heads.checked_mul(dim).is_none() {
+            return refuse("heads", heads, format!("at most {} heads of {parameter} {dim}", u32::MAX / dim));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses NaN and infinities.

@@ -41,7 +41,7 @@
 //!
 //! Work is divided over the heads of all images, so one head of one image must fit a binding of the device. Every eight channels of the
 //! values compute the logits anew, so the operator is for few keys or shallow heads. On a software adapter `bind` refuses keys that take
-//! more loop iterations than one invocation may run there: 400 keys at head dimension 64 fit. [`CrossAttention::cost`] counts the
+//! more loop iterations than one invocation may run there: 1,700 keys at head dimension 64 fit. [`CrossAttention::cost`] counts the
 //! products of queries and keys, and of weights and values.
 //!
 //! Kernel [`CROSS_ATTENTION`](crate::shaders::CROSS_ATTENTION); reference
@@ -60,7 +60,6 @@ const OP: &str = "cross_attention";
 const GROUP: u32 = 64;
 /// Channels of an invocation.
 const CHANNELS: u32 = 8;
-const MAX_HEAD_DIM: u32 = 1024;
 
 params!(Params {
     origin_x: u32,
@@ -144,20 +143,7 @@ impl CrossAttentionOptions {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let refuse = |parameter, given: u32, needed: String| {
-            Err(Error::InvalidParameter { op: OP, parameter, given: given.to_string(), needed })
-        };
-        if self.heads == 0 {
-            return refuse("heads", 0, "at least 1".into());
-        }
-        for (parameter, dim) in [("head_dim", self.head_dim), ("value_dim", self.value_dim)] {
-            if dim == 0 || dim > MAX_HEAD_DIM {
-                return refuse(parameter, dim, format!("1 to {MAX_HEAD_DIM}"));
-            }
-            if self.heads.checked_mul(dim).is_none() {
-                return refuse("heads", self.heads, format!("at most {} heads of {parameter} {dim}", u32::MAX / dim));
-            }
-        }
+        check::heads(OP, self.heads, self.head_dim, self.value_dim)?;
         check::finite(OP, "scale", self.scale).map(|_| ())
     }
 }
@@ -231,7 +217,7 @@ impl CrossAttention {
         let (CrossAttentionShape { queries, keys }, options) = (shape, &self.options);
         let y = Ncthw { channels: options.value_channels(), ..queries };
         for (name, shape) in [("q", queries), ("y", y)] {
-            check::video(OP, name, shape)?;
+            check::elements(OP, name, shape)?;
         }
         if queries.channels != options.channels() {
             let (channels, heads, head_dim) = (options.channels(), options.heads, options.head_dim);

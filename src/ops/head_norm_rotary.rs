@@ -268,7 +268,7 @@ impl HeadNormRotary {
     /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: impl Into<Ncthw>) -> Result<Vec<TensorSpec>, Error> {
         let (shape, options) = (shape.into(), &self.options);
-        check::video(OP, "x", shape)?;
+        check::elements(OP, "x", shape)?;
         let refuse = |needed| Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
         if !shape.channels.is_multiple_of(options.heads) {
             return refuse(format!("a multiple of {} channels, one share for each head", options.heads));

@@ -153,9 +153,9 @@ impl MergeAttention {
                 needed: format!("a multiple of {} channels, one share for each head", self.heads),
             });
         }
-        check::video(OP, "y1", shape)?;
+        check::elements(OP, "y1", shape)?;
         let sums = Ncthw { channels: self.heads, ..shape };
-        check::video(OP, "log_sum_exp1", sums)?;
+        check::elements(OP, "log_sum_exp1", sums)?;
         Ok(vec![
             TensorSpec::input("y1", shape, self.element),
             TensorSpec::input("log_sum_exp1", sums, Element::F32),

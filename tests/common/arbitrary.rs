@@ -87,7 +87,7 @@ impl Draw<'_> {
         Nchw::new(self.extent(), self.extent(), self.extent(), self.extent())
     }
 
-    /// Frames, rows and columns of these channels, but for one in 16 draws.
+    /// A shape with frames. It has these channels, except in one of 16 draws.
     fn ncthw(&mut self, pool: &Pool, channels: u32) -> Ncthw {
         let shape = Ncthw::from(self.with_channels(pool, channels));
         let frames = if self.byte() < 128 { 1 } else { self.count() };

@@ -247,7 +247,7 @@ impl WindowAttention {
         let (options, shape) = (&self.options, shape.into());
         let values = Ncthw { channels: options.value_channels(), ..shape };
         for (name, shape) in [("q", shape), ("v", values)] {
-            check::video(self.op, name, shape)?;
+            check::elements(self.op, name, shape)?;
         }
         options.check_shape(self.op, shape)?;
         let y = options.output(shape);
@@ -305,8 +305,7 @@ impl WindowAttention {
         Ok(Recording::new(self.dispatches(device, shape, &buffers, tables, [keys, values], None)?))
     }
 
-    /// Binds the kernel to buffers that were checked. Keys and values are divided as queries are. A
-    /// stream binds its whole ring.
+    /// Binds the kernel to buffers that were checked. Keys and values are divided as queries are. A stream binds its whole ring.
     pub(crate) fn dispatches(
         &self,
         device: &wgpu::Device,

@@ -9,7 +9,6 @@ use crate::kernel::{Tensor, check, tuning};
 use crate::{Cost, Element, Error, Ncthw, Size, TensorSpec};
 
 pub(super) const OP: &str = "window_attention";
-const MAX_HEAD_DIM: u32 = 1024;
 
 /// Options of a [`WindowAttention`](super::WindowAttention).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -292,18 +291,7 @@ impl WindowAttentionOptions {
     pub(crate) fn check_options(&self, op: &'static str) -> Result<(), Error> {
         let refuse =
             |parameter, given: String, needed: String| Err(Error::InvalidParameter { op, parameter, given, needed });
-        if self.heads == 0 {
-            return refuse("heads", "0".into(), "at least 1".into());
-        }
-        for (parameter, dim) in [("head_dim", self.head_dim), ("value_dim", self.value_dim)] {
-            if dim == 0 || dim > MAX_HEAD_DIM {
-                return refuse(parameter, dim.to_string(), format!("1 to {MAX_HEAD_DIM}"));
-            }
-            if self.heads.checked_mul(dim).is_none() {
-                let needed = format!("at most {} heads of {parameter} {dim}", u32::MAX / dim);
-                return refuse("heads", self.heads.to_string(), needed);
-            }
-        }
+        check::heads(op, self.heads, self.head_dim, self.value_dim)?;
         for (axis, names) in self.axes.iter().zip(&NAMES) {
             axis.check(op, names)?;
         }

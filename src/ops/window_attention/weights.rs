@@ -94,7 +94,7 @@ impl Weights {
 
     pub(super) fn tensors(&self, shape: Ncthw, queries: u32) -> Result<Vec<TensorSpec>, Error> {
         let options = &self.options;
-        check::video(OP, "q", shape)?;
+        check::elements(OP, "q", shape)?;
         options.check_shape(OP, shape)?;
         let entries = check::to_u32(OP, "keys of a window", options.keys())?;
         let mut specs = Vec::from(["q", "k"].map(|name| TensorSpec::input(name, shape, self.inner)));
