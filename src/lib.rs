@@ -90,6 +90,7 @@ pub use names::UnknownName;
 pub use ops::activation::Activation;
 pub use ops::attended_region::{AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape};
 pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
+pub use ops::attention_map_backward::{AttentionMapBackward, AttentionMapBackwardBuffers};
 pub use ops::batch_norm::BatchNorm;
 pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers};
 pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};

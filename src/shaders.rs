@@ -21,6 +21,8 @@ table! {
     ATTENDED_REGION_RUNS = attended_region,
     /// [`AttentionMap`](crate::AttentionMap).
     ATTENTION_MAP = attention_map,
+    /// [`AttentionMapBackward`](crate::AttentionMapBackward).
+    ATTENTION_MAP_BACKWARD = attention_map_backward,
     /// [`BoundingBox`](crate::BoundingBox), second pass.
     BOUNDING_BOX = bounding_box,
     /// [`BoundingBox`](crate::BoundingBox), first pass.

@@ -98,6 +98,10 @@ impl TensorSpec {
         Self { optional: true, ..self }
     }
 
+    pub(crate) fn optional_if(self, optional: bool) -> Self {
+        Self { optional, ..self }
+    }
+
     /// Elements, or `None` beyond `u64`.
     #[must_use]
     pub fn elements(&self) -> Option<u64> {

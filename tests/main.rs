@@ -21,6 +21,7 @@ mod embedding;
 mod errors;
 mod global_pool;
 mod golden;
+mod gradients;
 mod harness;
 mod head_norm_rotary;
 mod heat_overlay;

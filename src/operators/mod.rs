@@ -25,6 +25,7 @@
 
 mod attended_region;
 mod attention_map;
+mod attention_map_backward;
 mod bisenet;
 mod bounding_box;
 mod cbam;
@@ -253,6 +254,7 @@ pub fn all() -> &'static [Entry] {
         &[
             Entry::of::<attended_region::Region>(),
             Entry::of::<attention_map::Attention>(),
+            Entry::of::<attention_map_backward::AttentionGradient>(),
             Entry::of::<bisenet::BiSeNet>(),
             Entry::of::<bounding_box::Boxes>(),
             Entry::of::<cbam::CbamGate>(),

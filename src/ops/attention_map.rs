@@ -55,10 +55,13 @@ pub(crate) const ATTENTION_MAP: Shader = shader!(
     "attention_map",
     Params,
     VECTORS,
-    &[tuning::PIXELS_BY_CHANNELS, group(&["STATISTIC"], &[&[0.0], &[1.0], &[2.0], &[3.0], &[4.0], &[5.0]])],
+    &[tuning::PIXELS_BY_CHANNELS, group(&["STATISTIC"], STATISTICS)],
     [features: Read, map: Write],
     ["ordered", "blocked_sum"],
 );
+
+/// The override that numbers the statistics.
+pub(crate) const STATISTICS: &[&[f64]] = &[&[0.0], &[1.0], &[2.0], &[3.0], &[4.0], &[5.0]];
 
 /// The statistic of an attention map, over the `K` channels `f` of a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -94,7 +97,7 @@ impl Statistic {
     /// Every statistic.
     pub const ALL: [Self; 6] = [Self::MaxAbs, Self::MeanAbs, Self::Rms, Self::L2, Self::Max, Self::Mean];
 
-    const fn code(self) -> f64 {
+    pub(crate) const fn code(self) -> f64 {
         match self {
             Self::MaxAbs => 0.0,
             Self::MeanAbs => 1.0,

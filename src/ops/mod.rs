@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod attended_region;
 pub mod attention_map;
+pub mod attention_map_backward;
 pub mod batch_norm;
 pub mod bisenet;
 pub mod bounding_box;

@@ -8,6 +8,7 @@
 
 mod attended_region;
 mod attention_map;
+mod attention_map_backward;
 mod bisenet;
 mod bounding_box;
 mod cbam;
@@ -34,6 +35,7 @@ mod window_pool;
 
 pub use attended_region::{AttendedRegions, attended_region};
 pub use attention_map::attention_map;
+pub use attention_map_backward::attention_map_backward;
 pub use bisenet::bisenet;
 pub use bounding_box::bounding_box;
 pub use cbam::{cbam, spatial_gate};

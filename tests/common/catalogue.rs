@@ -9,6 +9,7 @@ use visual_attention::{
     WindowAttention, WindowAttentionOptions, WindowWeightsBuffers, reference, wgpu,
 };
 
+use super::backward;
 use super::describing::describing;
 use super::problems::{self, Problem, problems};
 use super::{Random, compiler, rounded};
@@ -149,6 +150,8 @@ fn entry(problem: &Problem, element: Element, random: &mut Random, seed: u64) ->
     let in_place = read.iter().any(|spec| spec.role == Role::InPlace);
     let inputs: Vec<_> =
         read.iter().map(|spec| Input { name: spec.name, contents: contents(spec, random, seed) }).collect();
+    let mut inputs = inputs;
+    backward::save(problem, element, &shapes, &mut inputs);
     let outputs: Vec<_> =
         written.iter().map(|spec| (spec.name, spec.elements().unwrap() as usize, kind(problem, spec))).collect();
 

@@ -1,6 +1,7 @@
 //! What the tests share: the device, inputs, outputs that can't pass unwritten, and the gates.
 
 pub(crate) mod arbitrary;
+pub(crate) mod backward;
 pub(crate) mod catalogue;
 pub(crate) mod compiler;
 pub(crate) mod describing;

@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 
+use visual_attention::operators;
 use visual_attention::{
     Activation, Border, Connectivity, CropEnd, Element, Epilogue, HeadNorm, Nchw, Normalization, Pooling,
     RelativePosition, Sampling, ScSeCombine, Size, Squeeze, Statistic,
@@ -61,6 +62,20 @@ impl Problem {
         Self { exact: outputs, ..self }
     }
 
+    /// The gradient of this problem, if there is an operator for it: the same options and shapes.
+    fn backward(&self) -> Option<Self> {
+        let entry =
+            operators::all().iter().find(|entry| entry.name.strip_suffix("_backward") == Some(self.operator))?;
+        let label = self.label.replacen(self.operator, entry.name, 1);
+        Some(Self { label, operator: entry.name, exact: &[], ..self.clone() })
+    }
+
+    /// The problem that this one is the gradient of, if it is one.
+    pub(crate) fn forward(&self) -> Option<Self> {
+        let operator = self.operator.strip_suffix("_backward")?;
+        Some(Self { operator, ..self.clone() })
+    }
+
     /// Listed once, for f32.
     fn untyped(self) -> Self {
         Self { generic: false, ..self }
@@ -82,7 +97,9 @@ fn text(size: Size) -> String {
 
 /// Every operator with every option that has a kernel or a branch of its own, over `shape`: an even number of channels.
 pub(crate) fn problems(shape: Nchw) -> Vec<Problem> {
-    [maps(shape), untyped(shape), gates(shape), windows(shape)].concat()
+    let forward = [maps(shape), untyped(shape), gates(shape), windows(shape)].concat();
+    let backward: Vec<_> = forward.iter().filter_map(Problem::backward).collect();
+    [forward, backward].concat()
 }
 
 fn larger(shape: Nchw) -> Size {

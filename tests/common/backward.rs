@@ -1,0 +1,53 @@
+//! What an operator that computes gradients reads beside the inputs of its forward operator: the outputs of the forward pass.
+
+use visual_attention::operators::{self, Arrays, Operator, Options, Shapes};
+use visual_attention::{Element, Role};
+
+use super::catalogue::{Contents, Input, float};
+use super::describing::describing;
+use super::problems::{self, Problem};
+use super::{rounded, wide};
+
+/// An operator that compiles nothing, with the shapes of its problem.
+pub(crate) fn described(problem: &Problem, element: Element) -> Box<dyn Operator> {
+    let options = Options::new(problems::options(problem, element));
+    operators::find(problem.operator).unwrap().open(describing(), &options).unwrap()
+}
+
+/// What the forward operator of `problem` computes in f64 from those of `inputs` that it reads.
+pub(crate) fn forward(problem: &Problem, element: Element, shapes: &Shapes, inputs: &Arrays<f64>) -> Arrays<f64> {
+    let operator = described(problem, element);
+    let read = operator.tensors(shapes).unwrap().into_iter().filter(|spec| spec.role != Role::Output);
+    let given = read.filter_map(|spec| Some((spec.name, inputs.get(spec.name)?.clone())));
+    operator.reference_f64(shapes, &Arrays::new(given)).unwrap()
+}
+
+/// Puts the forward operator's outputs in place of inputs that have their names, if `problem` computes gradients.
+pub(crate) fn save(problem: &Problem, element: Element, shapes: &Shapes, inputs: &mut [Input]) {
+    let Some(forward_problem) = problem.forward() else { return };
+    let numbers = |input: &Input| match &input.contents {
+        Contents::Floats(_, numbers) => wide(numbers),
+        Contents::Words(words) => words.iter().map(|&word| f64::from(word as i32)).collect(),
+    };
+    let given = Arrays::new(inputs.iter().map(|input| (input.name, numbers(input))));
+    let saved = forward(&forward_problem, element, shapes, &given);
+    for input in inputs {
+        let Some(values) = saved.get(input.name) else { continue };
+        match &mut input.contents {
+            Contents::Floats(element, numbers) => {
+                *numbers = rounded(&values.iter().map(|&value| value as f32).collect::<Vec<_>>(), *element);
+            }
+            Contents::Words(words) => *words = values.iter().map(|&value| value as u32).collect(),
+        }
+    }
+}
+
+/// The tensors of floats that a forward operator reads and that have no gradient: statistics of a batch norm are constants.
+pub(crate) fn is_constant(name: &str) -> bool {
+    name.ends_with("norm.mean") || name.ends_with("norm.variance")
+}
+
+/// Whether the tensor holds floats.
+pub(crate) fn is_float(spec: &visual_attention::TensorSpec) -> bool {
+    float(spec.dtype).is_some()
+}

@@ -1,0 +1,152 @@
+//! Gradients of every operator against central differences: the f64 reference of `<op>_backward` against that of `<op>`.
+//!
+//! The upstream gradients g are random, and the loss is the sum of g times output over all outputs that have one.
+
+use visual_attention::operators::{self, Arrays, Shapes};
+use visual_attention::{Element, Nchw, Role, TensorSpec};
+
+use crate::common::backward::{described, forward, is_constant, is_float};
+use crate::common::problems::{Problem, problems};
+use crate::common::{Random, wide};
+
+/// The step of a difference. Its square is what the difference is off by, and a rounding of f64 over it what it cannot see.
+const STEP: f64 = 1e-6;
+/// Operators without gradient: their outputs are integers, or pictures to look at. Cropping by an attended region is differentiated by
+/// `crop_resize`.
+const NOT_DIFFERENTIABLE: [&str; 5] =
+    ["attended_region", "bounding_box", "heat_overlay", "largest_component", "threshold"];
+/// Operators whose gradients are still to come.
+const PENDING: [&str; 20] = [
+    "bisenet",
+    "cbam",
+    "channel_scale",
+    "crop_resize",
+    "cross_attention",
+    "dense",
+    "eca",
+    "global_pool",
+    "head_norm_rotary",
+    "merge_attention",
+    "normalize",
+    "pointwise_conv",
+    "resize",
+    "sasa_layer",
+    "sasa_stem",
+    "scse",
+    "spatial_gate",
+    "squeeze_excite",
+    "window_attention",
+    "window_pool",
+];
+/// Most numbers of one tensor that are moved.
+const MOST: usize = 48;
+
+/// Ordinary numbers for an input: a variance is positive.
+fn numbers(spec: &TensorSpec, random: &mut Random) -> Vec<f64> {
+    let len = spec.elements().unwrap() as usize;
+    let normal = wide(&random.normal(len));
+    match spec.name {
+        _ if !is_float(spec) => [1.0, 0.0, 4.0, 3.0].repeat(len.div_ceil(4))[..len].to_vec(),
+        name if name.ends_with("norm.variance") => normal.iter().map(|number| number.abs() + 0.5).collect(),
+        _ => normal,
+    }
+}
+
+/// Inputs of the forward operator, and then upstream gradients and saved outputs that the backward one reads.
+struct Drawn {
+    inputs: Arrays<f64>,
+    all: Arrays<f64>,
+}
+
+fn draw(problem: &Problem, forward_problem: &Problem, shapes: &Shapes, random: &mut Random) -> Drawn {
+    let kept = |specs: Vec<TensorSpec>| -> Vec<_> {
+        specs.into_iter().filter(|spec| spec.role != Role::Output && !problem.without.contains(&spec.name)).collect()
+    };
+    let read = kept(described(forward_problem, Element::F32).tensors(shapes).unwrap());
+    let inputs = Arrays::new(read.iter().map(|spec| (spec.name, numbers(spec, random))));
+    let saved = forward(forward_problem, Element::F32, shapes, &inputs);
+    let all = kept(described(problem, Element::F32).tensors(shapes).unwrap()).into_iter().map(|spec| {
+        let known = saved.get(spec.name).or(inputs.get(spec.name)).cloned();
+        (spec.name, known.unwrap_or_else(|| numbers(&spec, random)))
+    });
+    Drawn { all: Arrays::new(all.collect::<Vec<_>>()), inputs }
+}
+
+fn loss(problem: &Problem, shapes: &Shapes, inputs: &Arrays<f64>, upstream: &Arrays<f64>) -> f64 {
+    let outputs = forward(problem, Element::F32, shapes, inputs);
+    let product = |(name, values): (&str, &Vec<f64>)| {
+        let gradient = upstream.get(&format!("{name}_gradient"))?;
+        Some(values.iter().zip(gradient).map(|(value, gradient)| value * gradient).sum::<f64>())
+    };
+    outputs.iter().filter_map(product).sum()
+}
+
+/// The inputs with one number moved.
+fn moved(inputs: &Arrays<f64>, name: &str, at: usize, by: f64) -> Arrays<f64> {
+    Arrays::new(inputs.iter().map(|(other, values)| {
+        let mut values = values.clone();
+        if other == name {
+            values[at] += by;
+        }
+        (other.to_owned(), values)
+    }))
+}
+
+/// Holds every gradient of one problem to differences: how many numbers were moved.
+fn differ(problem: &Problem, random: &mut Random, failures: &mut Vec<String>) -> usize {
+    let forward_problem = problem.forward().unwrap();
+    let shapes = Shapes::new(problem.shapes.iter().cloned());
+    let Drawn { inputs, all } = draw(problem, &forward_problem, &shapes, random);
+    let computed = described(problem, Element::F32).reference_f64(&shapes, &all).unwrap();
+    let mut count = 0;
+    for spec in described(&forward_problem, Element::F32).tensors(&shapes).unwrap() {
+        let name = spec.name;
+        let Some(values) = inputs.get(name).filter(|_| is_float(&spec) && !is_constant(name)) else { continue };
+        let Some(gradient) = computed.get(&format!("{name}_gradient")) else {
+            failures.push(format!("{}: `{name}` has no gradient", problem.label));
+            continue;
+        };
+        assert_eq!(gradient.len(), values.len(), "{}: {name}", problem.label);
+        let step = (values.len() / MOST).max(1);
+        for at in (random.below(step as u32) as usize..values.len()).step_by(step) {
+            let [above, below] =
+                [STEP, -STEP].map(|by| loss(&forward_problem, &shapes, &moved(&inputs, name, at, by), &all));
+            let difference = (above - below) / (2.0 * STEP);
+            // What f64 rounds of the loss, and the third derivative's share.
+            let room = 1e-7 * (1.0 + above.abs() + gradient[at].abs());
+            if (difference - gradient[at]).abs() > room || gradient[at].is_nan() {
+                let what = format!("{name}[{at}] has the gradient {}, difference {difference}", gradient[at]);
+                failures.push(format!("{}: {what}", problem.label));
+            }
+            count += 1;
+        }
+    }
+    count
+}
+
+#[test]
+fn every_gradient_is_the_limit_of_differences() {
+    let mut failures = Vec::new();
+    let mut counts = (0, 0);
+    for (seed, shape) in (0..).zip([Nchw::new(2, 4, 3, 4), Nchw::new(1, 4, 5, 2), Nchw::new(1, 8, 1, 3)]) {
+        let mut random = Random::new(seed);
+        for problem in problems(shape).into_iter().filter(|problem| problem.forward().is_some()) {
+            counts.0 += 1;
+            counts.1 += differ(&problem, &mut random, &mut failures);
+        }
+    }
+    eprintln!("{} problems, {} numbers", counts.0, counts.1);
+    let shown = failures.iter().take(40).fold(String::new(), |text, failure| text + "\n" + failure);
+    assert!(failures.is_empty(), "{} of {} differences are off:{shown}", failures.len(), counts.1);
+}
+
+/// What an operator is differentiated for. The others have integers or pictures for outputs, or none that training needs.
+#[test]
+fn every_differentiable_operator_has_a_gradient() {
+    let names = || operators::all().iter().map(|entry| entry.name);
+    let missing: Vec<_> = names()
+        .filter(|name| !name.ends_with("_backward") && !NOT_DIFFERENTIABLE.contains(name))
+        .filter(|name| operators::find(&format!("{name}_backward")).is_none())
+        .collect();
+    assert_eq!(missing, PENDING);
+}
