@@ -108,6 +108,7 @@ pub use ops::largest_component::{Connectivity, LabelBuffers, LargestComponent, L
 pub use ops::merge_attention::{MergeAttention, MergeAttentionBuffers};
 pub use ops::normalize::{Normalization, Normalize, NormalizeBuffers};
 pub use ops::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
+pub use ops::pointwise_conv_backward::{PointwiseConvBackward, PointwiseConvBackwardBuffers};
 pub use ops::resize::{Resize, ResizeBuffers, ResizeShape};
 pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
 pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};

@@ -65,8 +65,14 @@ table! {
     NORMALIZE = normalize,
     /// [`Normalize`](crate::Normalize), first pass.
     NORMALIZE_RANGE = normalize,
+    /// Sums of partial results, for the gradients of parameters.
+    PART_SUM = part_sum,
     /// [`PointwiseConv`](crate::PointwiseConv).
     POINTWISE_CONV = pointwise_conv,
+    /// [`PointwiseConvBackward`](crate::PointwiseConvBackward), with respect to weights and bias.
+    POINTWISE_CONV_BACKWARD_WEIGHTS = pointwise_conv_backward,
+    /// [`PointwiseConvBackward`](crate::PointwiseConvBackward), with respect to the input.
+    POINTWISE_CONV_BACKWARD_X = pointwise_conv_backward,
     /// [`PointwiseConv`](crate::PointwiseConv), planes and matrices whose sizes divide by 4.
     POINTWISE_CONV_VEC4 = pointwise_conv,
     /// [`Resize`](crate::Resize).

@@ -16,7 +16,7 @@ const STEP: f64 = 1e-6;
 const NOT_DIFFERENTIABLE: [&str; 5] =
     ["attended_region", "bounding_box", "heat_overlay", "largest_component", "threshold"];
 /// Operators whose gradients are still to come.
-const PENDING: [&str; 20] = [
+const PENDING: [&str; 19] = [
     "bisenet",
     "cbam",
     "channel_scale",
@@ -28,7 +28,6 @@ const PENDING: [&str; 20] = [
     "head_norm_rotary",
     "merge_attention",
     "normalize",
-    "pointwise_conv",
     "resize",
     "sasa_layer",
     "sasa_stem",

@@ -42,6 +42,7 @@ mod merge_attention;
 mod normalize;
 mod options;
 mod pointwise_conv;
+mod pointwise_conv_backward;
 mod resize;
 mod sasa_layer;
 mod sasa_stem;
@@ -270,6 +271,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<merge_attention::Merge>(),
             Entry::of::<normalize::Normalized>(),
             Entry::of::<pointwise_conv::Projection>(),
+            Entry::of::<pointwise_conv_backward::ProjectionGradient>(),
             Entry::of::<resize::Resized>(),
             Entry::of::<sasa_layer::Layer>(),
             Entry::of::<sasa_stem::Stem>(),

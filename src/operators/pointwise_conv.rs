@@ -3,6 +3,7 @@
 use num_traits::Float;
 
 use super::options::Reader;
+use super::shared::projection;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
@@ -21,12 +22,7 @@ impl Described for Projection {
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
-        let (inputs, outputs) = (options.integer("inputs", None)?, options.integer("outputs", None)?);
-        let defaults = PointwiseConvOptions::new(inputs, outputs);
-        let chosen = defaults
-            .with_groups(options.integer("groups", Some(defaults.groups))?)
-            .with_stack(options.integer("stack", Some(defaults.stack))?)
-            .with_bias(options.flag("bias", defaults.bias)?);
+        let chosen = projection(options)?;
         Ok(Self { operator: PointwiseConv::new(compiler, chosen, options.element()?)?, options: chosen })
     }
 

@@ -6,7 +6,8 @@ use super::options::Reader;
 use super::{Arrays, Shapes, Slices};
 use crate::reference::{Excitation, Norm};
 use crate::{
-    BatchNorm, Epilogue, Error, Ncthw, PositionTables, RelativePosition, TensorSpec, WindowAttentionOptions, WindowAxis,
+    BatchNorm, Epilogue, Error, Ncthw, PointwiseConvOptions, PositionTables, RelativePosition, TensorSpec,
+    WindowAttentionOptions, WindowAxis,
 };
 
 /// A mask: set where not 0.
@@ -186,4 +187,13 @@ impl Positions {
 pub(super) fn gated<T>(epilogue: Epilogue, (gate, output): (Vec<T>, Vec<T>)) -> Arrays<T> {
     let output = (epilogue != Epilogue::GateOnly).then_some(("output", output));
     Arrays::new(std::iter::once(("gate", gate)).chain(output))
+}
+
+pub(super) fn projection(options: &Reader<'_>) -> Result<PointwiseConvOptions, Error> {
+    let (inputs, outputs) = (options.integer("inputs", None)?, options.integer("outputs", None)?);
+    let defaults = PointwiseConvOptions::new(inputs, outputs);
+    Ok(defaults
+        .with_groups(options.integer("groups", Some(defaults.groups))?)
+        .with_stack(options.integer("stack", Some(defaults.stack))?)
+        .with_bias(options.flag("bias", defaults.bias)?))
 }

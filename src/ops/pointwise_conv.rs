@@ -138,12 +138,12 @@ impl PointwiseConvOptions {
         Self { bias, ..self }
     }
 
-    fn weights(&self) -> Count {
+    pub(crate) fn weights(&self) -> Count {
         let rows = u64::from(self.stack) * u64::from(self.outputs);
         count(rows) * count(u64::from(self.inputs / self.groups.max(1)))
     }
 
-    fn biases(&self) -> Count {
+    pub(crate) fn biases(&self) -> Count {
         count(if self.bias { u64::from(self.stack) * u64::from(self.outputs) } else { 0 })
     }
 
@@ -199,12 +199,12 @@ pub struct PointwiseConv {
 }
 
 /// Whether a sum over `rounds` iterations is added up in three levels of blocks, rather than two.
-const fn deep(rounds: u32) -> bool {
+pub(crate) const fn deep(rounds: u32) -> bool {
     rounds > 2048
 }
 
 /// Iterations of a block. Each term takes part in at most 96 additions: `2 * sqrt(rounds)` with two levels, 32 in each of three.
-const fn block(rounds: u32) -> u32 {
+pub(crate) const fn block(rounds: u32) -> u32 {
     if deep(rounds) {
         return 32;
     }

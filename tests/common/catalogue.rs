@@ -187,10 +187,22 @@ fn entry(problem: &Problem, element: Element, random: &mut Random, seed: u64) ->
 
 /// Every operator with every option that has a kernel or a branch of its own, over `shape`: an even number of channels.
 pub(crate) fn catalogue(element: Element, shape: Nchw, seed: u64) -> Vec<Entry> {
-    let mut random = Random::new(seed);
+    catalogue_of(element, shape, seed, |_| true)
+}
+
+/// The entries whose label is `wanted`. Each has random numbers of its own, so they do not depend on the others.
+pub(crate) fn catalogue_of(element: Element, shape: Nchw, seed: u64, wanted: impl Fn(&str) -> bool) -> Vec<Entry> {
+    let random = |label: &str| Random::new(seed).of(label);
     let all = problems(shape).into_iter().filter(|problem| problem.generic || element == Element::F32);
-    let mut all: Vec<_> = all.filter_map(|problem| entry(&problem, element, &mut random, seed)).collect();
-    all.extend(RelativePosition::NAMES.iter().map(|&(_, relative)| weights(element, shape, relative, &mut random)));
+    let all = all.filter(|problem| wanted(&problem.label));
+    let mut all: Vec<_> =
+        all.filter_map(|problem| entry(&problem, element, &mut random(&problem.label), seed)).collect();
+    for &(name, relative) in RelativePosition::NAMES {
+        let label = format!("window_attention_weights {name}");
+        if wanted(&label) {
+            all.push(weights(element, shape, relative, &mut random(&label)));
+        }
+    }
     all
 }
 

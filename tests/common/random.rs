@@ -8,6 +8,14 @@ impl Random {
         Self(seed)
     }
 
+    /// Another sequence for each name.
+    pub(crate) fn of(mut self, name: &str) -> Self {
+        for byte in name.bytes() {
+            self.0 = self.bits() ^ u64::from(byte);
+        }
+        self
+    }
+
     pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
