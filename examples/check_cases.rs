@@ -17,12 +17,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use visual_attention::host::Gpu;
 
-use cases::{Case, Problem};
+use cases::{Case, Errors, Problem};
 
 /// Checks golden cases on this machine's GPU and on the CPU reference.
 ///
 /// Prints for each case: verdict, file, operator, largest error of the GPU, of the reference in f64 and of the reference in f32,
-/// tolerance, gradients left unchecked, attributes. The tolerance is 4e-6 of the largest expected value, or of 1, and twice the error
+/// and tolerance; then how many gradients were checked, and the same figures of them; then the attributes. The tolerance is 4e-6 of the largest expected value, or of 1, and twice the error
 /// of the f32 reference where that is more. Exits with 0 only when every case passes, with 1 when one fails, with 2 when a path can't be read.
 #[derive(Parser)]
 struct Arguments {
@@ -61,14 +61,15 @@ fn main() -> ExitCode {
         }
     };
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let mut gradients = (0, 0);
     for file in files {
-        match check(gpu.as_ref(), &file, arguments.allow_unsupported) {
+        match check(gpu.as_ref(), &file, arguments.allow_unsupported, &mut gradients) {
             Verdict::Passed => passed += 1,
             Verdict::Failed => failed += 1,
             Verdict::Skipped => skipped += 1,
         }
     }
-    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    println!("{passed} passed, {failed} failed, {skipped} skipped; {}", counted(gradients));
     if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
@@ -78,7 +79,7 @@ enum Verdict {
     Skipped,
 }
 
-fn check(gpu: Option<&Gpu>, file: &Path, allow_unsupported: bool) -> Verdict {
+fn check(gpu: Option<&Gpu>, file: &Path, allow_unsupported: bool, gradients: &mut (usize, usize)) -> Verdict {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let report = Case::load(file).and_then(|case| {
         let report = case.check(gpu)?;
@@ -96,16 +97,30 @@ fn check(gpu: Option<&Gpu>, file: &Path, allow_unsupported: bool) -> Verdict {
         }
     };
     let verdict = if report.failures.is_empty() { "ok  " } else { "FAIL" };
-    let on_gpu = report.gpu.map_or("not run".into(), |error| format!("{error:.2e}"));
-    let line = format!(
-        "{verdict} {name}: {} gpu {on_gpu} reference {:.2e}, in f32 {:.2e}, tolerance {:.1e} gradients unchecked {} {}",
-        case.op, report.reference, report.baseline, report.gate, report.gradients, case.attrs
-    );
+    *gradients = (gradients.0 + report.checked, gradients.1 + report.unchecked);
+    let of_gradients = match (report.checked, report.unchecked) {
+        (0, 0) => String::new(),
+        (0, _) => counted((0, report.unchecked)),
+        (checked, unchecked) => format!("{} {}", counted((checked, unchecked)), figures(&report.gradients)),
+    };
+    let line = format!("{verdict} {name}: {} {} {of_gradients} {}", case.op, figures(&report.outputs), case.attrs);
     println!("{}", one_line(line));
     for failure in &report.failures {
         println!("       {failure}");
     }
     if report.failures.is_empty() { Verdict::Passed } else { Verdict::Failed }
+}
+
+/// How many gradients were checked, and how many were not.
+fn counted((checked, unchecked): (usize, usize)) -> String {
+    let unchecked = if unchecked > 0 { format!(", {unchecked} unchecked") } else { String::new() };
+    format!("gradients {checked} checked{unchecked}")
+}
+
+fn figures(errors: &Errors) -> String {
+    let Errors { gpu, reference, baseline, gate } = errors;
+    let on_gpu = gpu.map_or("not run".into(), |error| format!("{error:.2e}"));
+    format!("gpu {on_gpu} reference {reference:.2e}, in f32 {baseline:.2e}, tolerance {gate:.1e}")
 }
 
 /// Whatever a file or a driver says, it can't look like another case's verdict.
