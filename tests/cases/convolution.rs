@@ -1,4 +1,4 @@
-//! The convolution, batch norm and ReLU that BiSeNet's modules have before their attention, and their gradients, in f64. The crate has no
+//! The convolution, batch norm and `ReLU` that BiSeNet's modules have before their attention, and their gradients, in f64. The crate has no
 //! such layer.
 
 use safetensors::Dtype;
