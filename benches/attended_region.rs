@@ -69,7 +69,9 @@ pub(crate) fn bench(bench: &mut Bench) {
         let buffers = AttentionMapBuffers { features: features_in.slice(..), map: map.slice(..) };
         let dispatches = [
             attention_map.bind(&device, features, buffers).expect("map"),
-            normalize.bind(&device, features.plane(), NormalizeBuffers { map: map.slice(..) }).expect("normalize"),
+            normalize
+                .bind(&device, features.plane(), NormalizeBuffers { map: map.slice(..), range: None })
+                .expect("normalize"),
             resize
                 .bind(
                     &device,

@@ -8,7 +8,9 @@ pub(crate) fn bench(bench: &mut Bench) {
     for shape in [Nhw::new(8, 7, 7), Nhw::new(8, 112, 112), Nhw::new(1, 1024, 1024)] {
         let values = noise(shape.elements().expect("small"));
         let map = bench.gpu.upload("map", &values).expect("map");
-        let recording = operator.bind(&bench.gpu.device, shape, NormalizeBuffers { map: map.slice(..) }).expect("bind");
+        let recording = operator
+            .bind(&bench.gpu.device, shape, NormalizeBuffers { map: map.slice(..), range: None })
+            .expect("bind");
         bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let actual: Vec<f32> = bench.gpu.read(map.slice(..)).expect("map");
         let case = shape.to_string();

@@ -29,7 +29,7 @@ impl Session {
             let buffers = AttentionMapBuffers { features: features.slice(..), map: map.slice(..) };
             Ok([
                 attention_map.bind(device, SHAPE, buffers)?,
-                normalize.bind(device, SHAPE.plane(), NormalizeBuffers { map: map.slice(..) })?,
+                normalize.bind(device, SHAPE.plane(), NormalizeBuffers { map: map.slice(..), range: None })?,
             ])
         })?;
         Ok(Self { gpu, map, dispatches })

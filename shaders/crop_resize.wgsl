@@ -6,6 +6,7 @@
 // Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation computes 4 outputs of a row, 16 apart
 // Numerics  positions exact, three blends in f32; a box is clamped to the image and holds at least one pixel
 // Uses      `tap`, `blend` of shared/bilinear.wgsl
+// Uses      `axis`, `span` of shared/crop.wgsl
 // Needs     f16 variants: SHADER_F16
 
 // 1: a box includes its last row and column. 0: it ends before them.
@@ -32,26 +33,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> images: array<Element>;
 @group(0) @binding(2) var<storage, read> boxes: array<i32>;
 @group(0) @binding(3) var<storage, read_write> crops: array<Element>;
-
-// The axis that resamples `length` source pixels to `count` outputs.
-fn axis(length: u32, count: u32) -> Axis {
-    if ALIGN_CORNERS {
-        if count == 1u {
-            return Axis(0u, 0u, 0u, 1u, length);
-        }
-        return Axis(length - 1u, 0u, 0u, count - 1u, length);
-    }
-    return Axis(2u * length, length, count, 2u * count, length);
-}
-
-// First pixel and length of a box on an axis of `size` pixels.
-fn span(low: i32, high: i32, size: u32) -> vec2<u32> {
-    let last = i32(size) - 1;
-    let first = clamp(low, 0, last);
-    // The box is clamped before END is added: the sum could overflow.
-    let end = clamp(clamp(high, 0, last) + END, first + 1, last + 1);
-    return vec2<u32>(u32(first), u32(end - first));
-}
 
 // Writes output `column` of the row that starts at `start`. `low` and `high` are the addresses of the two source rows at the box's first
 // column.

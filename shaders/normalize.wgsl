@@ -6,7 +6,7 @@
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B
 // Host      src/ops/normalize.rs        Reference  src/reference/normalize.rs
-// Shapes    map [n, h, w], ranges [n, shares, 2]
+// Shapes    map [n, h, w], ranges [n, shares, 2] -> map [n, h, w], range [n, 2]
 // Grid      x: ceil(h*w / each / WORKGROUP_SIZE), z: n; one invocation for `each` pixels, WORKGROUP_SIZE apart
 // Numerics  one subtraction, one division
 // Uses      `from_ordered` of shared/ordered.wgsl
@@ -22,11 +22,14 @@ struct Params {
     pixels: u32,
     shares: u32,
     each: u32,
+    range_base: u32,
+    writes_range: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ranges: array<u32>;
 @group(0) @binding(2) var<storage, read_write> map: array<f32>;
+@group(0) @binding(3) var<storage, read_write> range: array<f32>;
 
 // Divides `value` by 16 if `huge`. The exponent is lowered directly: a compiler may take a common factor out of a difference, which then
 // overflows.
@@ -43,12 +46,12 @@ fn normalize(
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
     // Reducing the shares here, once for several pixels, is cheaper than another pass.
-    let range = params.ranges_base + group.z * params.shares * 2u;
+    let first_share = params.ranges_base + group.z * params.shares * 2u;
     var low_key = 0xffffffffu;
     var high_key = 0u;
     for (var share = 0u; share < params.shares; share += 1u) {
-        low_key = min(low_key, ranges[range + share * 2u]);
-        high_key = max(high_key, ranges[range + share * 2u + 1u]);
+        low_key = min(low_key, ranges[first_share + share * 2u]);
+        high_key = max(high_key, ranges[first_share + share * 2u + 1u]);
     }
     let low = from_ordered(low_key);
     let high = from_ordered(high_key);
@@ -62,6 +65,10 @@ fn normalize(
 
     let first = params.map_base + group.z * params.pixels;
     let start = (params.origin + group.x) * params.each * WORKGROUP_SIZE + local.x;
+    if params.writes_range != 0u && start == 0u {
+        range[params.range_base + group.z * 2u] = low;
+        range[params.range_base + group.z * 2u + 1u] = high;
+    }
     for (var k = 0u; k < params.each; k += 1u) {
         let pixel = start + k * WORKGROUP_SIZE;
         if pixel >= params.pixels {

@@ -14,3 +14,5 @@ const LENGTH = 8u;
 fn horizontal_sum(v: Real) -> f32 { return v; }
 fn horizontal_max(v: Bits) -> u32 { return v; }
 fn first_component(v: Real) -> f32 { return v; }
+// Numbers the components of a load: 0 to 3 for a vector of four.
+fn lane_numbers() -> Bits { return 0u; }

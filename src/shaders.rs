@@ -37,6 +37,8 @@ table! {
     DENSE = dense,
     /// [`GlobalPool`](crate::GlobalPool).
     GLOBAL_POOL = global_pool,
+    /// [`GlobalPoolBackward`](crate::GlobalPoolBackward).
+    GLOBAL_POOL_BACKWARD = global_pool_backward,
     /// [`HeadNormRotary`](crate::HeadNormRotary).
     HEAD_NORM_ROTARY = head_norm_rotary,
     /// [`HeatOverlay`](crate::HeatOverlay) into a buffer.
@@ -63,10 +65,16 @@ table! {
     MERGE_ATTENTION = merge_attention,
     /// [`Normalize`](crate::Normalize), second pass.
     NORMALIZE = normalize,
+    /// [`NormalizeBackward`](crate::NormalizeBackward), second pass.
+    NORMALIZE_BACKWARD = normalize_backward,
+    /// [`NormalizeBackward`](crate::NormalizeBackward), first pass.
+    NORMALIZE_BACKWARD_SUMS = normalize_backward,
     /// [`Normalize`](crate::Normalize), first pass.
     NORMALIZE_RANGE = normalize,
     /// Sums of partial results, for the gradients of parameters.
     PART_SUM = part_sum,
+    /// [`GlobalPoolBackward`](crate::GlobalPoolBackward), the first maximum of each plane.
+    PLANE_ARGMAX = global_pool_backward,
     /// [`PointwiseConv`](crate::PointwiseConv).
     POINTWISE_CONV = pointwise_conv,
     /// [`PointwiseConvBackward`](crate::PointwiseConvBackward), with respect to weights and bias.
@@ -77,6 +85,10 @@ table! {
     POINTWISE_CONV_VEC4 = pointwise_conv,
     /// [`Resize`](crate::Resize).
     RESIZE = resize,
+    /// [`ResizeBackward`](crate::ResizeBackward) and [`CropResizeBackward`](crate::CropResizeBackward), along columns.
+    RESIZE_BACKWARD_COLUMNS = resize_backward,
+    /// [`ResizeBackward`](crate::ResizeBackward) and [`CropResizeBackward`](crate::CropResizeBackward), along rows.
+    RESIZE_BACKWARD_ROWS = resize_backward,
     /// [`SasaStem`](crate::SasaStem).
     SASA_STEM_ATTENTION = sasa_stem,
     /// [`SasaStem`](crate::SasaStem), the mixture of its values.
@@ -99,6 +111,8 @@ table! {
     WINDOW_ATTENTION_WEIGHTS = window_attention,
     /// [`WindowPool`](crate::WindowPool).
     WINDOW_POOL = window_pool,
+    /// [`WindowPoolBackward`](crate::WindowPoolBackward).
+    WINDOW_POOL_BACKWARD = window_pool_backward,
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn operators_record_into_the_callers_own_pass() {
         attention_map
             .bind(&theirs.device, SHAPE, AttentionMapBuffers { features: input.slice(..), map: map.slice(..) })
             .unwrap(),
-        normalize.bind(&theirs.device, SHAPE.plane(), NormalizeBuffers { map: map.slice(..) }).unwrap(),
+        normalize.bind(&theirs.device, SHAPE.plane(), NormalizeBuffers { map: map.slice(..), range: None }).unwrap(),
         resize
             .bind(
                 &theirs.device,

@@ -251,7 +251,9 @@ fn device_unavailable_and_lost() {
     let resize_operator = Resize::new(compiler::of(&gpu.device), Sampling::HalfPixel, Element::F32).unwrap();
     let output = gpu.upload("output", &[0.0f32; 16]).unwrap();
     gpu.device.destroy();
-    let error = operator.bind(&gpu.device, Nhw::new(1, 4, 4), NormalizeBuffers { map: map.slice(..) }).unwrap_err();
+    let error = operator
+        .bind(&gpu.device, Nhw::new(1, 4, 4), NormalizeBuffers { map: map.slice(..), range: None })
+        .unwrap_err();
     assert_eq!(error, Error::DeviceUnavailable { op: "normalize" });
     let buffers = ResizeBuffers { input: map.slice(..), output: output.slice(..) };
     let error = resize_operator

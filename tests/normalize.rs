@@ -8,7 +8,7 @@ fn run(gpu: &TestGpu, shape: Nhw, normalization: Normalization, map: &[f32]) -> 
     let output = gpu.output(map.len(), 4);
     gpu.queue.write_buffer(output.slice().buffer(), output.slice().offset(), bytemuck::cast_slice(map));
     let operator = Normalize::new(compiler::of(&gpu.device), normalization).unwrap();
-    let recording = operator.bind(&gpu.device, shape, NormalizeBuffers { map: output.slice() }).unwrap();
+    let recording = operator.bind(&gpu.device, shape, NormalizeBuffers { map: output.slice(), range: None }).unwrap();
     gpu.recording(&recording);
     gpu.words(&output)
 }

@@ -107,7 +107,7 @@ fn on_gpu(gpu: &Gpu, film: &Film, shape: Nchw, attention: WindowAttentionOptions
     let strongest = AttentionMap::new(device, Statistic::MaxAbs, Element::F32)?;
     let strongest = strongest.bind(device, shape, AttentionMapBuffers { features: y.slice(..), map: map.slice(..) })?;
     let scaled = Normalize::new(device, Normalization::MinMax)?;
-    let buffers = NormalizeBuffers { map: map.slice(..) };
+    let buffers = NormalizeBuffers { map: map.slice(..), range: None };
     let scaled = scaled.bind(device, shape.plane(), buffers)?;
     let overlays = HeatOverlay::new(device, &ColorMap::Turbo, Sampling::HalfPixel, Element::F32)?;
     let frames: Vec<_> = film.frames.iter().map(|frame| gpu.upload("frame", frame)).collect::<Result<_, _>>()?;

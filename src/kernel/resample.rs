@@ -17,7 +17,7 @@ pub enum Sampling {
 names!(Sampling, "sampling", HalfPixel = "half_pixel", AlignedCorners = "aligned_corners");
 
 /// One axis: output `o` lies at `max(o * multiplier + plus - minus, 0) / denominator` of `length` source pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Axis {
     pub(crate) multiplier: u32,
     pub(crate) plus: u32,
@@ -52,6 +52,16 @@ impl Axis {
             denominator: word(denominator),
             length: input,
         })
+    }
+
+    /// How many of `count` outputs read one source pixel, at most. A pixel is read from less than one pixel away on either side.
+    pub(crate) fn most_outputs(&self, count: u32) -> u32 {
+        // A single source pixel, or a single output.
+        if self.multiplier == 0 || self.length == 1 {
+            return count;
+        }
+        // Positions before the first pixel and after the last are half a pixel away from these at most, and are clamped to them.
+        count.min((2 * self.denominator).div_ceil(self.multiplier) + 1)
     }
 
     /// Whether every output pixel is the input pixel of the same index.

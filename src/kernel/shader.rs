@@ -47,7 +47,7 @@ pub enum Access {
 ///
 /// `Element` is a vector as stored, `Real` as computed, `Bits` as bits, and `Inner` as stored between the kernels of one
 /// operator. `Scalar` is one element as stored. The functions `horizontal_sum`, `horizontal_max` and `first_component` reduce a
-/// vector to one number.
+/// vector to one number, and `lane_numbers` numbers its components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// Scalar type of the tensors that vary.
@@ -141,9 +141,9 @@ impl Shader {
         };
         let (element, real, bits) = (vector(scalar), vector("f32"), vector("u32"));
         // WGSL's arithmetic is written alike for scalars and vectors. Only functions that reduce a vector differ.
-        let (sum, max, first) = match variant.lanes {
-            1 => ("v", "v", "v"),
-            _ => ("(v.x + v.y) + (v.z + v.w)", "max(max(v.x, v.y), max(v.z, v.w))", "v.x"),
+        let (sum, max, first, numbers) = match variant.lanes {
+            1 => ("v", "v", "v", "0u"),
+            _ => ("(v.x + v.y) + (v.z + v.w)", "max(max(v.x, v.y), max(v.z, v.w))", "v.x", "Bits(0u, 1u, 2u, 3u)"),
         };
         let inner = vector(variant.inner.wgsl());
         let length = if variant.length > 0 { format!("const LENGTH = {}u; ", variant.length) } else { String::new() };
@@ -151,7 +151,8 @@ impl Shader {
             "{enable}alias Scalar = {scalar}; alias Element = {element}; alias Real = {real}; alias Bits = {bits}; \
              alias Inner = {inner}; {length}\
              fn horizontal_sum(v: Real) -> f32 {{ return {sum}; }} fn horizontal_max(v: Bits) -> u32 {{ return {max}; }} \
-             fn first_component(v: Real) -> f32 {{ return {first}; }} {wgsl}",
+             fn first_component(v: Real) -> f32 {{ return {first}; }} \
+             fn lane_numbers() -> Bits {{ return {numbers}; }} {wgsl}",
             wgsl = self.wgsl
         )
     }

@@ -51,6 +51,12 @@ pub(crate) const fn plane_team(software: bool, loads: u64) -> usize {
     (loads > few) as usize
 }
 
+/// Index in [`plane_teams`] for planes of `pixels` pixels, each of which one workgroup goes through as a whole.
+pub(crate) const fn whole_plane_team(software: bool, pixels: u64) -> usize {
+    let few = if software { 1 << 14 } else { 255 };
+    (pixels > few) as usize
+}
+
 /// Index in [`scale_teams`] for planes of `loads` vectors and gates of `terms` terms. `loads` is 0 if only the gate is computed.
 pub(crate) const fn scale_team(software: bool, loads: u64, terms: u64) -> usize {
     match software {

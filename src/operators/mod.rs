@@ -31,19 +31,23 @@ mod bounding_box;
 mod cbam;
 mod channel_scale;
 mod crop_resize;
+mod crop_resize_backward;
 mod cross_attention;
 mod dense;
 mod eca;
 mod global_pool;
+mod global_pool_backward;
 mod head_norm_rotary;
 mod heat_overlay;
 mod largest_component;
 mod merge_attention;
 mod normalize;
+mod normalize_backward;
 mod options;
 mod pointwise_conv;
 mod pointwise_conv_backward;
 mod resize;
+mod resize_backward;
 mod sasa_layer;
 mod sasa_stem;
 mod scse;
@@ -53,6 +57,7 @@ mod squeeze_excite;
 mod threshold;
 mod window_attention;
 mod window_pool;
+mod window_pool_backward;
 
 use std::fmt;
 
@@ -261,18 +266,22 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<cbam::CbamGate>(),
             Entry::of::<channel_scale::Scale>(),
             Entry::of::<crop_resize::Crop>(),
+            Entry::of::<crop_resize_backward::CropGradient>(),
             Entry::of::<cross_attention::Cross>(),
             Entry::of::<dense::Layer>(),
             Entry::of::<eca::EcaGate>(),
             Entry::of::<global_pool::Pool>(),
+            Entry::of::<global_pool_backward::PoolGradient>(),
             Entry::of::<head_norm_rotary::Rotary>(),
             Entry::of::<heat_overlay::Overlay>(),
             Entry::of::<largest_component::Component>(),
             Entry::of::<merge_attention::Merge>(),
             Entry::of::<normalize::Normalized>(),
+            Entry::of::<normalize_backward::NormalizedGradient>(),
             Entry::of::<pointwise_conv::Projection>(),
             Entry::of::<pointwise_conv_backward::ProjectionGradient>(),
             Entry::of::<resize::Resized>(),
+            Entry::of::<resize_backward::ResizeGradient>(),
             Entry::of::<sasa_layer::Layer>(),
             Entry::of::<sasa_stem::Stem>(),
             Entry::of::<scse::ScSeGate>(),
@@ -281,6 +290,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<threshold::Mask>(),
             Entry::of::<window_attention::Attention>(),
             Entry::of::<window_pool::Pool>(),
+            Entry::of::<window_pool_backward::PoolGradient>(),
         ]
     }
 }

@@ -32,7 +32,8 @@ impl Described for Normalized {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Nhw, slices: &Slices<'_>) -> Result<Recording, Error> {
-        self.operator.bind(device, shape, NormalizeBuffers { map: slices.required(Self::NAME, "map")? })
+        let buffers = NormalizeBuffers { map: slices.required(Self::NAME, "map")?, range: slices.optional("range") };
+        self.operator.bind(device, shape, buffers)
     }
 
     fn cost(&self, shape: Nhw) -> Cost {
@@ -41,6 +42,8 @@ impl Described for Normalized {
 
     fn reference<T: Float>(&self, shape: Nhw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
         let map = inputs.required(Self::NAME, "map")?;
-        Ok(Arrays::new([("map", reference::normalize(shape, self.normalization, map))]))
+        let range = (self.normalization != Normalization::None).then(|| ("range", reference::map_range(shape, map)));
+        let normalized = ("map", reference::normalize(shape, self.normalization, map));
+        Ok(Arrays::new([normalized].into_iter().chain(range)))
     }
 }

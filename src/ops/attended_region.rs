@@ -333,7 +333,7 @@ impl AttendedRegion {
         let map = buffers.map;
         let buffers_in = AttentionMapBuffers { features: buffers.features, map };
         let mut recording = self.attention_map.bind(device, features, buffers_in)?;
-        recording.extend(self.normalize.bind(device, features.plane(), NormalizeBuffers { map })?);
+        recording.extend(self.normalize.bind(device, features.plane(), NormalizeBuffers { map, range: None })?);
         if let Some(output) = buffers.map_up {
             let planes = Nchw { channels: 1, ..features };
             let buffers = ResizeBuffers { input: map, output };

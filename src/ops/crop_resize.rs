@@ -64,7 +64,7 @@ pub(crate) const CROP_RESIZE: Shader = shader!(
     ELEMENTS,
     &[group(&["END"], NO_OR_YES), group(&["ALIGN_CORNERS"], NO_OR_YES)],
     [images: Read, boxes: Read, crops: Write],
-    ["bilinear"],
+    ["bilinear", "crop"],
 );
 
 /// Whether a crop holds the last row and column of its box.
@@ -205,14 +205,7 @@ impl CropResize {
             return Ok(Recording::default());
         }
         check::source(OP, "images", shape.size())?;
-        // Only the GPU knows the boxes, so it does not reduce the ratio to lowest terms.
-        for (input, output) in [(shape.height, size.height), (shape.width, size.width)] {
-            let largest = 2 * u64::from(output) * u64::from(input);
-            check::to_u32(OP, "2 * input * output of an axis", largest)?;
-            // `quotient` in the shader takes denominators below 2^30.
-            check::to_u32(OP, "8 * output of an axis", 8 * u64::from(output))?;
-            check::to_u32(OP, "2 * input of an axis", 2 * u64::from(input))?;
-        }
+        check_axes(OP, shape.size(), size)?;
         let dispatches = self.kernel.bind(device, planes, resample::tiles(size), &tensors, None, |part| Params {
             first_plane: part.units.start,
             channels: shape.channels,
@@ -233,4 +226,17 @@ impl CropResize {
         let output = count(Nchw { height, width, ..images }.elements());
         Cost::new((count(images.elements()) + output) * count(self.element.bytes()), output * count(9), count(0))
     }
+}
+
+/// Refuses sizes whose ratios a kernel that reads boxes cannot compute in 32 bits.
+pub(crate) fn check_axes(op: &'static str, input: Size, output: Size) -> Result<(), Error> {
+    // Only the GPU knows the boxes, so it does not reduce the ratio to lowest terms.
+    for (input, output) in [(input.height, output.height), (input.width, output.width)] {
+        let largest = 2 * u64::from(output) * u64::from(input);
+        check::to_u32(op, "2 * input * output of an axis", largest)?;
+        // `quotient` in the shader takes denominators below 2^30.
+        check::to_u32(op, "8 * output of an axis", 8 * u64::from(output))?;
+        check::to_u32(op, "2 * input of an axis", 2 * u64::from(input))?;
+    }
+    Ok(())
 }

@@ -97,7 +97,7 @@ impl Squeeze {
         self != Self::Mean
     }
 
-    const fn code(self) -> f64 {
+    pub(crate) const fn code(self) -> f64 {
         match self {
             Self::Mean => 0.0,
             Self::Max => 1.0,

@@ -20,7 +20,7 @@
 //! let map = gpu.upload("map", &vec![3.0f32; 28 * 28])?;
 //!
 //! let operator = Normalize::new(&gpu.device, Normalization::MinMax)?;
-//! let recording = operator.bind(&gpu.device, Nhw::new(1, 28, 28), NormalizeBuffers { map: map.slice(..) })?;
+//! let recording = operator.bind(&gpu.device, Nhw::new(1, 28, 28), NormalizeBuffers { map: map.slice(..), range: None })?;
 //! gpu.run(|pass| recording.record(pass))?;
 //! # Ok::<(), visual_attention::Error>(())
 //! ```
@@ -44,14 +44,23 @@ const OP: &str = "normalize";
 const GROUP: u32 = 64;
 
 params!(RangeParams { origin: u32, map_base: u32, ranges_base: u32, pixels: u32, shares: u32 });
-params!(Params { origin: u32, ranges_base: u32, map_base: u32, pixels: u32, shares: u32, each: u32 });
+params!(Params {
+    origin: u32,
+    ranges_base: u32,
+    map_base: u32,
+    pixels: u32,
+    shares: u32,
+    each: u32,
+    range_base: u32,
+    writes_range: u32,
+});
 
 pub(crate) const NORMALIZE: Shader = shader!(
     "normalize",
     Params,
     PLAIN,
     &[group(&["WORKGROUP_SIZE"], &[&[64.0]]), group(&["BY_MAXIMUM"], NO_OR_YES)],
-    [ranges: Read, map: Write],
+    [ranges: Read, map: Write, range: Write],
     ["ordered"],
 );
 
@@ -89,11 +98,13 @@ pub struct Normalize {
     kernels: Option<(Kernel, Kernel)>,
 }
 
-/// The tensor of a [`Normalize`]; it needs `BufferUsages::STORAGE`.
+/// Tensors of a [`Normalize`]; each needs `BufferUsages::STORAGE`.
 #[derive(Clone, Copy, Debug)]
 pub struct NormalizeBuffers<'a> {
     /// In and out: `[n, h, w]` f32.
     pub map: wgpu::BufferSlice<'a>,
+    /// Out: `[n, 2]` f32, the minimum and the maximum of each image, for [`NormalizeBackward`](crate::NormalizeBackward).
+    pub range: Option<wgpu::BufferSlice<'a>>,
 }
 
 impl Normalize {
@@ -148,10 +159,14 @@ impl Normalize {
     /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: Nhw) -> Result<Vec<TensorSpec>, Error> {
         check::plane(OP, "map", shape)?;
-        Ok(vec![TensorSpec::in_place("map", shape, DType::F32)])
+        let mut specs = vec![TensorSpec::in_place("map", shape, DType::F32)];
+        if self.kernels.is_some() {
+            specs.push(TensorSpec::output("range", [shape.batch, 2], DType::F32).optional());
+        }
+        Ok(specs)
     }
 
-    /// Checks the buffer against the shape and binds it.
+    /// Checks the buffers against the shape and binds them.
     ///
     /// # Errors
     ///
@@ -160,7 +175,7 @@ impl Normalize {
     pub fn bind(&self, device: &wgpu::Device, shape: Nhw, buffers: NormalizeBuffers<'_>) -> Result<Recording, Error> {
         let specs = self.tensors(shape)?;
         let pixels = check::to_u32(OP, "pixels of an image", shape.size().pixels())?;
-        check::slices(OP, device, &specs, &[("map", Some(buffers.map))])?;
+        check::slices(OP, device, &specs, &[("map", Some(buffers.map)), ("range", buffers.range)])?;
         let Some((range, apply)) = self.kernels.as_ref().filter(|_| !shape.is_empty()) else {
             return Ok(Recording::default());
         };
@@ -174,12 +189,13 @@ impl Normalize {
             RangeParams { pixels, shares, ..Zeroable::zeroed() }
         })?;
         let map = Tensor::divided(buffers.map, pixels.into(), 4);
-        let tensors = [Tensor::divided(ranges.slice(..), unit, 4), map];
+        let tensors = [Tensor::divided(ranges.slice(..), unit, 4), map, Tensor::divided(buffers.range, 2, 4)];
         let groups = [pixels.div_ceil(each * GROUP), 1];
         dispatches.extend(apply.bind(device, shape.batch, groups, &tensors, None, |_| Params {
             pixels,
             shares,
             each,
+            writes_range: u32::from(buffers.range.is_some()),
             ..Zeroable::zeroed()
         })?);
         Ok(Recording::new(dispatches))

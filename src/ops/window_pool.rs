@@ -83,6 +83,26 @@ pub enum Pooling {
 
 names!(Pooling, "pooling", Mean = "mean", Max = "max");
 
+impl Pooling {
+    pub(crate) const fn code(self) -> f64 {
+        match self {
+            Self::Mean => 0.0,
+            Self::Max => 1.0,
+        }
+    }
+}
+
+/// Refuses an empty window, and one that an invocation cannot go through `times` times.
+pub(crate) fn check_window(op: &'static str, compiler: Compiler<'_>, window: Size, times: u64) -> Result<(), Error> {
+    if window.is_empty() {
+        let needed = "at least [1, 1]".into();
+        return Err(Error::InvalidParameter { op, parameter: "window", given: window.to_string(), needed });
+    }
+    // Iterations of two nested loops. The bound counts both.
+    let rounds = times * (window.pixels() + u64::from(window.height));
+    compiler.check_rounds(op, rounds, "make the window smaller")
+}
+
 /// Pooling over windows; the [page](self) has formula and example.
 #[doc(alias = "average pooling")]
 #[doc(alias = "max pooling")]
@@ -117,17 +137,7 @@ impl WindowPool {
         element: Element,
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
-        if window.is_empty() {
-            let needed = "at least [1, 1]".into();
-            return Err(Error::InvalidParameter { op: OP, parameter: "window", given: window.to_string(), needed });
-        }
-        // Iterations of two nested loops. The bound counts both.
-        let rounds = window.pixels() + u64::from(window.height);
-        compiler.check_rounds(OP, rounds, "make the window smaller")?;
-        let pooling = match pooling {
-            Pooling::Mean => 0.0,
-            Pooling::Max => 1.0,
-        };
+        check_window(OP, compiler, window, 1)?;
         // The windows of the paper's networks have their own pipelines, with unrolled loops.
         let side = match (window.height, window.width) {
             (2, 2) => 2.0,
@@ -140,7 +150,7 @@ impl WindowPool {
                 op: OP,
                 shader: &WINDOW_POOL,
                 variant: Variant::new(element, 1),
-                constants: &[("POOLING", pooling), ("SIDE", side)],
+                constants: &[("POOLING", pooling.code()), ("SIDE", side)],
                 workgroup: [GROUP, 1, 1],
                 workgroup_bytes: 0,
             },

@@ -18,18 +18,11 @@ pub fn crop_resize<T: Float>(
     if shape.is_empty() || size.is_empty() {
         return Vec::new();
     }
-    // First pixel and count on an axis.
-    let span = |low: i32, high: i32, length: u32| {
-        let last = i64::from(length) - 1;
-        let first = i64::from(low).clamp(0, last);
-        let end = i64::from(high).clamp(0, last) + i64::from(end == CropEnd::Inclusive);
-        (first as usize, (end - first).max(1) as u32)
-    };
     let mut crops = Vec::new();
     let pixels = shape.size().pixels() as usize;
     for (image, [xmin, ymin, xmax, ymax]) in images.chunks_exact(shape.channels as usize * pixels).zip(boxes) {
-        let (left, width) = span(*xmin, *xmax, shape.width);
-        let (top, height) = span(*ymin, *ymax, shape.height);
+        let (left, width) = span(*xmin, *xmax, shape.width, end);
+        let (top, height) = span(*ymin, *ymax, shape.height, end);
         for plane in image.chunks_exact(pixels) {
             crops.extend(resize_plane(Size { height, width }, size, sampling, |row, column| {
                 plane[(top + row) * shape.width as usize + left + column]
@@ -37,4 +30,12 @@ pub fn crop_resize<T: Float>(
         }
     }
     crops
+}
+
+/// First pixel and count of a box on an axis of `length` pixels.
+pub(super) fn span(low: i32, high: i32, length: u32, end: CropEnd) -> (usize, u32) {
+    let last = i64::from(length) - 1;
+    let first = i64::from(low).clamp(0, last);
+    let end = i64::from(high).clamp(0, last) + i64::from(end == CropEnd::Inclusive);
+    (first as usize, (end - first).max(1) as u32)
 }

@@ -14,7 +14,7 @@ pub fn normalize<T: Float>(shape: Nhw, normalization: Normalization, map: &[T]) 
     }
     let mut normalized = Vec::with_capacity(map.len());
     for image in map.chunks_exact(shape.size().pixels() as usize) {
-        let low = image.iter().copied().fold(T::infinity(), T::min);
+        let low = lowest(image);
         let high = image.iter().copied().fold(T::neg_infinity(), maximum);
         // The range may overflow although the numbers do not. Halving the numbers and the range keeps their quotient.
         let half = if (high - low).is_finite() { T::one() } else { real(0.5) };
@@ -27,4 +27,18 @@ pub fn normalize<T: Float>(shape: Nhw, normalization: Normalization, map: &[T]) 
         }));
     }
     normalized
+}
+
+/// Minimum and maximum of each image of `map [n, h, w]`: `[n, 2]`. The maximum propagates NaN.
+#[must_use]
+pub fn map_range<T: Float>(shape: Nhw, map: &[T]) -> Vec<T> {
+    if shape.is_empty() {
+        return Vec::new();
+    }
+    let images = map.chunks_exact(shape.size().pixels() as usize);
+    images.flat_map(|image| [lowest(image), image.iter().copied().fold(T::neg_infinity(), maximum)]).collect()
+}
+
+fn lowest<T: Float>(image: &[T]) -> T {
+    image.iter().copied().fold(T::infinity(), T::min)
 }

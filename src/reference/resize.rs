@@ -50,7 +50,7 @@ pub(super) fn resize_plane<T: Float>(
 }
 
 /// The two source pixels of output `o` on an axis, and the weight of the second. The position is a ratio of integers, so it is exact.
-fn neighbours<T: Float>(n_in: u32, n_out: u32, sampling: Sampling, o: u32) -> (usize, usize, T) {
+pub(super) fn neighbours<T: Float>(n_in: u32, n_out: u32, sampling: Sampling, o: u32) -> (usize, usize, T) {
     let (n_in, n_out, o) = (u64::from(n_in), u64::from(n_out), u64::from(o));
     let (numerator, denominator) = match sampling {
         Sampling::HalfPixel => (((2 * o + 1) * n_in).saturating_sub(n_out), 2 * n_out),

@@ -329,7 +329,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 |shape| loop_bounds::normalize(shape),
                 {
                     let _ = operator.cost(shape);
-                    operator.bind(device, shape, NormalizeBuffers { map: deal.slice(draw) })
+                    operator.bind(device, shape, NormalizeBuffers { map: deal.slice(draw), range: deal.maybe(draw) })
                 }
             )
         }
