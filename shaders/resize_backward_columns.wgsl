@@ -7,7 +7,6 @@
 // Shapes    middle [n, c, h, ow], f32 -> input_gradient [n, c, h, w]; a plane is one unit
 // Grid      x: ceil(w / 64), y: h, z: n*c; one invocation for each number
 // Numerics  positions and ranges of outputs exact; sums in f32, in blocks of blocks
-// Uses      `tap` of shared/bilinear.wgsl
 // Uses      `outputs_of`, `share_of` of shared/bilinear_backward.wgsl
 // Uses      `axis`, `span` of shared/crop.wgsl
 // Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl

@@ -30,6 +30,18 @@
 //! | [`SasaStem`] | `pointwise_conv`, [`sasa_stem_mixture`](shaders::SASA_STEM_MIXTURE), [`sasa_stem_attention`](shaders::SASA_STEM_ATTENTION) | [`reference::sasa_stem`] | arXiv:1906.05909, Sec. 3.2 |
 //! | [`WindowPool`] | [`window_pool`](shaders::WINDOW_POOL) | [`reference::window_pool`] | arXiv:1906.05909, Sec. 3.3 |
 //!
+//! Gradients: each takes the options of the operator that it differentiates.
+//!
+//! | operator | kernels | reference | gradient of |
+//! | --- | --- | --- | --- |
+//! | [`AttentionMapBackward`] | [`attention_map_backward`](shaders::ATTENTION_MAP_BACKWARD) | [`reference::attention_map_backward`] | [`AttentionMap`] |
+//! | [`NormalizeBackward`] | [`normalize_backward_sums`](shaders::NORMALIZE_BACKWARD_SUMS), [`normalize_backward`](shaders::NORMALIZE_BACKWARD) | [`reference::normalize_backward`] | [`Normalize`] |
+//! | [`ResizeBackward`] | [`resize_backward_rows`](shaders::RESIZE_BACKWARD_ROWS), [`resize_backward_columns`](shaders::RESIZE_BACKWARD_COLUMNS) | [`reference::resize_backward`] | [`Resize`] |
+//! | [`CropResizeBackward`] | the two above | [`reference::crop_resize_backward`] | [`CropResize`] |
+//! | [`GlobalPoolBackward`] | [`plane_argmax`](shaders::PLANE_ARGMAX), [`global_pool_backward`](shaders::GLOBAL_POOL_BACKWARD) | [`reference::global_pool_backward`] | [`GlobalPool`] |
+//! | [`PointwiseConvBackward`] | [`pointwise_conv_backward_x`](shaders::POINTWISE_CONV_BACKWARD_X), [`pointwise_conv_backward_weights`](shaders::POINTWISE_CONV_BACKWARD_WEIGHTS), [`part_sum`](shaders::PART_SUM) | [`reference::pointwise_conv_backward`] | [`PointwiseConv`] |
+//! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
+//!
 //! # How an operator is used
 //!
 //! `new` compiles for a device, once. `bind` takes shapes and buffer slices, checks everything, and returns a [`Recording`].

@@ -3,11 +3,13 @@
 //! The upstream gradients g are random, and the loss is the sum of g times output over all outputs that have one.
 
 use visual_attention::operators::{self, Arrays, Shapes};
-use visual_attention::{Element, Nchw, Role, TensorSpec};
+use visual_attention::{Element, Nchw, Role, TensorSpec, wgpu};
 
-use crate::common::backward::{described, forward, is_constant, is_float};
+use crate::common::backward::{self, described, forward, is_constant, is_float};
+use crate::common::catalogue::{Contents, Entry, Input, Kind, entry_of};
+use crate::common::fixture::{Fixture, decoded, read};
 use crate::common::problems::{Problem, problems};
-use crate::common::{Random, wide};
+use crate::common::{self, EXP_ROOM, Random, TestGpu, assert_within_tolerance_with_room, wide};
 
 /// The step of a difference. Its square is what the difference is off by, and a rounding of f64 over it what it cannot see.
 const STEP: f64 = 1e-6;
@@ -143,4 +145,99 @@ fn every_differentiable_operator_has_a_gradient() {
         .filter(|name| operators::find(&format!("{name}_backward")).is_none())
         .collect();
     assert_eq!(missing, PENDING);
+}
+
+/// One pixel, odd tails, more and fewer pixels than a workgroup, both vector widths, many channels.
+const SHAPES: [Nchw; 5] = [
+    Nchw::new(1, 4, 1, 1),
+    Nchw::new(2, 4, 7, 9),
+    Nchw::new(3, 8, 1, 65),
+    Nchw::new(1, 12, 16, 16),
+    Nchw::new(2, 36, 5, 13),
+];
+
+/// What one run wrote, for each output.
+fn run(gpu: &TestGpu, entry: &Entry) -> Vec<Vec<u8>> {
+    let fixture = Fixture::new(&gpu.device, entry).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+    let archive = fixture.archive(&gpu.device, 1);
+    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    fixture.record(&mut encoder, &archive, 0);
+    gpu.queue.submit([encoder.finish()]);
+    let bytes = read(&gpu.device, &gpu.queue, &archive);
+    fixture.outputs(&bytes, &entry.name).into_iter().map(<[u8]>::to_vec).collect()
+}
+
+/// The numbers of the inputs; integers are known to the references.
+fn floats(entry: &Entry) -> Vec<Vec<f32>> {
+    let numbers = |input: &Input| match &input.contents {
+        Contents::Floats(_, numbers) => numbers.clone(),
+        Contents::Words(_) => Vec::new(),
+    };
+    entry.inputs.iter().map(numbers).collect()
+}
+
+fn check(gpu: &TestGpu, entry: &Entry, shape: Nchw) {
+    let inputs = floats(entry);
+    let wide: Vec<_> = inputs.iter().map(|numbers| wide(numbers)).collect();
+    let (exact, baseline) = ((entry.exact)(&wide), (entry.baseline)(&inputs));
+    for (index, bytes) in run(gpu, entry).iter().enumerate() {
+        let (name, _, kind) = entry.outputs[index];
+        let actual: Vec<f32> = decoded(bytes, kind).into_iter().map(|value| value as f32).collect();
+        let Kind::Near(element) = kind else { panic!("{}: {name} is {kind:?}", entry.name) };
+        let size = exact[index].iter().fold(1.0f64, |most, value| most.max(value.abs()));
+        let what = format!("{} {shape}: {name}", entry.name);
+        let room = EXP_ROOM * size;
+        assert_within_tolerance_with_room(&actual, &exact[index], &baseline[index], element.into(), room, what);
+    }
+}
+
+#[test]
+fn every_gradient_kernel_matches_its_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    for (seed, shape) in (0..).zip(SHAPES) {
+        for problem in problems(shape).into_iter().filter(|problem| problem.forward().is_some()) {
+            for element in gpu.elements().into_iter().filter(|&element| problem.generic || element == Element::F32) {
+                let Some(entry) = entry_of(&problem, element, seed) else { continue };
+                check(gpu, &entry, shape);
+            }
+        }
+    }
+}
+
+/// Equal numbers everywhere: the first of them takes the gradient of a maximum, in the kernels as in the references.
+#[test]
+fn ties_follow_the_references() {
+    let Some(gpu) = common::gpu() else { return };
+    for shape in SHAPES {
+        for problem in problems(shape).into_iter().filter(|problem| problem.forward().is_some()) {
+            let Some(mut entry) = entry_of(&problem, Element::F32, 1) else { continue };
+            for input in &mut entry.inputs {
+                if let Contents::Floats(_, numbers) = &mut input.contents {
+                    if !input.name.ends_with("norm.variance") {
+                        numbers.iter_mut().for_each(|number| *number = number.round().clamp(-1.0, 1.0));
+                    }
+                }
+            }
+            backward::save(&problem, Element::F32, &Shapes::new(problem.shapes.iter().cloned()), &mut entry.inputs);
+            check(gpu, &entry, shape);
+        }
+    }
+}
+
+/// What is not asked for changes nothing.
+#[test]
+fn each_gradient_alone_has_the_bits_that_it_has_beside_the_others() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = Nchw::new(2, 8, 5, 7);
+    for problem in problems(shape).into_iter().filter(|problem| problem.forward().is_some()) {
+        let Some(entry) = entry_of(&problem, Element::F32, 3) else { continue };
+        let all = run(gpu, &entry);
+        let names: Vec<_> = entry.outputs.iter().map(|&(name, ..)| name).collect();
+        for (index, name) in names.iter().enumerate().filter(|_| names.len() > 1) {
+            let others: Vec<_> = names.iter().copied().filter(|other| other != name).collect();
+            let alone = entry_of(&problem.clone().without(&others), Element::F32, 3).unwrap();
+            assert_eq!(alone.outputs.len(), 1, "{}", entry.name);
+            assert!(run(gpu, &alone)[0] == all[index], "{}: {name} alone has other bits", entry.name);
+        }
+    }
 }

@@ -190,17 +190,20 @@ pub(crate) fn catalogue(element: Element, shape: Nchw, seed: u64) -> Vec<Entry> 
     catalogue_of(element, shape, seed, |_| true)
 }
 
+/// The entry of one problem, with random numbers of its own; `None` where the operator refuses the shape.
+pub(crate) fn entry_of(problem: &Problem, element: Element, seed: u64) -> Option<Entry> {
+    entry(problem, element, &mut Random::new(seed).of(&problem.label), seed)
+}
+
 /// The entries whose label is `wanted`. Each has random numbers of its own, so they do not depend on the others.
 pub(crate) fn catalogue_of(element: Element, shape: Nchw, seed: u64, wanted: impl Fn(&str) -> bool) -> Vec<Entry> {
-    let random = |label: &str| Random::new(seed).of(label);
     let all = problems(shape).into_iter().filter(|problem| problem.generic || element == Element::F32);
     let all = all.filter(|problem| wanted(&problem.label));
-    let mut all: Vec<_> =
-        all.filter_map(|problem| entry(&problem, element, &mut random(&problem.label), seed)).collect();
+    let mut all: Vec<_> = all.filter_map(|problem| entry_of(&problem, element, seed)).collect();
     for &(name, relative) in RelativePosition::NAMES {
         let label = format!("window_attention_weights {name}");
         if wanted(&label) {
-            all.push(weights(element, shape, relative, &mut random(&label)));
+            all.push(weights(element, shape, relative, &mut Random::new(seed).of(&label)));
         }
     }
     all

@@ -18,7 +18,7 @@ pub(crate) struct Problem {
     pub(crate) options: Vec<(&'static str, String)>,
     pub(crate) shapes: Vec<(&'static str, Vec<u32>)>,
     /// Optional tensors that are left out.
-    pub(crate) without: &'static [&'static str],
+    pub(crate) without: Vec<&'static str>,
     /// Outputs of floats that equal the reference: maxima and copies.
     pub(crate) exact: &'static [&'static str],
     /// Whether it has an element type.
@@ -32,7 +32,7 @@ impl Problem {
             operator,
             options: Vec::new(),
             shapes: shapes.into(),
-            without: &[],
+            without: Vec::new(),
             exact: &[],
             generic: true,
         }
@@ -54,8 +54,8 @@ impl Problem {
         self
     }
 
-    fn without(self, tensors: &'static [&'static str]) -> Self {
-        Self { without: tensors, ..self }
+    pub(crate) fn without(self, tensors: &[&'static str]) -> Self {
+        Self { without: [self.without, tensors.to_vec()].concat(), ..self }
     }
 
     fn exact(self, outputs: &'static [&'static str]) -> Self {
