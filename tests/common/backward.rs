@@ -1,12 +1,12 @@
 //! What an operator that computes gradients reads beside the inputs of its forward operator: the outputs of the forward pass.
 
-use visual_attention::operators::{self, Arrays, Operator, Options, Shapes};
+use visual_attention::operators::{self, Arrays, Operator, Options, Shapes, Slices};
 use visual_attention::{Element, Role};
 
 use super::catalogue::{Contents, Input, float};
 use super::describing::describing;
 use super::problems::{self, Problem};
-use super::{rounded, wide};
+use super::{TestGpu, compiler, rounded, wide};
 
 /// An operator that compiles nothing, with the shapes of its problem.
 pub(crate) fn described(problem: &Problem, element: Element) -> Box<dyn Operator> {
@@ -50,4 +50,35 @@ pub(crate) fn is_constant(name: &str) -> bool {
 /// Whether the tensor holds floats.
 pub(crate) fn is_float(spec: &visual_attention::TensorSpec) -> bool {
     float(spec.dtype).is_some()
+}
+
+/// Runs an operator whose floats are f32 on these inputs; the numbers of each output.
+pub(crate) fn run(
+    gpu: &TestGpu,
+    name: &str,
+    options: &[(&str, &str)],
+    shapes: &[(&str, &[u32])],
+    inputs: &[(&'static str, &[f32])],
+) -> Arrays<f32> {
+    let options = Options::new(options.iter().copied());
+    let operator = operators::find(name).unwrap().open(compiler::of(&gpu.device), &options).unwrap();
+    let shapes = Shapes::new(shapes.iter().map(|(name, shape)| (*name, shape.to_vec())));
+    let specs = operator.tensors(&shapes).unwrap();
+    let given = |name: &str| inputs.iter().find(|(given, _)| *given == name).map(|(_, numbers)| *numbers);
+    let stored = specs.iter().filter(|spec| spec.role == Role::Input).filter_map(|spec| {
+        let numbers = given(spec.name)?;
+        let integers = || numbers.iter().map(|&number| number as i32).collect::<Vec<_>>();
+        let float = is_float(spec).then(|| gpu.input(numbers, Element::F32));
+        Some((spec.name, float.unwrap_or_else(|| gpu.upload(spec.name, &integers()).unwrap())))
+    });
+    let stored: Vec<_> = stored.collect();
+    let outputs = specs.iter().filter(|spec| spec.role != Role::Input).map(|spec| {
+        let empty = || gpu.output(spec.elements().unwrap() as usize, 4);
+        (spec.name, given(spec.name).map_or_else(empty, |numbers| gpu.filled(numbers, Element::F32)))
+    });
+    let outputs: Vec<_> = outputs.collect();
+    let slices = stored.iter().map(|(name, buffer)| (*name, buffer.slice(..)));
+    let slices = slices.chain(outputs.iter().map(|(name, output)| (*name, output.slice())));
+    gpu.recording(&operator.bind(&gpu.device, &shapes, &Slices::new(slices)).unwrap());
+    Arrays::new(outputs.iter().map(|(name, output)| (*name, gpu.floats(output, Element::F32))))
 }
