@@ -136,6 +136,7 @@ pub use ops::window_attention::{
     Border, PositionTables, QueryPosition, RelativePosition, WindowAttention, WindowAttentionBuffers,
     WindowAttentionOptions, WindowAxis, WindowWeightsBuffers,
 };
+pub use ops::window_attention_backward::{WindowAttentionBackward, WindowAttentionBackwardBuffers};
 pub use ops::window_pool::{Pooling, WindowPool, WindowPoolBuffers};
 pub use ops::window_pool_backward::{WindowPoolBackward, WindowPoolBackwardBuffers};
 pub use ops::window_stream::{WindowStream, WindowStreamBuffers, WindowStreamOptions, WindowStreamRecording};

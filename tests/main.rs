@@ -50,5 +50,6 @@ mod sums;
 mod threshold;
 mod translations;
 mod window_attention;
+mod window_attention_backward;
 mod window_pool;
 mod window_stream;
