@@ -284,7 +284,7 @@ fn window_attention_backward_key(
     // A chunk may have channels of one of the two alone.
     let with_keys_here = params.with_k_gradient == 1u && key_sums > 0u;
     let products_dim = select(0u, params.value_dim, with_keys_here);
-    let deepest = max(params.head_dim, products_dim);
+    let shared_channels = min(params.head_dim, products_dim);
     // WGSL initialises these arrays to zeros.
     var key_sum: array<vec4<f32>, LENGTH>;
     var value_sum: array<vec4<f32>, LENGTH>;
@@ -330,21 +330,32 @@ fn window_attention_backward_key(
                 var value0 = mat4x4<f32>();
                 var value1 = mat4x4<f32>();
                 var value2 = mat4x4<f32>();
-                for (var c = 0u; c < deepest; c += 1u) {
-                    if c < params.head_dim {
-                        let plane = c * params.channel_stride;
-                        let own_key = key(key_address + plane);
-                        score0 += products(own_key, query(query0 + plane));
-                        if BLOCKS > 1u { score1 += products(own_key, query(query1 + plane)); }
-                        if BLOCKS > 2u { score2 += products(own_key, query(query2 + plane)); }
-                    }
-                    if c < products_dim {
-                        let plane = c * params.out_channel_stride;
-                        let own_value = value(value_address + c * params.channel_stride);
-                        value0 += products(own_value, upstream(upstream0 + plane));
-                        if BLOCKS > 1u { value1 += products(own_value, upstream(upstream1 + plane)); }
-                        if BLOCKS > 2u { value2 += products(own_value, upstream(upstream2 + plane)); }
-                    }
+                var c = 0u;
+                for (; c < shared_channels; c += 1u) {
+                    let plane = c * params.channel_stride;
+                    let own_key = key(key_address + plane);
+                    score0 += products(own_key, query(query0 + plane));
+                    if BLOCKS > 1u { score1 += products(own_key, query(query1 + plane)); }
+                    if BLOCKS > 2u { score2 += products(own_key, query(query2 + plane)); }
+                    let out_plane = c * params.out_channel_stride;
+                    let own_value = value(value_address + c * params.channel_stride);
+                    value0 += products(own_value, upstream(upstream0 + out_plane));
+                    if BLOCKS > 1u { value1 += products(own_value, upstream(upstream1 + out_plane)); }
+                    if BLOCKS > 2u { value2 += products(own_value, upstream(upstream2 + out_plane)); }
+                }
+                for (; c < params.head_dim; c += 1u) {
+                    let plane = c * params.channel_stride;
+                    let own_key = key(key_address + plane);
+                    score0 += products(own_key, query(query0 + plane));
+                    if BLOCKS > 1u { score1 += products(own_key, query(query1 + plane)); }
+                    if BLOCKS > 2u { score2 += products(own_key, query(query2 + plane)); }
+                }
+                for (c = shared_channels; c < products_dim; c += 1u) {
+                    let out_plane = c * params.out_channel_stride;
+                    let own_value = value(value_address + c * params.channel_stride);
+                    value0 += products(own_value, upstream(upstream0 + out_plane));
+                    if BLOCKS > 1u { value1 += products(own_value, upstream(upstream1 + out_plane)); }
+                    if BLOCKS > 2u { value2 += products(own_value, upstream(upstream2 + out_plane)); }
                 }
                 var others0 = vec4<f32>(0.0);
                 var others1 = vec4<f32>(0.0);
@@ -386,7 +397,7 @@ fn window_attention_backward_key(
                     score2 = weights(score2, terms_of(first_row_record + out2, rows2, bias, others2), log_sum_exp2, at2);
                     value2 = gradients(score2, value2, record(delta_record + out2), at2);
                 }
-                var c = 0u;
+                c = 0u;
                 loop {
                     if with_keys_here && c < key_sums {
                         let plane = (own + c) * params.channel_stride;

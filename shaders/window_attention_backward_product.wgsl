@@ -25,7 +25,7 @@ struct Params {
     axis: u32,
     entries: u32,
     by_offset: u32,
-    // A slice has so many rows and columns of one frame of queries.
+    // Rows and columns of a slice, which lies in one frame of queries.
     slice_rows: u32,
     slice_columns: u32,
     row_slices: u32,

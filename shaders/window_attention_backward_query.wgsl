@@ -16,15 +16,16 @@
 // Uses      `frames_axis`, `rows_axis`, `columns_axis`, `window_axis` of shared/window.wgsl
 // Needs     f16 variants: SHADER_F16
 //
-// Four queries of a column share the keys that they load, as in window_attention. With a bias table the loops run over offsets instead of
-// entries: at each step all queries of a workgroup have the same offset, so their sum is a term of one element of the table.
+// Four queries of a column share the keys that they load, as in window_attention. For the gradient of a bias table, which has a dispatch of
+// its own, the loops run over offsets instead of entries. At each step all queries of a workgroup then have the same offset, so their sum is
+// a term of one element of the table.
 
 // 0 none, 1 tables of the axes, 2 bias table: `RelativePosition` in the host.
 override RELATIVE: u32 = 0u;
 // A block has 4 * BLOCKS keys. BLOCKS is 1 to 3.
 override BLOCKS: u32 = 2u;
-// How many vectors a workgroup adds up at a time.
-override ADDED: u32 = select(1u, 256u, RELATIVE == 2u);
+// How many vectors a workgroup keeps while it adds up: every invocation's four for each four keys, and one for each four invocations.
+override ADDED: u32 = select(1u, 320u * BLOCKS, RELATIVE == 2u);
 
 struct Params {
     origin_x: u32,
@@ -63,11 +64,12 @@ struct Params {
     out_column_stride: u32,
     // Indices from one of four queries in a column to the next.
     query_step: i32,
-    // Upper bounds on the rows and columns of keys that the loops go over. A bias table has rows of cells instead: a multiple of a block.
+    // Upper bounds on the rows and columns of keys that the loops go over. For a bias table there are as many cells in a column: the
+    // smallest multiple of a block.
     row_steps: i32,
     column_steps: i32,
     row_cells: u32,
-    // With a bias table: the entry that the first row and column of the loops have in it.
+    // For a bias table: the entry that the first row and column of the loops have in it.
     row_low: i32,
     column_low: i32,
     // As in window_attention.
@@ -309,22 +311,30 @@ fn put_rows(first: vec4<u32>, sums: mat4x4<f32>, entry: vec4<i32>, part: vec4<bo
     put(at + 3u * stride, sums[3], used(entry + 3) & written & vec4<bool>(part.w), anew);
 }
 
-// Adds up the gradients of four keys over the workgroup, for each of the four queries of an invocation, and writes the sums.
-fn add_up(own: mat4x4<f32>, written: vec4<bool>, index: u32, at: u32) {
-    for (var key = 0u; key < 4u; key += 1u) {
-        wg_terms[index * 4u + key] = select(NOTHING, own[key], written);
+// Keeps the gradients of four keys for `add_up`.
+fn keep(own: mat4x4<f32>, written: vec4<bool>, first: u32) {
+    wg_terms[first] = select(NOTHING, own[0], written);
+    wg_terms[first + 1u] = select(NOTHING, own[1], written);
+    wg_terms[first + 2u] = select(NOTHING, own[2], written);
+    wg_terms[first + 3u] = select(NOTHING, own[3], written);
+}
+
+// Adds up the kept gradients over the workgroup, for each key and each of the four queries of an invocation, and writes the sums.
+// Two barriers are enough, because kept terms and sums have memory of their own.
+fn add_up(index: u32, at: u32) {
+    workgroupBarrier();
+    // Each invocation adds up four invocations' terms of one key of a block. One invocation then adds up 16 such sums.
+    for (var block = 0u; block < BLOCKS; block += 1u) {
+        let first = block * 256u + index / 4u * 16u + index % 4u;
+        wg_terms[BLOCKS * 256u + block * 64u + index] =
+            (wg_terms[first] + wg_terms[first + 4u]) + (wg_terms[first + 8u] + wg_terms[first + 12u]);
     }
     workgroupBarrier();
-    // Each invocation adds up four invocations' terms of one key, and four of them then add up 16 sums each.
-    let first = index / 4u * 16u + index % 4u;
-    let sum = (wg_terms[first] + wg_terms[first + 4u]) + (wg_terms[first + 8u] + wg_terms[first + 12u]);
-    workgroupBarrier();
-    wg_terms[index] = sum;
-    workgroupBarrier();
-    if index < 4u {
+    if index < 4u * BLOCKS {
         var total = NOTHING;
-        for (var part = index; part < 64u; part += 4u) {
-            total += wg_terms[part];
+        let first = BLOCKS * 256u + index / 4u * 64u + index % 4u;
+        for (var part = 0u; part < 16u; part += 1u) {
+            total += wg_terms[first + part * 4u];
         }
         let cell = at + index * u32(params.column_steps) * 4u;
         marginals[cell] = total.x;
@@ -332,7 +342,6 @@ fn add_up(own: mat4x4<f32>, written: vec4<bool>, index: u32, at: u32) {
         marginals[cell + 2u] = total.z;
         marginals[cell + 3u] = total.w;
     }
-    workgroupBarrier();
 }
 
 @compute @workgroup_size(64)
@@ -424,16 +433,19 @@ fn window_attention_backward_query(
     // The first channel of this head in the tables.
     let first_row = select(0u, head * params.head_dim, params.whole_channel == 1u);
     let channel = first_row + own;
-    // Loops over offsets begin at the entry of the lowest offset.
-    let row_shift = select(0, params.row_low - rows_offset, RELATIVE == 2u);
-    let column_shift = select(0, params.column_low - across.offset, RELATIVE == 2u);
-    let deepest = max(params.head_dim, params.value_dim);
-    let block = i32(4u * BLOCKS);
     let with_marginals = params.with_marginals == 1u && chunk == 0u;
+    // Loops over offsets begin at the entry of the lowest offset.
+    let over_offsets = RELATIVE == 2u && with_marginals;
+    let row_shift = select(0, params.row_low - rows_offset, over_offsets);
+    let column_shift = select(0, params.column_low - across.offset, over_offsets);
+    let shared_channels = min(params.head_dim, params.value_dim);
+    let block = i32(4u * BLOCKS);
     let cells = params.row_cells * u32(params.column_steps) * 4u;
     let group_number = (group.z * u32(1 + (params.frames_extent - 1) / params.frames_stride) + out_frame) * params.groups
         + params.origin_x + group.x;
     let group_cells = params.marginals_base + group_number * u32(params.frames_keys) * cells;
+    // Sums for D need no scale. All others take it before they add up, so that they overflow no earlier than the result.
+    let factor = select(params.relative_scale, 1.0, params.with_delta == 1u);
     var all = vec4<f32>(0.0);
     var anew = true;
 
@@ -477,21 +489,32 @@ fn window_attention_backward_query(
                     var value0 = mat4x4<f32>();
                     var value1 = mat4x4<f32>();
                     var value2 = mat4x4<f32>();
-                    for (var c = 0u; c < deepest; c += 1u) {
-                        if c < params.head_dim {
-                            let plane = keys_base + c * params.channel_stride;
-                            let own_query = query(query_address + c * params.channel_stride);
-                            score0 += products(own_query, key(plane, at0));
-                            if BLOCKS > 1u { score1 += products(own_query, key(plane, at1)); }
-                            if BLOCKS > 2u { score2 += products(own_query, key(plane, at2)); }
-                        }
-                        if c < params.value_dim {
-                            let plane = values_base + c * params.channel_stride;
-                            let own_upstream = upstream(upstream_address + c * params.out_channel_stride);
-                            value0 += products(own_upstream, value(plane, at0));
-                            if BLOCKS > 1u { value1 += products(own_upstream, value(plane, at1)); }
-                            if BLOCKS > 2u { value2 += products(own_upstream, value(plane, at2)); }
-                        }
+                    var c = 0u;
+                    for (; c < shared_channels; c += 1u) {
+                        let plane = keys_base + c * params.channel_stride;
+                        let own_query = query(query_address + c * params.channel_stride);
+                        score0 += products(own_query, key(plane, at0));
+                        if BLOCKS > 1u { score1 += products(own_query, key(plane, at1)); }
+                        if BLOCKS > 2u { score2 += products(own_query, key(plane, at2)); }
+                        let value_plane = values_base + c * params.channel_stride;
+                        let own_upstream = upstream(upstream_address + c * params.out_channel_stride);
+                        value0 += products(own_upstream, value(value_plane, at0));
+                        if BLOCKS > 1u { value1 += products(own_upstream, value(value_plane, at1)); }
+                        if BLOCKS > 2u { value2 += products(own_upstream, value(value_plane, at2)); }
+                    }
+                    for (; c < params.head_dim; c += 1u) {
+                        let plane = keys_base + c * params.channel_stride;
+                        let own_query = query(query_address + c * params.channel_stride);
+                        score0 += products(own_query, key(plane, at0));
+                        if BLOCKS > 1u { score1 += products(own_query, key(plane, at1)); }
+                        if BLOCKS > 2u { score2 += products(own_query, key(plane, at2)); }
+                    }
+                    for (c = shared_channels; c < params.value_dim; c += 1u) {
+                        let value_plane = values_base + c * params.channel_stride;
+                        let own_upstream = upstream(upstream_address + c * params.out_channel_stride);
+                        value0 += products(own_upstream, value(value_plane, at0));
+                        if BLOCKS > 1u { value1 += products(own_upstream, value(value_plane, at1)); }
+                        if BLOCKS > 2u { value2 += products(own_upstream, value(value_plane, at2)); }
                     }
                     var others = frame_term;
                     if RELATIVE == 1u && params.columns_keys > 1 {
@@ -499,17 +522,20 @@ fn window_attention_backward_query(
                     }
                     let bias = frame_bias + clamp(b + across.offset, 0, 2 * params.columns_keys - 2);
                     score0 = gradients(score0, value0, terms(row_records, bias, entry0, e, others), entry0, at0);
-                    var column_sum = sum_of(score0);
-                    rows0 += score0;
+                    let scaled0 = score0 * factor;
+                    var column_sum = sum_of(scaled0);
+                    rows0 += scaled0;
                     if BLOCKS > 1u {
                         score1 = gradients(score1, value1, terms(row_records, bias, entry1, e + 4, others), entry1, at1);
-                        column_sum += sum_of(score1);
-                        rows1 += score1;
+                        let scaled1 = score1 * factor;
+                        column_sum += sum_of(scaled1);
+                        rows1 += scaled1;
                     }
                     if BLOCKS > 2u {
                         score2 = gradients(score2, value2, terms(row_records, bias, entry2, e + 8, others), entry2, at2);
-                        column_sum += sum_of(score2);
-                        rows2 += score2;
+                        let scaled2 = score2 * factor;
+                        column_sum += sum_of(scaled2);
+                        rows2 += scaled2;
                     }
                     frame_sum += column_sum;
                     if RELATIVE == 1u && with_marginals && params.columns_keys > 1 {
@@ -519,10 +545,9 @@ fn window_attention_backward_query(
                         let weight0 = within(score0 * params.scale, at0.inside);
                         let weight1 = within(score1 * params.scale, at1.inside);
                         let weight2 = within(score2 * params.scale, at2.inside);
-                        column_sum *= params.relative_scale;
                         let entries = u32(table_entries(params.columns_keys));
                         let entry = params.column_table_first + table_entry(b, across, params.columns_keys);
-                        var c = 0u;
+                        c = 0u;
                         loop {
                             if c < sums {
                                 let plane = keys_base + (own + c) * params.channel_stride;
@@ -546,12 +571,12 @@ fn window_attention_backward_query(
                         }
                     }
                 }
-                if RELATIVE == 2u && with_marginals {
+                if over_offsets {
                     let at = group_cells + u32(f) * cells + (u32(o) * u32(params.column_steps) + u32(s)) * 4u;
-                    let cell_block = 4u * u32(params.column_steps) * 4u;
-                    add_up(score0, written, index, at);
-                    if BLOCKS > 1u { add_up(score1, written, index, at + cell_block); }
-                    if BLOCKS > 2u { add_up(score2, written, index, at + 2u * cell_block); }
+                    keep(score0 * factor, written, index * 4u);
+                    if BLOCKS > 1u { keep(score1 * factor, written, 256u + index * 4u); }
+                    if BLOCKS > 2u { keep(score2 * factor, written, 512u + index * 4u); }
+                    add_up(index, at);
                 }
             }
             if needed {
@@ -568,9 +593,6 @@ fn window_attention_backward_query(
                     if BLOCKS > 2u { put_rows(row_marginals, rows2, entry2, part2, written, first_frame); }
                 }
                 if params.with_q_gradient == 1u {
-                    rows0 *= params.relative_scale;
-                    rows1 *= params.relative_scale;
-                    rows2 *= params.relative_scale;
                     let entries = u32(table_entries(params.rows_keys));
                     var c = 0u;
                     loop {
@@ -592,7 +614,6 @@ fn window_attention_backward_query(
                 put(marginal_address + u32(f) * params.out_channel_stride, frame_sum, written, true);
             }
             if params.with_q_gradient == 1u {
-                frame_sum *= params.relative_scale;
                 let entries = u32(table_entries(params.frames_keys));
                 let entry = table_entry(f, along, params.frames_keys);
                 var c = 0u;

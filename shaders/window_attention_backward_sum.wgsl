@@ -1,6 +1,6 @@
 // Windowed attention, gradient: the last sum over the partial sums of a table's gradient.
 //
-//   gradient(e) = relative_scale * sum over images, heads and slices of partial(e)
+//   gradient(e) = sum over images, heads and slices of partial(e)
 //
 // Source    none: the gradient of a parameter is the sum over all queries that use it
 // Host      src/ops/window_attention_backward/tables.rs        Reference  src/reference/window_attention_backward.rs
@@ -24,7 +24,6 @@ struct Params {
     outer_stride: u32,
     inner: u32,
     inner_stride: u32,
-    relative_scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -51,5 +50,5 @@ fn window_attention_backward_sum(
         }
         total += sum;
     }
-    gradient[element] = params.relative_scale * total;
+    gradient[element] = total;
 }

@@ -24,7 +24,6 @@ params!(SumParams {
     outer_stride: u32,
     inner: u32,
     inner_stride: u32,
-    relative_scale: f32,
 });
 
 params!(windows PrepareParams {
@@ -309,7 +308,7 @@ impl Kernels {
             let variant = Variant { length, ..variant };
             Kernel::new(compiler, &Build { shader, variant, constants: &constants, workgroup_bytes, ..build })
         };
-        let added = if options.relative == RelativePosition::Bias { 4 * GROUP * 16 } else { 16 };
+        let added = if options.relative == RelativePosition::Bias { 5 * GROUP * query.blocks * 16 } else { 16 };
         Ok(Self {
             tables: small(&WINDOW_ATTENTION_BACKWARD_TABLES, Variant::new(element, 1))?,
             prepare: Kernel::new(compiler, &build)?,

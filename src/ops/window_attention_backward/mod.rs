@@ -93,20 +93,22 @@
 //! [`WINDOW_ATTENTION_BACKWARD_CLEAR`](crate::shaders::WINDOW_ATTENTION_BACKWARD_CLEAR); reference
 //! [`reference::window_attention_backward`](crate::reference::window_attention_backward).
 
+mod buffers;
 mod kernels;
 mod plan;
 mod tables;
 
 use bytemuck::Zeroable;
 
+use self::buffers::{TABLES, Tables};
 use self::kernels::{ClearParams, GROUP, Kernels, PrepareParams, TablesParams};
-use self::plan::{Plan, tiles};
+use self::plan::{Core, Plan, Purpose, Walked, tiles};
 use crate::cost::count;
-use crate::kernel::tuning::WalkTile;
 use crate::kernel::{Compiler, Dispatch, Tensor, check, tensor};
 use crate::ops::window_attention::{PositionTables, RelativePosition, WindowAttentionOptions};
 use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 
+pub use self::buffers::WindowAttentionBackwardBuffers;
 pub(crate) use self::kernels::{
     WINDOW_ATTENTION_BACKWARD_BIAS, WINDOW_ATTENTION_BACKWARD_CLEAR, WINDOW_ATTENTION_BACKWARD_KEY,
     WINDOW_ATTENTION_BACKWARD_PREPARE, WINDOW_ATTENTION_BACKWARD_PRODUCT, WINDOW_ATTENTION_BACKWARD_QUERY,
@@ -118,47 +120,8 @@ const OP: &str = "window_attention_backward";
 /// The gradients of [`WindowAttention`](crate::WindowAttention); the [page](self) has formulas and example.
 #[derive(Clone, Debug)]
 pub struct WindowAttentionBackward {
-    op: &'static str,
-    options: WindowAttentionOptions,
-    element: Element,
-    inner: Element,
-    /// Of the walks over queries and over keys.
-    tiles: [WalkTile; 2],
-    kernels: Kernels,
+    core: Core,
 }
-
-/// Tensors of a [`WindowAttentionBackward`]; each needs `BufferUsages::STORAGE`. Tensors have the operator's element type, unless another
-/// type is named.
-#[derive(Clone, Copy, Debug)]
-pub struct WindowAttentionBackwardBuffers<'a> {
-    /// In: queries `[n, heads*d, t, h, w]`.
-    pub q: wgpu::BufferSlice<'a>,
-    /// In: keys `[n, heads*d, t, h, w]`.
-    pub k: wgpu::BufferSlice<'a>,
-    /// In: values `[n, heads*dv, t, h, w]`.
-    pub v: wgpu::BufferSlice<'a>,
-    /// In: the tables of the options' relative term.
-    pub tables: PositionTables<wgpu::BufferSlice<'a>>,
-    /// In: the output of the forward operator, `[n, heads*dv, to, ho, wo]`, needed in f32 and not taken in f16.
-    pub y: Option<wgpu::BufferSlice<'a>>,
-    /// In: the log-sum-exp of the forward operator, `[n, heads, to, ho, wo]` f32.
-    pub log_sum_exp: wgpu::BufferSlice<'a>,
-    /// In: the gradient of `y`, `[n, heads*dv, to, ho, wo]`.
-    pub y_gradient: wgpu::BufferSlice<'a>,
-    /// In, optional: the gradient of `log_sum_exp`, `[n, heads, to, ho, wo]` f32. Zeros if absent.
-    pub log_sum_exp_gradient: Option<wgpu::BufferSlice<'a>>,
-    /// Out, optional: `[n, heads*d, t, h, w]`, zeros where the stride leaves out a query.
-    pub q_gradient: Option<wgpu::BufferSlice<'a>>,
-    /// Out, optional: `[n, heads*d, t, h, w]`.
-    pub k_gradient: Option<wgpu::BufferSlice<'a>>,
-    /// Out, optional: `[n, heads*dv, t, h, w]`.
-    pub v_gradient: Option<wgpu::BufferSlice<'a>>,
-    /// Out, optional: the gradients of the tables in f32. [`PositionTables::None`] if none is wanted.
-    pub tables_gradient: PositionTables<wgpu::BufferSlice<'a>>,
-}
-
-/// Slices of three tables by name, in the order of the axes.
-type Tables<'a> = [(&'static str, Option<wgpu::BufferSlice<'a>>); 3];
 
 impl WindowAttentionBackward {
     /// Compiles for tensors of type `element`. Kernels of table gradients and of strides are compiled by the first [`Self::bind`] that needs
@@ -189,13 +152,13 @@ impl WindowAttentionBackward {
             compiler.check_rounds(op, tile.rounds, "make the window smaller, or the heads less deep")?;
         }
         let kernels = Kernels::new(op, compiler, &options, [element, inner], tiles)?;
-        Ok(Self { op, options, element, inner, tiles, kernels })
+        Ok(Self { core: Core { op, options, element, inner, tiles, kernels } })
     }
 
     /// The options it was compiled with.
     #[must_use]
     pub fn options(&self) -> &WindowAttentionOptions {
-        &self.options
+        &self.core.options
     }
 
     /// The tensors of one [`Self::bind`], in the order in which they are checked. `shape` is that of `q` and `k`.
@@ -204,25 +167,27 @@ impl WindowAttentionBackward {
     ///
     /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: impl Into<Ncthw>) -> Result<Vec<TensorSpec>, Error> {
-        let (options, shape) = (&self.options, shape.into());
+        let (options, shape) = (&self.core.options, shape.into());
         let values = Ncthw { channels: options.value_channels(), ..shape };
         for (name, shape) in [("q", shape), ("v", values)] {
-            check::elements(self.op, name, shape)?;
+            check::elements(self.core.op, name, shape)?;
         }
-        options.check_shape(self.op, shape)?;
+        options.check_shape(self.core.op, shape)?;
         let y = options.output(shape);
         let log_sum_exp = Ncthw { channels: options.heads, ..y };
-        let mut specs = Vec::from(["q", "k"].map(|name| TensorSpec::input(name, shape, self.inner)));
-        specs.push(TensorSpec::input("v", values, self.inner));
-        specs.extend(options.table_specs(self.element));
-        if self.element == Element::F32 {
-            specs.push(TensorSpec::input("y", y, self.element));
+        let mut specs = Vec::from(["q", "k"].map(|name| TensorSpec::input(name, shape, self.core.inner)));
+        specs.push(TensorSpec::input("v", values, self.core.inner));
+        specs.extend(options.table_specs(self.core.element));
+        if self.core.element == Element::F32 {
+            specs.push(TensorSpec::input("y", y, self.core.element));
         }
         specs.push(TensorSpec::input("log_sum_exp", log_sum_exp, Element::F32));
-        specs.push(TensorSpec::input("y_gradient", y, self.element));
+        specs.push(TensorSpec::input("y_gradient", y, self.core.element));
         specs.push(TensorSpec::input("log_sum_exp_gradient", log_sum_exp, Element::F32).optional());
-        specs.extend(["q_gradient", "k_gradient"].map(|name| TensorSpec::output(name, shape, self.inner).optional()));
-        specs.push(TensorSpec::output("v_gradient", values, self.inner).optional());
+        specs.extend(
+            ["q_gradient", "k_gradient"].map(|name| TensorSpec::output(name, shape, self.core.inner).optional()),
+        );
+        specs.push(TensorSpec::output("v_gradient", values, self.core.inner).optional());
         specs.extend(options.table_specs(Element::F32).into_iter().map(|spec| {
             let name = TABLES.iter().find(|(table, _)| *table == spec.name).map_or(spec.name, |(_, gradient)| gradient);
             TensorSpec::output(name, spec.shape, Element::F32).optional()
@@ -245,9 +210,9 @@ impl WindowAttentionBackward {
         shape: impl Into<Ncthw>,
         buffers: WindowAttentionBackwardBuffers<'_>,
     ) -> Result<Recording, Error> {
-        let (options, shape) = (&self.options, shape.into());
+        let (options, shape) = (&self.core.options, shape.into());
         let specs = self.tensors(shape)?;
-        let tables = options.table_slices(self.op, buffers.tables)?;
+        let tables = options.table_slices(self.core.op, buffers.tables)?;
         let gradients = self.gradient_slices(buffers.tables_gradient)?;
         if shape.is_empty() {
             return Ok(Recording::default());
@@ -266,38 +231,41 @@ impl WindowAttentionBackward {
         ];
         given.extend(tables);
         given.extend(gradients);
-        check::slices(self.op, device, &specs, &given)?;
+        check::slices(self.core.op, device, &specs, &given)?;
         let with_tables = gradients.iter().any(|(_, slice)| slice.is_some());
-        let with_queries = buffers.q_gradient.is_some() || with_tables;
-        let with_scores = with_queries || buffers.k_gradient.is_some();
+        let with_scores = with_tables || buffers.q_gradient.is_some() || buffers.k_gradient.is_some();
         if !with_scores && buffers.v_gradient.is_none() {
             return Ok(Recording::default());
         }
 
-        let plan = Plan::new(self, shape)?;
+        let plan = Plan::new(&self.core, shape)?;
         let mut dispatches = Vec::new();
         let packed = self.pack(device, &plan, tables, &mut dispatches)?;
-        let records = tensor::scratch(self.op, device, "records", plan.record_bytes())?;
-        let walked = plan::Walked { device, buffers: &buffers, tables: packed.as_ref(), records: &records };
+        let records = tensor::scratch(self.core.op, device, "records", plan.record_bytes())?;
+        let walked = Walked { device, buffers: &buffers, tables: packed.as_ref(), records: &records };
         let y = buffers.y.filter(|_| with_scores);
         dispatches.extend(self.prepare(&plan, &walked, y)?);
         if with_scores && y.is_none() {
-            dispatches.extend(self.walk_queries(&plan, &walked, plan::Purpose::Delta)?);
+            dispatches.extend(plan.walk_queries(&walked, Purpose::Delta)?);
         }
-        if with_queries {
-            if buffers.q_gradient.is_some() && plan.strided() {
-                dispatches.extend(self.clear(&plan, &walked)?);
-            }
-            let bytes = if with_tables { plan.marginal_bytes(self.op)? } else { 0 };
-            let marginals = tensor::scratch(self.op, device, "marginals", bytes)?;
-            let purpose = plan::Purpose::Gradients(with_tables.then_some(&marginals));
-            dispatches.extend(self.walk_queries(&plan, &walked, purpose)?);
-            if with_tables {
-                dispatches.extend(self.table_gradients(&plan, &walked, &marginals, gradients)?);
-            }
+        if buffers.q_gradient.is_some() && plan.strided() {
+            dispatches.extend(self.clear(&plan, &walked)?);
+        }
+        let bytes = if with_tables { plan.marginal_bytes(self.core.op)? } else { 0 };
+        let marginals = tensor::scratch(self.core.op, device, "marginals", bytes)?;
+        let with_bias = with_tables && options.relative == RelativePosition::Bias;
+        if with_bias {
+            dispatches.extend(plan.walk_queries(&walked, Purpose::Bias(&marginals))?);
+        }
+        if buffers.q_gradient.is_some() || with_tables && !with_bias {
+            let sums = (with_tables && !with_bias).then_some(&marginals);
+            dispatches.extend(plan.walk_queries(&walked, Purpose::Gradients(sums))?);
+        }
+        if with_tables {
+            dispatches.extend(tables::table_gradients(&plan, &walked, &marginals, gradients)?);
         }
         if buffers.k_gradient.is_some() || buffers.v_gradient.is_some() {
-            dispatches.extend(self.walk_keys(&plan, &walked)?);
+            dispatches.extend(plan.walk_keys(&walked)?);
         }
         Ok(Recording::new(dispatches))
     }
@@ -308,8 +276,8 @@ impl WindowAttentionBackward {
         if tables == PositionTables::None {
             return Ok([(frames, None), (rows, None), (columns, None)]);
         }
-        let slices = self.options.table_slices(self.op, tables)?.map(|(_, slice)| slice);
-        let rows = if self.options.relative == RelativePosition::Bias { TABLES[0].1 } else { rows };
+        let slices = self.core.options.table_slices(self.core.op, tables)?.map(|(_, slice)| slice);
+        let rows = if self.core.options.relative == RelativePosition::Bias { TABLES[0].1 } else { rows };
         Ok([(frames, slices[0]), (rows, slices[1]), (columns, slices[2])])
     }
 
@@ -325,16 +293,16 @@ impl WindowAttentionBackward {
         if elements == 0 {
             return Ok(None);
         }
-        let buffer = tensor::scratch(self.op, device, "tables", elements * 4)?;
-        let mut tensors = self.options.table_tensors(tables, self.element);
+        let buffer = tensor::scratch(self.core.op, device, "tables", elements * 4)?;
+        let mut tensors = self.core.options.table_tensors(tables, self.core.element);
         if plan.exchanged() {
             tensors.swap(1, 2);
         }
         let [frame, row, column] = tensors;
         let tensors = [frame, row, column, Tensor::whole(buffer.slice(..), elements, 4)];
-        let groups = [check::to_u32(self.op, "elements of the tables", elements)?.div_ceil(GROUP), 1];
+        let groups = [check::to_u32(self.core.op, "elements of the tables", elements)?.div_ceil(GROUP), 1];
         let [frame_elements, row_elements, column_elements] = plan.tables;
-        dispatches.extend(self.kernels.tables.bind(device, 1, groups, &tensors, None, |_| TablesParams {
+        dispatches.extend(self.core.kernels.tables.bind(device, 1, groups, &tensors, None, |_| TablesParams {
             frame_elements,
             row_elements,
             column_elements,
@@ -346,7 +314,7 @@ impl WindowAttentionBackward {
     fn prepare(
         &self,
         plan: &Plan<'_>,
-        walked: &plan::Walked<'_>,
+        walked: &Walked<'_>,
         y: Option<wgpu::BufferSlice<'_>>,
     ) -> Result<Vec<Dispatch>, Error> {
         let buffers = walked.buffers;
@@ -361,7 +329,7 @@ impl WindowAttentionBackward {
         ];
         let groups = [plan.out_positions.div_ceil(GROUP), plan.fields - 1];
         let params = plan.prepare();
-        self.kernels.prepare.bind(walked.device, plan.planes, groups, &tensors, None, |part| PrepareParams {
+        self.core.kernels.prepare.bind(walked.device, plan.planes, groups, &tensors, None, |part| PrepareParams {
             with_y: y.is_some().into(),
             with_log_sum_exp_gradient: buffers.log_sum_exp_gradient.is_some().into(),
             plane: part.units.start,
@@ -370,11 +338,11 @@ impl WindowAttentionBackward {
     }
 
     /// Zeros in the gradient of the queries, where a stride leaves out positions.
-    fn clear(&self, plan: &Plan<'_>, walked: &plan::Walked<'_>) -> Result<Vec<Dispatch>, Error> {
-        let elements = check::to_u32(self.op, "elements of a head", plan.head_elements())?;
+    fn clear(&self, plan: &Plan<'_>, walked: &Walked<'_>) -> Result<Vec<Dispatch>, Error> {
+        let elements = check::to_u32(self.core.op, "elements of a head", plan.head_elements())?;
         let tensors = [plan.queries(walked.buffers.q_gradient)];
         let groups = [elements.div_ceil(GROUP), 1];
-        self.kernels.clear.bind(walked.device, plan.planes, groups, &tensors, None, |_| ClearParams {
+        self.core.kernels.clear.bind(walked.device, plan.planes, groups, &tensors, None, |_| ClearParams {
             elements,
             ..Zeroable::zeroed()
         })
@@ -384,26 +352,21 @@ impl WindowAttentionBackward {
     #[must_use]
     pub fn cost(&self, shape: impl Into<Ncthw>) -> Cost {
         let shape = shape.into();
-        let forward = self.options.cost(shape, self.element, self.inner);
-        let (head_dim, value_dim) = (u64::from(self.options.head_dim), u64::from(self.options.value_dim));
-        let out = self.options.output(shape);
-        let products = count(out.positions()) * count(u64::from(shape.batch)) * count(u64::from(self.options.heads));
-        let products = products * count(self.options.keys()) * count(2 * (2 * head_dim + value_dim));
-        let upstream = count(out.elements()) * count(self.element.bytes());
-        let statistics = count(u64::from(out.batch)) * count(u64::from(self.options.heads)) * count(out.positions());
-        let channels =
-            count(u64::from(self.options.channels())) * count(2) + count(u64::from(self.options.value_channels()));
-        let gradients = channels * count(u64::from(shape.batch)) * count(shape.positions()) * count(self.inner.bytes());
+        let forward = self.core.options.cost(shape, self.core.element, self.core.inner);
+        let (head_dim, value_dim) = (u64::from(self.core.options.head_dim), u64::from(self.core.options.value_dim));
+        let out = self.core.options.output(shape);
+        let products =
+            count(out.positions()) * count(u64::from(shape.batch)) * count(u64::from(self.core.options.heads));
+        let products = products * count(self.core.options.keys()) * count(2 * (2 * head_dim + value_dim));
+        let upstream = count(out.elements()) * count(self.core.element.bytes());
+        let statistics =
+            count(u64::from(out.batch)) * count(u64::from(self.core.options.heads)) * count(out.positions());
+        let channels = count(u64::from(self.core.options.channels())) * count(2)
+            + count(u64::from(self.core.options.value_channels()));
+        let gradients =
+            channels * count(u64::from(shape.batch)) * count(shape.positions()) * count(self.core.inner.bytes());
         let tables = count(forward.parameters) * count(4);
         let bytes = count(forward.bytes) + upstream + statistics * count(4) + gradients + tables;
         Cost::new(bytes, count(forward.flops) + products, count(forward.parameters))
     }
 }
-
-/// Tables and their gradients by name.
-const TABLES: [(&str, &str); 4] = [
-    ("tables.bias", "tables.bias_gradient"),
-    ("tables.frames", "tables.frames_gradient"),
-    ("tables.rows", "tables.rows_gradient"),
-    ("tables.columns", "tables.columns_gradient"),
-];

@@ -1,7 +1,7 @@
 //! Sizes, strides and tensors that several kernels have in common, and the two walks.
 
-use super::kernels::{GROUP, KeyParams, PrepareParams, QueryParams};
-use super::{WindowAttentionBackward, WindowAttentionBackwardBuffers};
+use super::buffers::WindowAttentionBackwardBuffers;
+use super::kernels::{GROUP, Kernels, KeyParams, PrepareParams, QueryParams};
 use crate::cost::{Count, count};
 use crate::kernel::tuning::{self, WalkTile};
 use crate::kernel::{Dispatch, Tensor, check};
@@ -11,16 +11,17 @@ use crate::ops::window_attention::{
 use crate::{Element, Error, Ncthw};
 
 /// Rounds of one sum over a workgroup.
-const ADDED: u64 = 4 + 16;
+const ADDED: u64 = 3 + 16;
 
 /// The variants of the walks over queries and over keys.
 pub(super) fn tiles(options: &WindowAttentionOptions, software: bool) -> [WalkTile; 2] {
     let [frames, rows, columns] = options.kernel_axes();
     let deepest = options.head_dim.max(options.value_dim);
-    let Steps { rows: row_steps, columns: column_steps, .. } = Steps::of(options);
-    let added = if options.relative == RelativePosition::Bias { ADDED } else { 0 };
+    let bias = options.relative == RelativePosition::Bias;
+    let steps = if bias { Steps::offsets(options) } else { Steps::entries(options) };
+    let added = if bias { ADDED } else { 0 };
     let queries =
-        tuning::walk_tile(software, [deepest, options.head_dim], 1, [frames.keys, row_steps, column_steps], added);
+        tuning::walk_tile(software, [deepest, options.head_dim], 1, [frames.keys, steps.rows, steps.columns], added);
     let holders = [frames.holders(1), rows.holders(QUERIES), columns.holders(1)];
     [queries, tuning::walk_tile(software, [deepest, deepest], 2, holders, 0)]
 }
@@ -35,11 +36,15 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    fn of(options: &WindowAttentionOptions) -> Self {
+    /// Over the entries of the windows of four queries.
+    fn entries(options: &WindowAttentionOptions) -> Self {
         let [_, rows, columns] = options.kernel_axes();
-        if options.relative != RelativePosition::Bias {
-            return Self { rows: rows.sharing().rows, columns: columns.keys, low: [0; 2] };
-        }
+        Self { rows: rows.sharing().rows, columns: columns.keys, low: [0; 2] }
+    }
+
+    /// Over the offsets of their keys.
+    fn offsets(options: &WindowAttentionOptions) -> Self {
+        let [_, rows, columns] = options.kernel_axes();
         let ([row_low, row_high], [column_low, column_high]) = (rows.offset_range(), columns.offset_range());
         let apart = rows.sharing().step.saturating_mul(QUERIES - 1);
         Self {
@@ -48,6 +53,18 @@ impl Steps {
             low: [row_low, column_low],
         }
     }
+}
+
+/// An operator with its kernels.
+#[derive(Clone, Debug)]
+pub(super) struct Core {
+    pub(super) op: &'static str,
+    pub(super) options: WindowAttentionOptions,
+    pub(super) element: Element,
+    pub(super) inner: Element,
+    /// Of the walks over queries and over keys.
+    pub(super) tiles: [WalkTile; 2],
+    pub(super) kernels: Kernels,
 }
 
 /// What every dispatch of one `bind` needs.
@@ -63,15 +80,18 @@ pub(super) struct Walked<'a> {
 pub(super) enum Purpose<'a> {
     /// Only the part of `D` that needs no output.
     Delta,
-    /// The gradient of the queries, and the sums for the tables' gradients.
+    /// The gradient of the queries, and the sums for the gradients of the axes' tables.
     Gradients(Option<&'a wgpu::Buffer>),
+    /// The sums for the gradient of a bias table.
+    Bias(&'a wgpu::Buffer),
 }
 
 /// All that follows from options and shape.
 pub(super) struct Plan<'a> {
-    pub(super) operator: &'a WindowAttentionBackward,
+    pub(super) core: &'a Core,
     pub(super) shape: Ncthw,
     pub(super) geometry: GeometryParams,
+    /// The loops for the gradient of a bias table.
     pub(super) steps: Steps,
     /// Heads of all images.
     pub(super) planes: u32,
@@ -88,8 +108,8 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// For a shape that was checked.
-    pub(super) fn new(operator: &'a WindowAttentionBackward, shape: Ncthw) -> Result<Self, Error> {
-        let (op, options) = (operator.op, &operator.options);
+    pub(super) fn new(core: &'a Core, shape: Ncthw) -> Result<Self, Error> {
+        let (op, options) = (core.op, &core.options);
         let out = options.output(shape);
         let planes = check::to_u32(op, "heads of a batch", u64::from(shape.batch) * u64::from(options.heads))?;
         let deepest = options.head_dim.max(options.value_dim);
@@ -100,7 +120,7 @@ impl<'a> Plan<'a> {
             if options.tables_of_axes() { axes.iter().fold(0, |sum: u64, axis| sum + u64::from(axis.keys)) } else { 0 };
         let fields = check::to_u32(op, "entries of the axes", 2 + entries)?;
         check::to_u32(op, "records of a head", head_elements(fields, out))?;
-        let steps = Steps::of(options);
+        let steps = Steps::offsets(options);
         let elements = |table: Option<&crate::TensorSpec>| {
             check::to_u32(op, "elements of a table", table.and_then(crate::TensorSpec::elements).unwrap_or(0))
         };
@@ -113,9 +133,9 @@ impl<'a> Plan<'a> {
         if options.relative == RelativePosition::Bias {
             tables[1] = of("tables.bias")?;
         }
-        let block = 4 * operator.tiles[0].blocks;
+        let block = 4 * core.tiles[0].blocks;
         Ok(Self {
-            operator,
+            core,
             shape,
             geometry,
             steps,
@@ -130,7 +150,7 @@ impl<'a> Plan<'a> {
     }
 
     fn options(&self) -> &WindowAttentionOptions {
-        &self.operator.options
+        &self.core.options
     }
 
     /// Whether the kernels take the table of columns for that of rows.
@@ -171,17 +191,17 @@ impl<'a> Plan<'a> {
 
     /// A tensor of queries or keys.
     pub(super) fn queries<'b>(&self, slice: impl Into<Option<wgpu::BufferSlice<'b>>>) -> Tensor<'b> {
-        Tensor::divided(slice, self.head_elements(), self.operator.inner.bytes())
+        Tensor::divided(slice, self.head_elements(), self.core.inner.bytes())
     }
 
     fn values<'b>(&self, slice: impl Into<Option<wgpu::BufferSlice<'b>>>) -> Tensor<'b> {
         let elements = head_elements(self.options().value_dim, self.shape);
-        Tensor::divided(slice, elements, self.operator.inner.bytes())
+        Tensor::divided(slice, elements, self.core.inner.bytes())
     }
 
     pub(super) fn outputs<'b>(&self, slice: impl Into<Option<wgpu::BufferSlice<'b>>>) -> Tensor<'b> {
         let elements = u64::from(self.options().value_dim) * u64::from(self.out_positions);
-        Tensor::divided(slice, elements, self.operator.element.bytes())
+        Tensor::divided(slice, elements, self.core.element.bytes())
     }
 
     pub(super) fn statistics<'b>(&self, slice: impl Into<Option<wgpu::BufferSlice<'b>>>) -> Tensor<'b> {
@@ -235,7 +255,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn query(&self) -> QueryParams {
+    fn query(&self, steps: Steps) -> QueryParams {
         let g = &self.geometry;
         QueryParams {
             heads: g.heads,
@@ -254,11 +274,11 @@ impl<'a> Plan<'a> {
             out_row_stride: g.out_row_stride,
             out_column_stride: g.out_column_stride,
             query_step: g.query_step,
-            row_steps: check::signed(self.steps.rows),
-            column_steps: check::signed(self.steps.columns),
+            row_steps: check::signed(steps.rows),
+            column_steps: check::signed(steps.columns),
             row_cells: self.row_cells,
-            row_low: check::signed(self.steps.low[0]),
-            column_low: check::signed(self.steps.low[1]),
+            row_low: check::signed(steps.low[0]),
+            column_low: check::signed(steps.low[1]),
             classes: g.classes,
             tiles: g.tiles,
             group_queries: g.group_queries,
@@ -280,65 +300,62 @@ impl<'a> Plan<'a> {
             ..QueryParams::windows(g.axes())
         }
     }
-}
 
-impl WindowAttentionBackward {
-    pub(super) fn walk_queries(
-        &self,
-        plan: &Plan<'_>,
-        walked: &Walked<'_>,
-        purpose: Purpose<'_>,
-    ) -> Result<Vec<Dispatch>, Error> {
-        let (buffers, options) = (walked.buffers, &self.options);
+    pub(super) fn walk_queries(&self, walked: &Walked<'_>, purpose: Purpose<'_>) -> Result<Vec<Dispatch>, Error> {
+        let (buffers, options) = (walked.buffers, self.options());
         let (q_gradient, marginals) = match purpose {
             Purpose::Delta => (None, None),
             Purpose::Gradients(marginals) => (buffers.q_gradient, marginals),
+            Purpose::Bias(marginals) => (None, Some(marginals)),
         };
         let tensors = [
-            plan.queries(buffers.q),
-            plan.queries(buffers.k),
-            plan.values(buffers.v),
-            plan.outputs(buffers.y_gradient),
-            plan.tables(walked.tables),
-            plan.records(walked.records),
-            plan.queries(q_gradient),
-            plan.marginals(marginals),
+            self.queries(buffers.q),
+            self.queries(buffers.k),
+            self.values(buffers.v),
+            self.outputs(buffers.y_gradient),
+            self.tables(walked.tables),
+            self.records(walked.records),
+            self.queries(q_gradient),
+            self.marginals(marginals),
         ];
-        let chunks = if q_gradient.is_some() { options.head_dim.div_ceil(self.tiles[0].length) } else { 1 };
-        let rows = check::to_u32(self.op, "chunks of all frames", u64::from(chunks) * u64::from(plan.out_frames))?;
+        let chunks = if q_gradient.is_some() { options.head_dim.div_ceil(self.core.tiles[0].length) } else { 1 };
+        let rows = check::to_u32(self.core.op, "chunks of all frames", u64::from(chunks) * u64::from(self.out_frames))?;
         let products = u64::from(chunks) * (u64::from(options.head_dim) + u64::from(options.value_dim));
-        let flops = plan.flops(products + u64::from(options.head_dim));
-        let params = plan.query();
-        let groups = [plan.groups, rows];
-        self.kernels.query.bind_costly(walked.device, plan.planes, groups, flops, &tensors, None, |part| QueryParams {
-            with_delta: matches!(purpose, Purpose::Delta).into(),
-            with_q_gradient: q_gradient.is_some().into(),
-            with_marginals: marginals.is_some().into(),
-            plane: part.units.start,
-            chunks,
-            ..params
+        let flops = self.flops(products + u64::from(options.head_dim));
+        let steps = if matches!(purpose, Purpose::Bias(_)) { self.steps } else { Steps::entries(options) };
+        let params = self.query(steps);
+        let groups = [self.groups, rows];
+        self.core.kernels.query.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| {
+            QueryParams {
+                with_delta: matches!(purpose, Purpose::Delta).into(),
+                with_q_gradient: q_gradient.is_some().into(),
+                with_marginals: marginals.is_some().into(),
+                plane: part.units.start,
+                chunks,
+                ..params
+            }
         })
     }
 
-    pub(super) fn walk_keys(&self, plan: &Plan<'_>, walked: &Walked<'_>) -> Result<Vec<Dispatch>, Error> {
-        let (buffers, options) = (walked.buffers, &self.options);
+    pub(super) fn walk_keys(&self, walked: &Walked<'_>) -> Result<Vec<Dispatch>, Error> {
+        let (buffers, options) = (walked.buffers, self.options());
         let tensors = [
-            plan.queries(buffers.q),
-            plan.queries(buffers.k),
-            plan.values(buffers.v),
-            plan.outputs(buffers.y_gradient),
-            plan.tables(walked.tables),
-            plan.records(walked.records),
-            plan.queries(buffers.k_gradient),
-            plan.values(buffers.v_gradient),
+            self.queries(buffers.q),
+            self.queries(buffers.k),
+            self.values(buffers.v),
+            self.outputs(buffers.y_gradient),
+            self.tables(walked.tables),
+            self.records(walked.records),
+            self.queries(buffers.k_gradient),
+            self.values(buffers.v_gradient),
         ];
-        let g = &plan.geometry;
+        let g = &self.geometry;
         let [frames, rows, columns] = g.axes();
         let classes = rows.dilation.min(rows.extent);
         let tiles = ((rows.extent + classes - 1) / classes).unsigned_abs().div_ceil(QUERIES);
         let (classes, columns) = (classes.unsigned_abs(), columns.extent.unsigned_abs());
         let lanes = u64::from(classes) * u64::from(tiles) * u64::from(columns);
-        let lanes = check::to_u32(self.op, "invocations of a frame", lanes)?;
+        let lanes = check::to_u32(self.core.op, "invocations of a frame", lanes)?;
         let channels = if buffers.k_gradient.is_none() {
             options.value_dim
         } else if buffers.v_gradient.is_none() {
@@ -346,13 +363,13 @@ impl WindowAttentionBackward {
         } else {
             options.head_dim.max(options.value_dim)
         };
-        let chunks = channels.div_ceil(self.tiles[1].length);
+        let chunks = channels.div_ceil(self.core.tiles[1].length);
         let of_frames = u64::from(chunks) * u64::from(frames.extent.unsigned_abs());
-        let of_frames = check::to_u32(self.op, "chunks of all frames", of_frames)?;
+        let of_frames = check::to_u32(self.core.op, "chunks of all frames", of_frames)?;
         let both = u64::from(options.head_dim) + u64::from(options.value_dim);
-        let flops = plan.flops((u64::from(chunks) + 1) * both);
+        let flops = self.flops((u64::from(chunks) + 1) * both);
         let groups = [lanes.div_ceil(GROUP), of_frames];
-        self.kernels.key.bind_costly(walked.device, plan.planes, groups, flops, &tensors, None, |part| KeyParams {
+        self.core.kernels.key.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| KeyParams {
             with_k_gradient: buffers.k_gradient.is_some().into(),
             with_v_gradient: buffers.v_gradient.is_some().into(),
             plane: part.units.start,
@@ -360,7 +377,7 @@ impl WindowAttentionBackward {
             head_dim: g.head_dim,
             value_dim: g.value_dim,
             chunks,
-            fields: plan.fields,
+            fields: self.fields,
             channel_stride: g.channel_stride,
             frame_stride: g.frame_stride,
             row_stride: g.row_stride,
