@@ -28,6 +28,7 @@ mod scse;
 mod squeeze_excite;
 mod threshold;
 mod window_attention;
+mod window_attention_backward;
 mod window_pool;
 mod window_stream;
 
@@ -40,7 +41,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 26] = [
+const OPERATORS: [(&str, Rows); 27] = [
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),
@@ -64,6 +65,7 @@ const OPERATORS: [(&str, Rows); 26] = [
     ("sasa_layer", sasa_layer::bench),
     ("sasa_stem", sasa_stem::bench),
     ("window_attention", window_attention::bench),
+    ("window_attention_backward", window_attention_backward::bench),
     ("merge_attention", merge_attention::bench),
     ("window_pool", window_pool::bench),
     ("window_stream", window_stream::bench),

@@ -21,6 +21,7 @@
 //! | [`ScSe`] | the above | [`reference::scse`] | scSE, arXiv:1803.02579 |
 //! | [`Eca`] | `global_pool`, `channel_scale` | [`reference::eca`] | ECA, arXiv:1910.03151, Eq. 6 |
 //! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_attention_weights`](shaders::WINDOW_ATTENTION_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143; Swin, arXiv:2103.14030; `HaloNet`, arXiv:2103.12731 |
+//! | [`WindowAttentionBackward`] | [`prepare`](shaders::WINDOW_ATTENTION_BACKWARD_PREPARE), [`query`](shaders::WINDOW_ATTENTION_BACKWARD_QUERY), [`key`](shaders::WINDOW_ATTENTION_BACKWARD_KEY), and of tables and strides [`tables`](shaders::WINDOW_ATTENTION_BACKWARD_TABLES), [`product`](shaders::WINDOW_ATTENTION_BACKWARD_PRODUCT), [`bias`](shaders::WINDOW_ATTENTION_BACKWARD_BIAS), [`sum`](shaders::WINDOW_ATTENTION_BACKWARD_SUM), [`clear`](shaders::WINDOW_ATTENTION_BACKWARD_CLEAR) | [`reference::window_attention_backward`] | chain rule of arXiv:1906.05909, Eqs. 2 and 3 |
 //! | [`MergeAttention`] | [`merge_attention`](shaders::MERGE_ATTENTION) | [`reference::merge_attention`] | online softmax, arXiv:1805.02867, Sec. 3.1 |
 //! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_vec4`](shaders::POINTWISE_CONV_VEC4) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
 //! | [`WindowStream`] | `window_attention` | [`reference::window_attention`] | as [`WindowAttention`], one frame at a time |
@@ -136,6 +137,7 @@ pub use ops::window_attention::{
     Border, PositionTables, QueryPosition, RelativePosition, WindowAttention, WindowAttentionBuffers,
     WindowAttentionOptions, WindowAxis, WindowWeightsBuffers,
 };
+pub use ops::window_attention_backward::{WindowAttentionBackward, WindowAttentionBackwardBuffers};
 pub use ops::window_pool::{Pooling, WindowPool, WindowPoolBuffers};
 pub use ops::window_pool_backward::{WindowPoolBackward, WindowPoolBackwardBuffers};
 pub use ops::window_stream::{WindowStream, WindowStreamBuffers, WindowStreamOptions, WindowStreamRecording};

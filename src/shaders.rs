@@ -107,6 +107,22 @@ table! {
     THRESHOLD_OTSU = threshold,
     /// [`WindowAttention`](crate::WindowAttention).
     WINDOW_ATTENTION = window_attention,
+    /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), partial sums of a bias table's gradient.
+    WINDOW_ATTENTION_BACKWARD_BIAS = window_attention_backward,
+    /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), positions without a query.
+    WINDOW_ATTENTION_BACKWARD_CLEAR = window_attention_backward,
+    /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), gradients of keys and values.
+    WINDOW_ATTENTION_BACKWARD_KEY = window_attention_backward,
+    /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), what its walks need of every query.
+    WINDOW_ATTENTION_BACKWARD_PREPARE = window_attention_backward,
+    /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), partial sums of the gradients of the axes' tables.
+    WINDOW_ATTENTION_BACKWARD_PRODUCT = window_attention_backward,
+    /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), gradient of the queries.
+    WINDOW_ATTENTION_BACKWARD_QUERY = window_attention_backward,
+    /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), the last sum of a table's gradient.
+    WINDOW_ATTENTION_BACKWARD_SUM = window_attention_backward,
+    /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), the tables in one buffer.
+    WINDOW_ATTENTION_BACKWARD_TABLES = window_attention_backward,
     /// [`WindowAttention`](crate::WindowAttention), the weights of chosen queries.
     WINDOW_ATTENTION_WEIGHTS = window_attention,
     /// [`WindowPool`](crate::WindowPool).

@@ -217,7 +217,7 @@ fn everything_is_send_and_sync() {
     use visual_attention::operators::{Arrays, Entry, Operator, OptionSpec, Options, Shapes, Slices};
     use visual_attention::reference::{
         AttendedRegions, Components, CrossAttentionResult, Excitation, Layer, Norm, PointwiseConvGradients,
-        WindowAttentionResult, WindowEntry,
+        WindowAttentionGradients, WindowAttentionResult, WindowAttentionSaved, WindowEntry,
     };
     use visual_attention::shaders::{Member, Overrides, Shader, Variant};
     use visual_attention::*;
@@ -316,6 +316,8 @@ fn everything_is_send_and_sync() {
         RelativePosition,
         PositionTables<f32>,
         WindowAttention,
+        WindowAttentionBackward,
+        WindowAttentionBackwardBuffers<'_>,
         WindowAttentionBuffers<'_>,
         WindowAttentionOptions,
         WindowAxis,
@@ -374,7 +376,9 @@ fn everything_is_send_and_sync() {
         Norm<'_, f32>,
         PointwiseConvGradients<f32>,
         CrossAttentionResult<f32>,
+        WindowAttentionGradients<f32>,
         WindowAttentionResult<f32>,
+        WindowAttentionSaved<'_, f32>,
         WindowEntry,
     ];
     // All that the front page exports.

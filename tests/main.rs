@@ -56,6 +56,7 @@ mod sums;
 mod threshold;
 mod translations;
 mod window_attention;
+mod window_attention_backward;
 mod window_pool;
 mod window_pool_backward;
 mod window_stream;

@@ -6,6 +6,7 @@ use std::path::Path;
 use visual_attention::operators::{self, Arrays, Operator, Options, Shapes, Slices};
 use visual_attention::{DType, Element, Error, Nchw, RelativePosition, Role, TensorSpec};
 
+use crate::common::backward;
 use crate::common::catalogue::{catalogue, float};
 use crate::common::problems::{self, Problem, problems};
 use crate::common::{self, Precision, Random, TestGpu, assert_within_tolerance, rounded, wide};
@@ -53,11 +54,22 @@ fn every_operator_gives_what_its_reference_gives() {
         let mut specs = operator.tensors(&shapes).unwrap();
         specs.retain(|spec| !problem.without.contains(&spec.name));
         let mut random = Random::new(seed);
-        let inputs: Vec<_> = specs
+        let mut inputs: Vec<_> = specs
             .iter()
             .filter(|spec| spec.role != Role::Output)
             .map(|spec| (spec.name, numbers(spec, &mut random)))
             .collect();
+        // A gradient reads what the forward operator wrote.
+        if let Some(forward) = problem.forward() {
+            let given = Arrays::new(inputs.iter().map(|(name, numbers)| (*name, wide(numbers))));
+            let saved = backward::forward(&forward, element_type, &shapes, &given);
+            for (name, numbers) in &mut inputs {
+                let stored = specs.iter().find(|spec| spec.name == *name).and_then(|spec| float(spec.dtype));
+                if let (Some(values), Some(element)) = (saved.get(name), stored) {
+                    *numbers = rounded(&values.iter().map(|&value| value as f32).collect::<Vec<_>>(), element);
+                }
+            }
+        }
         let input = |name: &str| inputs.iter().find(|(given, _)| *given == name).map(|(_, numbers)| numbers);
         let stored: Vec<_> = specs
             .iter()

@@ -1,4 +1,4 @@
-mod axes;
+pub(crate) mod axes;
 mod logits;
 mod refusals;
 
@@ -14,12 +14,12 @@ use crate::common::{
 use crate::compiler;
 
 /// Inputs of one case, as they are once stored.
-struct Inputs {
-    q: Vec<f32>,
-    k: Vec<f32>,
-    v: Vec<f32>,
+pub(crate) struct Inputs {
+    pub(crate) q: Vec<f32>,
+    pub(crate) k: Vec<f32>,
+    pub(crate) v: Vec<f32>,
     /// Tables of frames, rows and columns. A bias table takes the place of the rows' table.
-    tables: [Vec<f32>; 3],
+    pub(crate) tables: [Vec<f32>; 3],
 }
 
 struct Outputs {
@@ -44,7 +44,12 @@ fn table_sizes(options: &WindowAttentionOptions) -> [u32; 3] {
 
 impl Inputs {
     /// Logits deviate by about 1.5, so that the softmax is neither flat nor one-hot.
-    fn random(seed: u64, options: &WindowAttentionOptions, shape: impl Into<Ncthw>, element: Element) -> Self {
+    pub(crate) fn random(
+        seed: u64,
+        options: &WindowAttentionOptions,
+        shape: impl Into<Ncthw>,
+        element: Element,
+    ) -> Self {
         let shape = shape.into();
         let mut random = Random::new(seed);
         let deviation = 1.2 / (f32::from(options.head_dim as u16).sqrt() * options.scale.abs().max(0.05)).sqrt();
@@ -59,7 +64,7 @@ impl Inputs {
         Self { q, k, v, tables }
     }
 
-    fn reference<T: num_traits::Float>(
+    pub(crate) fn reference<T: num_traits::Float>(
         &self,
         options: &WindowAttentionOptions,
         shape: impl Into<Ncthw>,
@@ -71,7 +76,7 @@ impl Inputs {
     }
 }
 
-fn tables<T>(options: &WindowAttentionOptions, [frames, rows, columns]: [T; 3]) -> PositionTables<T> {
+pub(crate) fn tables<T>(options: &WindowAttentionOptions, [frames, rows, columns]: [T; 3]) -> PositionTables<T> {
     let [along, down, across] = options.axes.map(|axis| axis.keys > 1);
     match options.relative {
         RelativePosition::None => PositionTables::None,

@@ -45,6 +45,9 @@ pub(crate) const RANGE_GROUPS: Overrides = group(&["WORKGROUP_SIZE"], &[&[256.0]
 pub(crate) const WINDOW_TILES: Overrides =
     group(&["BLOCKS", "SPLIT"], &[&[1.0, 1.0], &[2.0, 1.0], &[3.0, 1.0], &[1.0, 2.0], &[1.0, 4.0], &[1.0, 8.0]]);
 
+/// Overrides of the walks of window attention's gradient: every [`WalkTile`].
+pub(crate) const WALK_TILES: Overrides = group(&["BLOCKS"], &[&[1.0], &[2.0], &[3.0]]);
+
 /// Index in [`plane_teams`] for planes of `loads` vectors.
 pub(crate) const fn plane_team(software: bool, loads: u64) -> usize {
     let few = if software { 1 << 20 } else { 255 };
@@ -205,6 +208,42 @@ pub(crate) fn window_tile(
     };
     let tile = of(fewest_loads(most));
     if split > 1 || tile.rounds <= MAX_ROUNDS { tile } else { of(3) }
+}
+
+/// How a walk of window attention's gradient goes over the windows of four queries or four keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WalkTile {
+    /// Channels that one invocation sums up, of each gradient.
+    pub(crate) length: u32,
+    /// Keys or queries of a block, divided by 4.
+    pub(crate) blocks: u32,
+    /// Loop rounds of one invocation.
+    pub(crate) rounds: u64,
+}
+
+/// The choice for a walk over `[frames, rows, columns]` keys or queries, whose products have up to `products` terms. `sums` are the channels
+/// of the deepest gradient, of which a walk has `gradients`. `added` are the rounds of a sum over a workgroup.
+pub(crate) fn walk_tile(
+    software: bool,
+    [products, sums]: [u32; 2],
+    gradients: u32,
+    [frames, rows, columns]: [u32; 3],
+    added: u64,
+) -> WalkTile {
+    // A GPU has registers for 16 sums.
+    let most = if software { 64 } else { 16 / gradients };
+    let length = WINDOW_LENGTHS.into_iter().find(|&length| length >= sums.min(most)).unwrap_or(most);
+    let passes = |blocks: u32| u64::from(rows.div_ceil(4 * blocks));
+    let of = |blocks: u32| {
+        // The largest extents overflow `u64`. They saturate, and are refused.
+        let steps = passes(blocks).saturating_mul(frames.into()).saturating_mul(columns.into());
+        let rounds = u64::from(products) + u64::from(length) + 1 + added * u64::from(blocks);
+        let once = passes(blocks).saturating_mul(frames.into()).saturating_mul(u64::from(length) + 1);
+        WalkTile { length, blocks, rounds: steps.saturating_mul(rounds).saturating_add(once) }
+    };
+    let most_blocks = if software { 3 } else { 1 };
+    let tile = of((1..=most_blocks).min_by_key(|&blocks| passes(blocks) * u64::from(8 * blocks + 3)).unwrap_or(1));
+    if tile.rounds <= MAX_ROUNDS { tile } else { of(3) }
 }
 
 /// Invocations of window attention that share the channels of a query, at most.

@@ -56,6 +56,7 @@ mod spatial_gate;
 mod squeeze_excite;
 mod threshold;
 mod window_attention;
+mod window_attention_backward;
 mod window_pool;
 mod window_pool_backward;
 
@@ -289,6 +290,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<squeeze_excite::Excite>(),
             Entry::of::<threshold::Mask>(),
             Entry::of::<window_attention::Attention>(),
+            Entry::of::<window_attention_backward::AttentionGradient>(),
             Entry::of::<window_pool::Pool>(),
             Entry::of::<window_pool_backward::PoolGradient>(),
         ]

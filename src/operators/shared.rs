@@ -174,9 +174,10 @@ impl Positions {
     fn without_absent_axes(self, mut spec: TensorSpec) -> TensorSpec {
         match spec.name {
             "tables.frames" | "tables.rows" | "tables.columns" | "weight" => {}
+            "tables.frames_gradient" | "tables.rows_gradient" | "tables.columns_gradient" => {}
             // A window of several frames, in an image, keeps its table.
-            "tables.bias" if spec.shape[1..=self.absent].iter().any(|&extent| extent > 1) => {}
-            "tables.bias" => drop(spec.shape.drain(1..=self.absent)),
+            "tables.bias" | "tables.bias_gradient" if spec.shape[1..=self.absent].iter().any(|&extent| extent > 1) => {}
+            "tables.bias" | "tables.bias_gradient" => drop(spec.shape.drain(1..=self.absent)),
             _ => drop(spec.shape.drain(2..2 + self.absent)),
         }
         spec

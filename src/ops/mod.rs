@@ -35,6 +35,7 @@ pub mod spatial_gate;
 pub mod squeeze_excite;
 pub mod threshold;
 pub mod window_attention;
+pub mod window_attention_backward;
 pub mod window_pool;
 pub mod window_pool_backward;
 pub mod window_stream;

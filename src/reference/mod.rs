@@ -36,6 +36,7 @@ mod scse;
 mod squeeze_excite;
 mod threshold;
 mod window_attention;
+mod window_attention_backward;
 mod window_pool;
 mod window_pool_backward;
 
@@ -69,6 +70,7 @@ pub use scse::scse;
 pub use squeeze_excite::{Excitation, squeeze_excite};
 pub use threshold::{otsu_level, threshold};
 pub use window_attention::{WindowAttentionResult, WindowEntry, window_attention, window_entries};
+pub use window_attention_backward::{WindowAttentionGradients, WindowAttentionSaved, window_attention_backward};
 pub use window_pool::window_pool;
 pub use window_pool_backward::window_pool_backward;
 

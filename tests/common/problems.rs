@@ -252,6 +252,8 @@ fn windows(shape: Nchw) -> Vec<Problem> {
     all.push(blocks.with("border", "zero,mask,mask").with("group", "2,2,3").with("origin", "0,1,2"));
     let line = over(&[height * width], "1,1,5").named("relative", RelativePosition::PerHead);
     all.push(line.with("border", Border::Causal).labelled("line"));
+    let strided = over(&[height, width], "3").named("relative", RelativePosition::PerHead);
+    all.push(strided.with("stride", 2).labelled("strided"));
     let values = over(&[height, width], "3").named("relative", RelativePosition::None);
     all.push(values.with("value_dim", channels / 2 + 9).labelled("deeper values"));
     all

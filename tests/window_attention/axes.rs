@@ -9,7 +9,7 @@ use crate::common::{self, Random, wide};
 use crate::compiler;
 
 /// An axis with any border, and any other members that go with it.
-fn any_axis(random: &mut Random, grouped: bool) -> WindowAxis {
+pub(crate) fn any_axis(random: &mut Random, grouped: bool) -> WindowAxis {
     let border = [Border::Mask, Border::Shift, Border::Causal, Border::Zero][random.below(4) as usize];
     let axis = WindowAxis::new(1 + random.below(7)).with_border(border);
     let axis = axis.with_group(if grouped && random.below(2) == 0 { 1 + random.below(axis.keys) } else { 1 });
@@ -22,9 +22,49 @@ fn any_axis(random: &mut Random, grouped: bool) -> WindowAxis {
 }
 
 /// An extent that an axis allows: of a part of a window, or of several windows.
-fn any_extent(random: &mut Random, axis: &WindowAxis, most: u32) -> u32 {
+pub(crate) fn any_extent(random: &mut Random, axis: &WindowAxis, most: u32) -> u32 {
     let least = if axis.border == Border::Shift { axis.keys * axis.dilation } else { 1 };
     least + random.below(most.saturating_sub(least).max(3))
+}
+
+/// Every option at random, together.
+pub(crate) fn any_options(random: &mut Random, seed: u64) -> WindowAttentionOptions {
+    let relative = [
+        RelativePosition::None,
+        RelativePosition::PerHead,
+        RelativePosition::WholeChannel,
+        RelativePosition::Sum,
+        RelativePosition::Bias,
+    ][seed as usize % 5];
+    // Tables by entry need windows without groups.
+    let grouped = !matches!(relative, RelativePosition::PerHead | RelativePosition::WholeChannel);
+    let mut axis = || any_axis(random, grouped);
+    let none = WindowAxis::new(1);
+    let axes = match seed / 5 % 4 {
+        0 => [none, none, axis()],
+        1 => [none, axis(), axis()],
+        2 => [axis(), none, axis()],
+        _ => [axis(), axis(), axis()],
+    };
+    let count = axes.iter().filter(|axis| axis.keys > 1).count().max(1) as u32;
+    let (heads, head_dim) = match relative {
+        RelativePosition::PerHead => (1 + random.below(3), count * (1 + random.below(4))),
+        RelativePosition::WholeChannel => (count * (1 + random.below(2)), 1 + random.below(7)),
+        // A longer array in a quarter of the cases.
+        _ => (1 + random.below(3), 1 + random.below(if seed % 16 == 3 { 21 } else { 8 })),
+    };
+    let value_dim = if random.below(3) == 0 { 1 + random.below(19) } else { head_dim };
+    WindowAttentionOptions::volume(heads, head_dim, axes)
+        .with_value_dim(value_dim)
+        .with_relative(relative)
+        .with_scale([1.0, 0.353_553_4, -0.7, 0.11][random.below(4) as usize])
+        .with_scale_relative(random.below(2) == 0)
+}
+
+/// Extents that the options allow. An axis whose windows have one key mostly has one position.
+pub(crate) fn any_extents(random: &mut Random, options: &WindowAttentionOptions) -> [u32; 3] {
+    let none = WindowAxis::new(1);
+    options.axes.map(|axis| if axis == none && random.below(4) > 0 { 1 } else { any_extent(random, &axis, 13) })
 }
 
 /// Every option at random, together, over one, two and three axes: 180 sets of options, 6 shapes each.
@@ -34,41 +74,11 @@ fn random_axes_match_the_reference() {
     let elements = gpu.elements();
     for seed in 0..180u64 {
         let mut random = Random::new(seed);
-        let relative = [
-            RelativePosition::None,
-            RelativePosition::PerHead,
-            RelativePosition::WholeChannel,
-            RelativePosition::Sum,
-            RelativePosition::Bias,
-        ][seed as usize % 5];
-        // Tables by entry need windows without groups.
-        let grouped = !matches!(relative, RelativePosition::PerHead | RelativePosition::WholeChannel);
-        let mut axis = || any_axis(&mut random, grouped);
-        let none = WindowAxis::new(1);
-        let axes = match seed / 5 % 4 {
-            0 => [none, none, axis()],
-            1 => [none, axis(), axis()],
-            2 => [axis(), none, axis()],
-            _ => [axis(), axis(), axis()],
-        };
-        let count = axes.iter().filter(|axis| axis.keys > 1).count().max(1) as u32;
-        let (heads, head_dim) = match relative {
-            RelativePosition::PerHead => (1 + random.below(3), count * (1 + random.below(4))),
-            RelativePosition::WholeChannel => (count * (1 + random.below(2)), 1 + random.below(7)),
-            // A longer array in a quarter of the cases.
-            _ => (1 + random.below(3), 1 + random.below(if seed % 16 == 3 { 21 } else { 8 })),
-        };
-        let value_dim = if random.below(3) == 0 { 1 + random.below(19) } else { head_dim };
-        let options = WindowAttentionOptions::volume(heads, head_dim, axes)
-            .with_value_dim(value_dim)
-            .with_relative(relative)
-            .with_scale([1.0, 0.353_553_4, -0.7, 0.11][random.below(4) as usize])
-            .with_scale_relative(random.below(2) == 0);
+        let options = any_options(&mut random, seed);
         let element = elements[usize::from(seed % 5 == 4) % elements.len()];
         let operator = WindowAttention::new(compiler::of(&gpu.device), options, element).unwrap();
         for case in 0..6 {
-            let [frames, rows, columns] = axes
-                .map(|axis| if axis == none && random.below(4) > 0 { 1 } else { any_extent(&mut random, &axis, 13) });
+            let [frames, rows, columns] = any_extents(&mut random, &options);
             let shape = Ncthw::new(1 + random.below(2), options.channels(), frames, rows, columns);
             check(gpu, &operator, shape, element, seed * 6 + case);
         }

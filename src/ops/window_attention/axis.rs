@@ -6,7 +6,7 @@ use crate::names::names;
 use crate::{Error, Ncthw, kernel};
 
 /// Queries of one invocation, in a column.
-pub(super) const QUERIES: u32 = 4;
+pub(crate) const QUERIES: u32 = 4;
 
 /// What a window does at the border of the tensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub enum Border {
 names!(Border, "border", Zero = "zero", Mask = "mask", Shift = "shift", Causal = "causal");
 
 impl Border {
-    pub(super) const fn code(self) -> u32 {
+    pub(crate) const fn code(self) -> u32 {
         match self {
             Self::Zero => 0,
             Self::Mask => 1,
@@ -120,22 +120,22 @@ impl WindowAxis {
     }
 
     /// Queries on an axis of this extent.
-    pub(super) const fn queries(&self, extent: u32) -> u32 {
+    pub(crate) const fn queries(&self, extent: u32) -> u32 {
         if self.stride == 0 { 0 } else { extent.div_ceil(self.stride) }
     }
 
     /// Entries of a table that has one for each offset of a key, `2 * keys - 1`.
-    pub(super) const fn offsets(&self) -> u32 {
+    pub(crate) const fn offsets(&self) -> u32 {
         self.keys.saturating_mul(2).saturating_sub(1)
     }
 
     /// Positions of the first group that lie before the axis.
-    pub(super) fn lead(&self) -> u32 {
+    pub(crate) fn lead(&self) -> u32 {
         (self.group - self.origin % self.group) % self.group
     }
 
     /// Whether the queries of a group are computed together: those of one remainder must be neighbours in the output.
-    pub(super) fn grouped(&self) -> bool {
+    pub(crate) fn grouped(&self) -> bool {
         self.group > 1 && self.step() == 1
     }
 
@@ -145,7 +145,7 @@ impl WindowAxis {
     }
 
     /// How queries of the output are computed together, so that they load keys once.
-    pub(super) fn sharing(&self) -> Sharing {
+    pub(crate) fn sharing(&self) -> Sharing {
         let classes = self.dilation / gcd(self.dilation, self.stride);
         match self.step() {
             1 if self.group > 1 => Sharing { classes, step: 1, rows: self.keys },
@@ -157,13 +157,31 @@ impl WindowAxis {
         }
     }
 
+    /// The lowest and the highest offset of a key that takes part, as indices of a table by offset.
+    pub(crate) fn offset_range(&self) -> [u32; 2] {
+        let (before, last) = (self.keys - 1 - self.keys / 2 + self.group / 2, self.keys - 1);
+        match self.border {
+            Border::Zero | Border::Mask => [before + 1 - self.group, before.saturating_add(last)],
+            Border::Shift => [0, last.saturating_mul(2)],
+            Border::Causal => [0, last],
+        }
+    }
+
+    /// Upper bound on the queries whose windows hold any of `keys` neighbouring keys.
+    pub(crate) fn holders(&self, keys: u32) -> u32 {
+        let more = if self.border == Border::Shift { self.keys / 2 } else { 0 };
+        let indices = [self.keys, more, self.group, keys].into_iter().fold(0, u32::saturating_add) - 2;
+        if self.stride > 1 { indices / self.step() + 1 } else { indices }
+    }
+
     /// As kernels take it, for an extent that was checked.
-    pub(super) fn for_kernel(&self, extent: u32) -> kernel::window::Axis {
+    pub(crate) fn for_kernel(&self, extent: u32) -> kernel::window::Axis {
         kernel::window::Axis {
             extent: signed(extent),
             keys: signed(self.keys),
             dilation: signed(self.dilation),
-            stride: signed(self.stride),
+            // A stride beyond every extent leaves one query, whatever it is.
+            stride: signed(self.stride.min(1 << 30)),
             group: signed(self.group),
             lead: signed(self.lead()),
             border: self.border.code(),
@@ -171,7 +189,7 @@ impl WindowAxis {
     }
 
     /// Checks what does not depend on the extent. `names` are those of the members.
-    pub(super) fn check(&self, op: &'static str, names: &[&'static str; 5]) -> Result<(), Error> {
+    pub(crate) fn check(&self, op: &'static str, names: &[&'static str; 5]) -> Result<(), Error> {
         let refuse = |parameter, given: u32, needed: String| {
             Err(Error::InvalidParameter { op, parameter, given: given.to_string(), needed })
         };
@@ -203,16 +221,16 @@ impl WindowAxis {
 
 /// Queries of the output that are computed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sharing {
+pub(crate) struct Sharing {
     /// Queries of the output from one to the next.
-    pub(super) classes: u32,
+    pub(crate) classes: u32,
     /// Indices from one to the next.
-    pub(super) step: u32,
+    pub(crate) step: u32,
     /// Keys of the axis that the windows of four such queries cover together, in steps of the dilation.
-    pub(super) rows: u32,
+    pub(crate) rows: u32,
 }
 
 /// The extents of a shape: frames, rows, columns.
-pub(super) const fn extents(shape: Ncthw) -> [u32; 3] {
+pub(crate) const fn extents(shape: Ncthw) -> [u32; 3] {
     [shape.frames, shape.height, shape.width]
 }

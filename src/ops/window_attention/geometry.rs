@@ -5,6 +5,7 @@ use super::options::WindowAttentionOptions;
 use crate::Ncthw;
 use crate::kernel::check::signed;
 use crate::kernel::shader::params;
+use crate::kernel::window::Axis;
 
 params!(windows Params {
     origin_x: u32,
@@ -58,11 +59,11 @@ params!(windows Params {
 });
 
 /// Where the kernel's invocations find queries and keys.
-pub(super) struct Geometry {
+pub(crate) struct Geometry {
     /// All that follows from options and shape.
-    pub(super) params: Params,
+    pub(crate) params: Params,
     /// Invocations of one frame and chunk of channels, counted without those that share a query.
-    pub(super) lanes: u64,
+    pub(crate) lanes: u64,
 }
 
 /// Where a stream keeps the keys and values of the last frames.
@@ -77,7 +78,7 @@ pub(crate) struct Ring {
 
 impl Geometry {
     /// For a shape that was checked. With a ring, the shape is that of one frame.
-    pub(super) fn new(options: &WindowAttentionOptions, shape: Ncthw, ring: Option<Ring>) -> Self {
+    pub(crate) fn new(options: &WindowAttentionOptions, shape: Ncthw, ring: Option<Ring>) -> Self {
         let [along, mut rows, mut columns] = options.axes;
         let [frames, mut height, mut width] = extents(shape);
         let [out_frames, mut out_height, mut out_width] = options.queries(shape);
@@ -142,6 +143,41 @@ impl Geometry {
         };
         let lanes = u64::from(classes) * u64::from(tiles) * u64::from(out_width);
         Self { params, lanes }
+    }
+}
+
+impl Params {
+    /// The axes as they were set.
+    pub(crate) fn axes(&self) -> [Axis; 3] {
+        let [frames, rows, columns] = [
+            [
+                self.frames_extent,
+                self.frames_keys,
+                self.frames_dilation,
+                self.frames_stride,
+                self.frames_group,
+                self.frames_lead,
+            ],
+            [self.rows_extent, self.rows_keys, self.rows_dilation, self.rows_stride, self.rows_group, self.rows_lead],
+            [
+                self.columns_extent,
+                self.columns_keys,
+                self.columns_dilation,
+                self.columns_stride,
+                self.columns_group,
+                self.columns_lead,
+            ],
+        ];
+        let of = |[extent, keys, dilation, stride, group, lead]: [i32; 6], border| Axis {
+            extent,
+            keys,
+            dilation,
+            stride,
+            group,
+            lead,
+            border,
+        };
+        [of(frames, self.frames_border), of(rows, self.rows_border), of(columns, self.columns_border)]
     }
 }
 

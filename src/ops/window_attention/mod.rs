@@ -96,7 +96,7 @@ mod options;
 mod relative;
 mod weights;
 
-use self::geometry::{Geometry, Params};
+use self::geometry::Params;
 use self::options::OP;
 use self::weights::Weights;
 use crate::cost::count;
@@ -105,8 +105,9 @@ use crate::kernel::tuning::WindowTile;
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tuning};
 use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 
+pub(crate) use self::axis::QUERIES;
 pub use self::axis::{Border, WindowAxis};
-pub(crate) use self::geometry::{Ring, shrink};
+pub(crate) use self::geometry::{Geometry, Params as GeometryParams, Ring, shrink};
 pub use self::options::WindowAttentionOptions;
 pub use self::relative::{PositionTables, RelativePosition};
 pub(crate) use self::weights::WINDOW_ATTENTION_WEIGHTS;
@@ -116,7 +117,7 @@ pub use self::weights::{QueryPosition, WindowWeightsBuffers};
 const GROUP: u32 = 64;
 
 /// Like [`INNER`], for every length of the private array.
-const LENGTHS: &[Variant] = &{
+pub(crate) const LENGTHS: &[Variant] = &{
     let lengths = tuning::WINDOW_LENGTHS;
     let mut variants = [Variant::F32; 12];
     let mut index = 0;
@@ -382,6 +383,6 @@ impl WindowAttention {
 }
 
 /// Elements of one head of `head_dim` channels. Within `u64`: `tensors` has refused larger tensors.
-fn head_elements(head_dim: u32, shape: Ncthw) -> u64 {
+pub(crate) fn head_elements(head_dim: u32, shape: Ncthw) -> u64 {
     shape.positions().saturating_mul(head_dim.into())
 }

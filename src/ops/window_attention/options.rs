@@ -8,7 +8,7 @@ use crate::kernel::tuning::WindowTile;
 use crate::kernel::{Tensor, check, tuning};
 use crate::{Cost, Element, Error, Ncthw, Size, TensorSpec};
 
-pub(super) const OP: &str = "window_attention";
+pub(crate) const OP: &str = "window_attention";
 
 /// Options of a [`WindowAttention`](super::WindowAttention).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -169,29 +169,29 @@ impl WindowAttentionOptions {
     }
 
     /// Queries on each axis.
-    pub(super) fn queries(&self, shape: Ncthw) -> [u32; 3] {
+    pub(crate) fn queries(&self, shape: Ncthw) -> [u32; 3] {
         let [frames, rows, columns] = extents(shape);
         let [along, down, across] = &self.axes;
         [along.queries(frames), down.queries(rows), across.queries(columns)]
     }
 
     /// The factor of the relative term.
-    pub(super) const fn relative_scale(&self) -> f32 {
+    pub(crate) const fn relative_scale(&self) -> f32 {
         if self.scale_relative { self.scale } else { 1.0 }
     }
 
     /// Whether the tables run over the channels of all heads.
-    pub(super) fn whole_channel(&self) -> bool {
+    pub(crate) fn whole_channel(&self) -> bool {
         self.relative == RelativePosition::WholeChannel
     }
 
     /// Whether the tables of the axes have an entry for each offset of a key.
-    pub(super) fn by_offset(&self) -> bool {
+    pub(crate) fn by_offset(&self) -> bool {
         self.relative == RelativePosition::Sum
     }
 
     /// Whether the relative term has one table for each axis.
-    pub(super) const fn tables_of_axes(&self) -> bool {
+    pub(crate) const fn tables_of_axes(&self) -> bool {
         matches!(self.relative, RelativePosition::PerHead | RelativePosition::WholeChannel | RelativePosition::Sum)
     }
 
@@ -201,7 +201,7 @@ impl WindowAttentionOptions {
     }
 
     /// Channels of the table of each axis, from the first to one past the last; nothing for an axis without a table.
-    pub(super) fn table_channels(&self) -> [[u32; 2]; 3] {
+    pub(crate) fn table_channels(&self) -> [[u32; 2]; 3] {
         let total = match self.relative {
             RelativePosition::None | RelativePosition::Bias => return [[0; 2]; 3],
             RelativePosition::PerHead | RelativePosition::Sum => self.head_dim,
@@ -220,7 +220,7 @@ impl WindowAttentionOptions {
     }
 
     /// Entries of the table of each axis.
-    pub(super) fn table_entries(&self) -> [u32; 3] {
+    pub(crate) fn table_entries(&self) -> [u32; 3] {
         self.axes.map(|axis| if self.by_offset() { axis.offsets() } else { axis.keys })
     }
 
@@ -263,7 +263,7 @@ impl WindowAttentionOptions {
     }
 
     /// The slices of [`Self::table_slices`] as the kernels bind them.
-    pub(super) fn table_tensors<'a>(
+    pub(crate) fn table_tensors<'a>(
         &self,
         tables: [(&'static str, Option<wgpu::BufferSlice<'a>>); 3],
         element: Element,
@@ -350,22 +350,25 @@ impl WindowAttentionOptions {
     }
 
     /// Whether the kernel takes columns for rows: it computes four rows of queries together, and windows of one row share no keys.
-    pub(super) fn transposed(&self) -> bool {
+    pub(crate) fn transposed(&self) -> bool {
         self.axes[1].keys == 1 && self.axes[2].keys > 1
     }
 
+    /// The axes as the kernels take them.
+    pub(crate) fn kernel_axes(&self) -> [WindowAxis; 3] {
+        let [frames, rows, columns] = self.axes;
+        if self.transposed() { [frames, columns, rows] } else { self.axes }
+    }
+
     /// The variant of the kernel.
-    pub(super) fn tile(&self, software: bool) -> WindowTile {
-        let [frames, mut rows, mut columns] = self.axes;
-        if self.transposed() {
-            std::mem::swap(&mut rows, &mut columns);
-        }
+    pub(crate) fn tile(&self, software: bool) -> WindowTile {
+        let [frames, rows, columns] = self.kernel_axes();
         let keys = [frames.keys, rows.sharing().rows, columns.keys];
         tuning::window_tile(software, [self.head_dim, self.value_dim], keys, self.tables_of_axes())
     }
 
     /// Operations of one head of one image.
-    pub(super) fn head_flops(&self, shape: Ncthw) -> Count {
+    pub(crate) fn head_flops(&self, shape: Ncthw) -> Count {
         let (head_dim, value_dim) = (count(u64::from(self.head_dim)), count(u64::from(self.value_dim)));
         let relative = match self.relative {
             RelativePosition::PerHead | RelativePosition::WholeChannel if self.tabled() > 0 => head_dim,
