@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use safetensors::Dtype;
+use visual_attention::operators::Arrays;
 
-use super::{Case, Gate, Problem, Values};
+use super::{Case, Gate, Problem, Values, operations, windows};
 
 /// 4e-6 of the largest value, or twice the error of the f32 reference where that is more.
 #[test]
@@ -160,4 +161,26 @@ fn gradients_are_compared() {
     for (index, change) in malformed.into_iter().enumerate() {
         assert!(matches!(changed(change), Err(Problem::Malformed(_))), "{index}");
     }
+}
+
+/// Matrices that an operator takes as one tensor are apart in a case, and outputs of one operator may be one tensor there.
+#[test]
+fn stacked_tensors_are_taken_apart() {
+    let case = golden("sasa_stem__leader_k4");
+    let call = windows::sasa_stem(&case).unwrap_or_else(|problem| panic!("{problem}"));
+    let (_, stack) = call.inputs.iter().find(|(name, _)| *name == "projections").unwrap();
+    let numbers: Vec<f64> = stack.cast();
+    let parts = call.outputs(&case, &Arrays::new([("projections_gradient", numbers.clone())]), "_gradient");
+    assert_eq!(parts.len(), 3);
+    for name in ["wq", "wk", "wv"] {
+        assert_eq!(parts[name], case.input(name).unwrap().cast::<f64>(), "{name}");
+    }
+    // One number too many is not lost.
+    let longer = Arrays::new([("projections_gradient", [numbers, vec![0.0]].concat())]);
+    let parts = call.outputs(&case, &longer, "_gradient");
+    assert_eq!(parts["wv"].len(), case.input("wv").unwrap().numbers.len() + 1);
+    let outputs = ["y[0]", "y[1]", "y[2]"].into_iter().zip([vec![1.0], vec![2.0], vec![3.0]]);
+    let case = golden("pointwise_conv__qkv_24_to_16");
+    let call = operations::operation("pointwise_conv").unwrap().0(&case).unwrap_or_else(|problem| panic!("{problem}"));
+    assert_eq!(call.outputs(&case, &Arrays::new(outputs), "")["y"], [1.0, 2.0, 3.0]);
 }
