@@ -20,6 +20,11 @@
 //! | [`Cbam`] | the above | [`reference::cbam`] | CBAM, Eq. 1 |
 //! | [`ScSe`] | the above | [`reference::scse`] | scSE, arXiv:1803.02579 |
 //! | [`Eca`] | `global_pool`, `channel_scale` | [`reference::eca`] | ECA, arXiv:1910.03151, Eq. 6 |
+//! | [`DenseBackward`] | `dense`, [`dense_backward`](shaders::DENSE_BACKWARD), [`dense_backward_input`](shaders::DENSE_BACKWARD_INPUT), [`dense_backward_weight`](shaders::DENSE_BACKWARD_WEIGHT), [`dense_backward_bias`](shaders::DENSE_BACKWARD_BIAS) | [`reference::dense_backward`] | arXiv:1709.01507, Eq. 3 |
+//! | [`ChannelScaleBackward`] | [`channel_scale_backward`](shaders::CHANNEL_SCALE_BACKWARD), [`channel_scale_backward_join`](shaders::CHANNEL_SCALE_BACKWARD_JOIN) | [`reference::channel_scale_backward`] | arXiv:1709.01507, Eq. 4 |
+//! | [`SqueezeExciteBackward`] | the above, [`channel_scale_backward_apply`](shaders::CHANNEL_SCALE_BACKWARD_APPLY) | [`reference::squeeze_excite_backward`] | arXiv:1709.01507, Eqs. 2-4 |
+//! | [`BiSeNetAttentionBackward`] | the above | [`reference::bisenet_backward`] | `BiSeNet`, arXiv:1808.00897, Fig. 2 |
+//! | [`EcaBackward`] | [`eca_backward`](shaders::ECA_BACKWARD), [`eca_backward_weight`](shaders::ECA_BACKWARD_WEIGHT) and some of the above | [`reference::eca_backward`] | ECA, arXiv:1910.03151, Eq. 6 |
 //! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_attention_weights`](shaders::WINDOW_ATTENTION_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143; Swin, arXiv:2103.14030; `HaloNet`, arXiv:2103.12731 |
 //! | [`MergeAttention`] | [`merge_attention`](shaders::MERGE_ATTENTION) | [`reference::merge_attention`] | online softmax, arXiv:1805.02867, Sec. 3.1 |
 //! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_vec4`](shaders::POINTWISE_CONV_VEC4) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
@@ -105,14 +110,18 @@ pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
 pub use ops::attention_map_backward::{AttentionMapBackward, AttentionMapBackwardBuffers};
 pub use ops::batch_norm::BatchNorm;
 pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers};
+pub use ops::bisenet_backward::{BiSeNetAttentionBackward, BiSeNetAttentionBackwardBuffers};
 pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};
 pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, CbamShape};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers};
+pub use ops::channel_scale_backward::{ChannelScaleBackward, ChannelScaleBackwardBuffers};
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};
 pub use ops::crop_resize_backward::{CropResizeBackward, CropResizeBackwardBuffers};
 pub use ops::cross_attention::{CrossAttention, CrossAttentionBuffers, CrossAttentionOptions, CrossAttentionShape};
 pub use ops::dense::{Dense, DenseBuffers, DenseShape};
+pub use ops::dense_backward::{DenseBackward, DenseBackwardBuffers};
 pub use ops::eca::{Eca, EcaBuffers, EcaShape};
+pub use ops::eca_backward::{EcaBackward, EcaBackwardBuffers};
 pub use ops::epilogue::Epilogue;
 pub use ops::global_pool::{GlobalPool, GlobalPoolBuffers, Squeeze};
 pub use ops::global_pool_backward::{GlobalPoolBackward, GlobalPoolBackwardBuffers};
@@ -131,6 +140,7 @@ pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape};
 pub use ops::spatial_gate::{SpatialGate, SpatialGateBuffers, SpatialGateShape};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape};
+pub use ops::squeeze_excite_backward::{SqueezeExciteBackward, SqueezeExciteBackwardBuffers};
 pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape};
 pub use ops::window_attention::{
     Border, PositionTables, QueryPosition, RelativePosition, WindowAttention, WindowAttentionBuffers,
