@@ -20,11 +20,6 @@
 //! | [`Cbam`] | the above | [`reference::cbam`] | CBAM, Eq. 1 |
 //! | [`ScSe`] | the above | [`reference::scse`] | scSE, arXiv:1803.02579 |
 //! | [`Eca`] | `global_pool`, `channel_scale` | [`reference::eca`] | ECA, arXiv:1910.03151, Eq. 6 |
-//! | [`DenseBackward`] | `dense`, [`dense_backward`](shaders::DENSE_BACKWARD), [`dense_backward_input`](shaders::DENSE_BACKWARD_INPUT), [`dense_backward_weight`](shaders::DENSE_BACKWARD_WEIGHT), [`dense_backward_bias`](shaders::DENSE_BACKWARD_BIAS) | [`reference::dense_backward`] | arXiv:1709.01507, Eq. 3 |
-//! | [`ChannelScaleBackward`] | [`channel_scale_backward`](shaders::CHANNEL_SCALE_BACKWARD), [`channel_scale_backward_join`](shaders::CHANNEL_SCALE_BACKWARD_JOIN) | [`reference::channel_scale_backward`] | arXiv:1709.01507, Eq. 4 |
-//! | [`SqueezeExciteBackward`] | the above, [`channel_scale_backward_apply`](shaders::CHANNEL_SCALE_BACKWARD_APPLY) | [`reference::squeeze_excite_backward`] | arXiv:1709.01507, Eqs. 2-4 |
-//! | [`BiSeNetAttentionBackward`] | the above | [`reference::bisenet_backward`] | `BiSeNet`, arXiv:1808.00897, Fig. 2 |
-//! | [`EcaBackward`] | [`eca_backward`](shaders::ECA_BACKWARD), [`eca_backward_weight`](shaders::ECA_BACKWARD_WEIGHT) and some of the above | [`reference::eca_backward`] | ECA, arXiv:1910.03151, Eq. 6 |
 //! | [`WindowAttention`] | [`window_attention`](shaders::WINDOW_ATTENTION), [`window_attention_weights`](shaders::WINDOW_ATTENTION_WEIGHTS) | [`reference::window_attention`] | Stand-Alone Self-Attention, arXiv:1906.05909, Eqs. 2 and 3; NATTEN, arXiv:2204.07143; Swin, arXiv:2103.14030; `HaloNet`, arXiv:2103.12731 |
 //! | [`MergeAttention`] | [`merge_attention`](shaders::MERGE_ATTENTION) | [`reference::merge_attention`] | online softmax, arXiv:1805.02867, Sec. 3.1 |
 //! | [`PointwiseConv`] | [`pointwise_conv`](shaders::POINTWISE_CONV), [`pointwise_conv_vec4`](shaders::POINTWISE_CONV_VEC4) | [`reference::pointwise_conv`] | arXiv:1906.05909, Sec. 3.1 |
@@ -44,6 +39,11 @@
 //! | [`ResizeBackward`] | [`resize_backward_rows`](shaders::RESIZE_BACKWARD_ROWS), [`resize_backward_columns`](shaders::RESIZE_BACKWARD_COLUMNS) | [`reference::resize_backward`] | [`Resize`] |
 //! | [`CropResizeBackward`] | the two above | [`reference::crop_resize_backward`] | [`CropResize`] |
 //! | [`GlobalPoolBackward`] | [`plane_argmax`](shaders::PLANE_ARGMAX), [`global_pool_backward`](shaders::GLOBAL_POOL_BACKWARD) | [`reference::global_pool_backward`] | [`GlobalPool`] |
+//! | [`DenseBackward`] | `dense`, [`dense_backward`](shaders::DENSE_BACKWARD), [`dense_backward_input`](shaders::DENSE_BACKWARD_INPUT), [`dense_backward_weight`](shaders::DENSE_BACKWARD_WEIGHT), [`dense_backward_bias`](shaders::DENSE_BACKWARD_BIAS) | [`reference::dense_backward`] | [`Dense`] |
+//! | [`ChannelScaleBackward`] | [`channel_scale_backward`](shaders::CHANNEL_SCALE_BACKWARD), [`channel_scale_backward_join`](shaders::CHANNEL_SCALE_BACKWARD_JOIN) | [`reference::channel_scale_backward`] | [`ChannelScale`] |
+//! | [`SqueezeExciteBackward`] | the two operators above, [`channel_scale_backward_apply`](shaders::CHANNEL_SCALE_BACKWARD_APPLY) | [`reference::squeeze_excite_backward`] | [`SqueezeExcite`] |
+//! | [`BiSeNetAttentionBackward`] | as [`SqueezeExciteBackward`] | [`reference::bisenet_backward`] | [`BiSeNetAttention`] |
+//! | [`EcaBackward`] | `channel_scale_backward`, `channel_scale_backward_join`, `channel_scale`, [`eca_backward`](shaders::ECA_BACKWARD), [`eca_backward_weight`](shaders::ECA_BACKWARD_WEIGHT), [`part_sum`](shaders::PART_SUM), `channel_scale_backward_apply` | [`reference::eca_backward`] | [`Eca`] |
 //! | [`PointwiseConvBackward`] | [`pointwise_conv_backward_x`](shaders::POINTWISE_CONV_BACKWARD_X), [`pointwise_conv_backward_weights`](shaders::POINTWISE_CONV_BACKWARD_WEIGHTS), [`part_sum`](shaders::PART_SUM) | [`reference::pointwise_conv_backward`] | [`PointwiseConv`] |
 //! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
 //!

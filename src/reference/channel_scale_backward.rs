@@ -39,11 +39,11 @@ pub fn channel_scale_backward<T: Float>(
         gradients.gate.resize(gate.len(), T::zero());
         return gradients;
     }
-    for plane in 0..gate.len() {
+    for (plane, &gate) in gate.iter().enumerate() {
         let first = plane * pixels;
         gradients.gate.push(sum(pixels, |pixel| upstream(first + pixel) * features[first + pixel]));
         for index in first..first + pixels {
-            let scaled = upstream(index) * gate[plane];
+            let scaled = upstream(index) * gate;
             gradients.features.push(if epilogue == Epilogue::ScaleAdd { scaled + upstream(index) } else { scaled });
             if epilogue == Epilogue::Residual {
                 gradients.identity.push(upstream(index));
