@@ -5,14 +5,18 @@
 mod attended_region;
 mod attention_map;
 mod bisenet;
+mod bisenet_backward;
 mod bounding_box;
 mod cbam;
 mod channel_scale;
+mod channel_scale_backward;
 mod common;
 mod crop_resize;
 mod cross_attention;
 mod dense;
+mod dense_backward;
 mod eca;
+mod eca_backward;
 mod global_pool;
 mod head_norm_rotary;
 mod heat_overlay;
@@ -26,6 +30,7 @@ mod sasa_layer;
 mod sasa_stem;
 mod scse;
 mod squeeze_excite;
+mod squeeze_excite_backward;
 mod threshold;
 mod window_attention;
 mod window_attention_backward;
@@ -41,7 +46,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 27] = [
+const OPERATORS: &[(&str, Rows)] = &[
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),
@@ -55,12 +60,17 @@ const OPERATORS: [(&str, Rows); 27] = [
     ("global_pool", global_pool::bench),
     ("cross_attention", cross_attention::bench),
     ("dense", dense::bench),
+    ("dense_backward", dense_backward::bench),
     ("channel_scale", channel_scale::bench),
+    ("channel_scale_backward", channel_scale_backward::bench),
     ("squeeze_excite", squeeze_excite::bench),
+    ("squeeze_excite_backward", squeeze_excite_backward::bench),
     ("bisenet", bisenet::bench),
+    ("bisenet_backward", bisenet_backward::bench),
     ("cbam", cbam::bench),
     ("scse", scse::bench),
     ("eca", eca::bench),
+    ("eca_backward", eca_backward::bench),
     ("pointwise_conv", pointwise_conv::bench),
     ("sasa_layer", sasa_layer::bench),
     ("sasa_stem", sasa_stem::bench),
@@ -77,7 +87,7 @@ fn main() {
     // References take a minute in all: those of operators that a filter leaves out by name are not computed.
     let filter: String = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let named = OPERATORS.iter().any(|(name, _)| filter.contains(name));
-    for (name, run) in OPERATORS {
+    for &(name, run) in OPERATORS {
         if filter.contains(name) || !named && filter != "host" {
             run(&mut bench);
         }

@@ -40,6 +40,11 @@
 //! | [`ResizeBackward`] | [`resize_backward_rows`](shaders::RESIZE_BACKWARD_ROWS), [`resize_backward_columns`](shaders::RESIZE_BACKWARD_COLUMNS) | [`reference::resize_backward`] | [`Resize`] |
 //! | [`CropResizeBackward`] | the two above | [`reference::crop_resize_backward`] | [`CropResize`] |
 //! | [`GlobalPoolBackward`] | [`plane_argmax`](shaders::PLANE_ARGMAX), [`global_pool_backward`](shaders::GLOBAL_POOL_BACKWARD) | [`reference::global_pool_backward`] | [`GlobalPool`] |
+//! | [`DenseBackward`] | `dense`, [`dense_backward`](shaders::DENSE_BACKWARD), [`dense_backward_input`](shaders::DENSE_BACKWARD_INPUT), [`dense_backward_weight`](shaders::DENSE_BACKWARD_WEIGHT), [`dense_backward_bias`](shaders::DENSE_BACKWARD_BIAS) | [`reference::dense_backward`] | [`Dense`] |
+//! | [`ChannelScaleBackward`] | [`channel_scale_backward`](shaders::CHANNEL_SCALE_BACKWARD), [`channel_scale_backward_join`](shaders::CHANNEL_SCALE_BACKWARD_JOIN) | [`reference::channel_scale_backward`] | [`ChannelScale`] |
+//! | [`SqueezeExciteBackward`] | the two operators above, [`channel_scale_backward_apply`](shaders::CHANNEL_SCALE_BACKWARD_APPLY) | [`reference::squeeze_excite_backward`] | [`SqueezeExcite`] |
+//! | [`BiSeNetAttentionBackward`] | as [`SqueezeExciteBackward`] | [`reference::bisenet_backward`] | [`BiSeNetAttention`] |
+//! | [`EcaBackward`] | `channel_scale_backward`, `channel_scale_backward_join`, `channel_scale`, [`eca_backward`](shaders::ECA_BACKWARD), [`eca_backward_weight`](shaders::ECA_BACKWARD_WEIGHT), [`part_sum`](shaders::PART_SUM), `channel_scale_backward_apply` | [`reference::eca_backward`] | [`Eca`] |
 //! | [`PointwiseConvBackward`] | [`pointwise_conv_backward_x`](shaders::POINTWISE_CONV_BACKWARD_X), [`pointwise_conv_backward_weights`](shaders::POINTWISE_CONV_BACKWARD_WEIGHTS), [`part_sum`](shaders::PART_SUM) | [`reference::pointwise_conv_backward`] | [`PointwiseConv`] |
 //! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
 //!
@@ -106,14 +111,18 @@ pub use ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
 pub use ops::attention_map_backward::{AttentionMapBackward, AttentionMapBackwardBuffers};
 pub use ops::batch_norm::BatchNorm;
 pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers};
+pub use ops::bisenet_backward::{BiSeNetAttentionBackward, BiSeNetAttentionBackwardBuffers};
 pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};
 pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, CbamShape};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers};
+pub use ops::channel_scale_backward::{ChannelScaleBackward, ChannelScaleBackwardBuffers};
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};
 pub use ops::crop_resize_backward::{CropResizeBackward, CropResizeBackwardBuffers};
 pub use ops::cross_attention::{CrossAttention, CrossAttentionBuffers, CrossAttentionOptions, CrossAttentionShape};
 pub use ops::dense::{Dense, DenseBuffers, DenseShape};
+pub use ops::dense_backward::{DenseBackward, DenseBackwardBuffers};
 pub use ops::eca::{Eca, EcaBuffers, EcaShape};
+pub use ops::eca_backward::{EcaBackward, EcaBackwardBuffers};
 pub use ops::epilogue::Epilogue;
 pub use ops::global_pool::{GlobalPool, GlobalPoolBuffers, Squeeze};
 pub use ops::global_pool_backward::{GlobalPoolBackward, GlobalPoolBackwardBuffers};
@@ -132,6 +141,7 @@ pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape};
 pub use ops::spatial_gate::{SpatialGate, SpatialGateBuffers, SpatialGateShape};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape};
+pub use ops::squeeze_excite_backward::{SqueezeExciteBackward, SqueezeExciteBackwardBuffers};
 pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape};
 pub use ops::window_attention::{
     Border, PositionTables, QueryPosition, RelativePosition, WindowAttention, WindowAttentionBuffers,

@@ -29,12 +29,30 @@ table! {
     BOUNDING_BOX_SHARE = bounding_box,
     /// [`ChannelScale`](crate::ChannelScale), and the second layer of [`SqueezeExcite`](crate::SqueezeExcite) with it.
     CHANNEL_SCALE = channel_scale,
+    /// [`ChannelScaleBackward`](crate::ChannelScaleBackward), and the first pass of the gradients of every gate.
+    CHANNEL_SCALE_BACKWARD = channel_scale_backward,
+    /// The last pass of the gradients of a gate that is computed from the features.
+    CHANNEL_SCALE_BACKWARD_APPLY = channel_scale_backward,
+    /// Between both passes, and for planes of several parts.
+    CHANNEL_SCALE_BACKWARD_JOIN = channel_scale_backward,
     /// [`CropResize`](crate::CropResize).
     CROP_RESIZE = crop_resize,
     /// [`CrossAttention`](crate::CrossAttention).
     CROSS_ATTENTION = cross_attention,
     /// [`Dense`](crate::Dense).
     DENSE = dense,
+    /// [`DenseBackward`](crate::DenseBackward), the activation.
+    DENSE_BACKWARD = dense_backward,
+    /// [`DenseBackward`](crate::DenseBackward), the gradients of bias and norm.
+    DENSE_BACKWARD_BIAS = dense_backward,
+    /// [`DenseBackward`](crate::DenseBackward), the gradients of the inputs.
+    DENSE_BACKWARD_INPUT = dense_backward,
+    /// [`DenseBackward`](crate::DenseBackward), the gradient of the weights.
+    DENSE_BACKWARD_WEIGHT = dense_backward,
+    /// [`EcaBackward`](crate::EcaBackward), the gradient of the means.
+    ECA_BACKWARD = eca_backward,
+    /// [`EcaBackward`](crate::EcaBackward), the gradient of the weights.
+    ECA_BACKWARD_WEIGHT = eca_backward,
     /// [`GlobalPool`](crate::GlobalPool).
     GLOBAL_POOL = global_pool,
     /// [`GlobalPoolBackward`](crate::GlobalPoolBackward).

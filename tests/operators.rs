@@ -9,7 +9,7 @@ use visual_attention::{DType, Element, Error, Nchw, RelativePosition, Role, Tens
 use crate::common::backward;
 use crate::common::catalogue::{catalogue, float};
 use crate::common::problems::{self, Problem, problems};
-use crate::common::{self, Precision, Random, TestGpu, assert_within_tolerance, rounded, wide};
+use crate::common::{self, Precision, Random, TestGpu, check_gradient, check_tolerance, rounded, wide};
 use crate::compiler;
 
 const SHAPE: Nchw = Nchw::new(2, 4, 6, 7);
@@ -52,7 +52,7 @@ fn every_operator_gives_what_its_reference_gives() {
         let (operator, shapes) = open(gpu, &problem, element_type);
         assert_eq!(operator.name(), entry.name);
         let mut specs = operator.tensors(&shapes).unwrap();
-        specs.retain(|spec| !problem.without.contains(&spec.name));
+        specs.retain(|spec| !problem.lacks(spec.name));
         let mut random = Random::new(seed);
         let mut inputs: Vec<_> = specs
             .iter()
@@ -112,7 +112,9 @@ fn every_operator_gives_what_its_reference_gives() {
             match float(spec.dtype) {
                 Some(element) => {
                     let actual = gpu.floats(output, element);
-                    assert_within_tolerance(&actual, exact, baseline, Precision::from(element), &what);
+                    let check = if entry.name.ends_with("_backward") { check_gradient } else { check_tolerance };
+                    let outcome = check(&actual, exact, baseline, Precision::from(element));
+                    assert!(outcome.is_ok(), "{what}: {outcome:?}");
                 }
                 None if entry.name == "heat_overlay" => {
                     // A byte may be rounded the other way.

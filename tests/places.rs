@@ -17,7 +17,7 @@ use crate::heat_overlay::{dividing, drawn};
 fn is_place(member: &str) -> bool {
     member.ends_with("_base")
         || member.starts_with("origin")
-        || ["first_plane", "first_image", "plane"].contains(&member)
+        || ["first_plane", "first_image", "first_row", "plane"].contains(&member)
 }
 
 /// Those that no plan sets, with the reason.
@@ -34,7 +34,7 @@ const PLANES: &[&str] =
 /// A shape, the largest binding and the workgroups of a dispatch that divide it, and the operators that are asked; all if none is named.
 type Division = (Nchw, u64, u32, &'static [&'static str]);
 
-const DIVISIONS: [Division; 12] = [
+const DIVISIONS: [Division; 13] = [
     // Images of odd sizes, and of sizes that divide by 4 but not by an alignment.
     (Nchw::new(5, 4, 29, 31), 16 << 10, 2, &[]),
     (Nchw::new(7, 4, 6, 6), 2 << 10, 1, &[]),
@@ -44,6 +44,8 @@ const DIVISIONS: [Division; 12] = [
     (Nchw::new(1, 4, 300, 3), 1 << 20, 2, &[]),
     (Nchw::new(2, 40, 6, 7), 1 << 20, 1, PLANES),
     (Nchw::new(2, 72, 65, 64), 2 << 20, 1, &["pointwise_conv_backward"]),
+    // More channels than one workgroup has invocations.
+    (Nchw::new(2, 272, 1, 3), 1 << 20, 1, PLANES),
     // Heads that are attended to in several chunks of channels.
     (Nchw::new(2, 140, 6, 7), 1 << 20, 1, &["cross_attention", "window_attention", "merge_attention"]),
     // Two images of runs in a dispatch, and one image of labels.

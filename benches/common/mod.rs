@@ -1,5 +1,6 @@
 //! What the benches share: the device, the measurement and the report.
 
+pub(crate) mod by_name;
 pub(crate) mod ceiling;
 pub(crate) mod clock;
 pub(crate) mod report;

@@ -39,6 +39,10 @@ pub(crate) const SCALED_BY_PLANES: Overrides =
     group(&["PIXELS", "PLANES"], &[&[256.0, 1.0], &[16.0, 16.0], &[8.0, 8.0], &[1.0, 8.0]]);
 /// Overrides of kernels that multiply by a matrix: every shape of [`layer_teams`].
 pub(crate) const INPUTS_BY_ROWS: Overrides = group(&["INPUTS", "ROWS"], &[&[32.0, 8.0], &[1.0, 8.0]]);
+/// Overrides of kernels that sum up the columns of a matrix: every shape of [`channel_teams`].
+pub(crate) const COLUMNS_BY_ROWS: Overrides = group(&["COLUMNS", "ROWS"], PIXELS_BY_CHANNELS.values);
+/// Overrides of kernels with one invocation for each number of a vector: every size of [`vector_group`].
+pub(crate) const VECTOR_GROUPS: Overrides = group(&["WORKGROUP_SIZE"], &[&[64.0], &[8.0]]);
 /// Overrides of kernels that search a map for its range: every size of [`range_group`].
 pub(crate) const RANGE_GROUPS: Overrides = group(&["WORKGROUP_SIZE"], &[&[256.0], &[8.0]]);
 /// Overrides of window attention: every [`WindowTile`].
@@ -107,6 +111,11 @@ pub(crate) const fn layer_team(software: bool, rounds: u64) -> usize {
 /// also counts the loops over the parts of a single number, and the loops over an absent second input.
 pub(crate) const fn layer_rounds(loads: u64, parts: u64) -> u64 {
     loads.saturating_mul(5 + 2 * parts)
+}
+
+/// Invocations of a workgroup that computes the numbers of a vector one by one.
+pub(crate) const fn vector_group(software: bool) -> u32 {
+    if software { 8 } else { 64 }
 }
 
 /// Invocations of a workgroup that searches a map for its range: see [`ranges`].

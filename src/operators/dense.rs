@@ -3,7 +3,7 @@
 use num_traits::Float;
 
 use super::options::Reader;
-use super::shared::{EPSILON, norm, norm_reference};
+use super::shared::{EPSILON, dense_shape, norm, norm_reference};
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Activation, BatchNorm, Cost, Dense, DenseBuffers, DenseShape, Error, Recording, TensorSpec, reference};
@@ -27,10 +27,7 @@ impl Described for Layer {
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<DenseShape, Error> {
-        let [batch, inputs] = shapes.axes(Self::NAME, "input")?;
-        let [outputs, _] = shapes.axes(Self::NAME, "weight")?;
-        let second = shapes.get("second").map(|_| shapes.axes(Self::NAME, "second")).transpose()?;
-        Ok(DenseShape { batch, inputs, second_inputs: second.map_or(0, |[_, inputs]: [u32; 2]| inputs), outputs })
+        dense_shape(Self::NAME, shapes)
     }
 
     fn tensors(&self, shape: DenseShape) -> Result<Vec<TensorSpec>, Error> {

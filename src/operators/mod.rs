@@ -27,14 +27,18 @@ mod attended_region;
 mod attention_map;
 mod attention_map_backward;
 mod bisenet;
+mod bisenet_backward;
 mod bounding_box;
 mod cbam;
 mod channel_scale;
+mod channel_scale_backward;
 mod crop_resize;
 mod crop_resize_backward;
 mod cross_attention;
 mod dense;
+mod dense_backward;
 mod eca;
+mod eca_backward;
 mod global_pool;
 mod global_pool_backward;
 mod head_norm_rotary;
@@ -54,6 +58,7 @@ mod scse;
 mod shared;
 mod spatial_gate;
 mod squeeze_excite;
+mod squeeze_excite_backward;
 mod threshold;
 mod window_attention;
 mod window_attention_backward;
@@ -263,14 +268,18 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<attention_map::Attention>(),
             Entry::of::<attention_map_backward::AttentionGradient>(),
             Entry::of::<bisenet::BiSeNet>(),
+            Entry::of::<bisenet_backward::BiSeNetGradient>(),
             Entry::of::<bounding_box::Boxes>(),
             Entry::of::<cbam::CbamGate>(),
             Entry::of::<channel_scale::Scale>(),
+            Entry::of::<channel_scale_backward::ScaleGradient>(),
             Entry::of::<crop_resize::Crop>(),
             Entry::of::<crop_resize_backward::CropGradient>(),
             Entry::of::<cross_attention::Cross>(),
             Entry::of::<dense::Layer>(),
+            Entry::of::<dense_backward::LayerGradient>(),
             Entry::of::<eca::EcaGate>(),
+            Entry::of::<eca_backward::EcaGradient>(),
             Entry::of::<global_pool::Pool>(),
             Entry::of::<global_pool_backward::PoolGradient>(),
             Entry::of::<head_norm_rotary::Rotary>(),
@@ -288,6 +297,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<scse::ScSeGate>(),
             Entry::of::<spatial_gate::Spatial>(),
             Entry::of::<squeeze_excite::Excite>(),
+            Entry::of::<squeeze_excite_backward::ExciteGradient>(),
             Entry::of::<threshold::Mask>(),
             Entry::of::<window_attention::Attention>(),
             Entry::of::<window_attention_backward::AttentionGradient>(),

@@ -4,10 +4,10 @@ use num_traits::{Float, ToPrimitive};
 
 use super::options::Reader;
 use super::{Arrays, Shapes, Slices};
-use crate::reference::{Excitation, Norm};
+use crate::reference::{Excitation, GateUpstream, Norm};
 use crate::{
-    BatchNorm, Epilogue, Error, Ncthw, PointwiseConvOptions, PositionTables, RelativePosition, TensorSpec,
-    WindowAttentionOptions, WindowAxis,
+    BatchNorm, DenseShape, Epilogue, Error, Ncthw, PointwiseConvOptions, PositionTables, RelativePosition, Squeeze,
+    SqueezeExciteOptions, TensorSpec, WindowAttentionOptions, WindowAxis,
 };
 
 /// A mask: set where not 0.
@@ -89,6 +89,37 @@ pub(super) fn excitation<'a, T>(op: &'static str, inputs: &'a Arrays<T>) -> Resu
         expand_weight: inputs.required(op, "expand_weight")?,
         expand_bias: inputs.optional("expand_bias"),
     })
+}
+
+/// The shape of a dense layer.
+pub(super) fn dense_shape(op: &'static str, shapes: &Shapes) -> Result<DenseShape, Error> {
+    let [batch, inputs] = shapes.axes(op, "input")?;
+    let [outputs, _] = shapes.axes(op, "weight")?;
+    let second = shapes.get("second").map(|_| shapes.axes(op, "second")).transpose()?;
+    Ok(DenseShape { batch, inputs, second_inputs: second.map_or(0, |[_, inputs]: [u32; 2]| inputs), outputs })
+}
+
+/// The options of an excitation.
+pub(super) fn excite_options(options: &Reader<'_>) -> Result<SqueezeExciteOptions, Error> {
+    let defaults = SqueezeExciteOptions::STANDARD;
+    Ok(SqueezeExciteOptions {
+        squeeze: options.name("squeeze", Squeeze::NAMES, defaults.squeeze)?,
+        activation: options.activation("activation", defaults.activation)?,
+        gate: options.activation("gate", defaults.gate)?,
+        epilogue: epilogue(options)?,
+    })
+}
+
+/// Output, its gradient, and the gradient of the gate, of an operator that computes the gradients of a gate.
+pub(super) fn gate_upstream<'a>(slices: &Slices<'a>) -> [Option<wgpu::BufferSlice<'a>>; 3] {
+    ["output", "output_gradient", "gate_gradient"].map(|name| slices.optional(name))
+}
+
+/// As [`gate_upstream`], for the reference.
+pub(super) fn gate_upstream_reference<T>(inputs: &Arrays<T>) -> GateUpstream<'_, T> {
+    let [output, output_gradient, gate_gradient] =
+        ["output", "output_gradient", "gate_gradient"].map(|name| inputs.optional(name));
+    GateUpstream { output, output_gradient, gate_gradient }
 }
 
 /// The width between the layers of an excitation.

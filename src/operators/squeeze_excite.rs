@@ -3,12 +3,12 @@
 use num_traits::Float;
 
 use super::options::Reader;
-use super::shared::{epilogue, excitation, gated, reduced};
+use super::shared::{excitation, excite_options, gated, reduced};
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{
-    Cost, Error, Recording, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape,
-    TensorSpec, reference,
+    Cost, Error, Recording, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, TensorSpec,
+    reference,
 };
 
 #[derive(Debug)]
@@ -23,13 +23,7 @@ impl Described for Excite {
     type Shape = SqueezeExciteShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
-        let defaults = SqueezeExciteOptions::STANDARD;
-        let chosen = SqueezeExciteOptions {
-            squeeze: options.name("squeeze", Squeeze::NAMES, defaults.squeeze)?,
-            activation: options.activation("activation", defaults.activation)?,
-            gate: options.activation("gate", defaults.gate)?,
-            epilogue: epilogue(options)?,
-        };
+        let chosen = excite_options(options)?;
         Ok(Self { operator: SqueezeExcite::new(compiler, chosen, options.element()?)?, options: chosen })
     }
 

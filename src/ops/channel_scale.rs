@@ -53,7 +53,7 @@ use crate::{Cost, Element, Epilogue, Error, Nchw, Recording, TensorSpec};
 
 const OP: &str = "channel_scale";
 /// Vectors that one workgroup scales.
-const CHUNK: u32 = 256 * 16;
+pub(crate) const CHUNK: u32 = 256 * 16;
 
 params!(Params {
     origin_x: u32,

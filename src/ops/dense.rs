@@ -147,26 +147,32 @@ impl Dense {
     ///
     /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: DenseShape) -> Result<Vec<TensorSpec>, Error> {
+        let mut specs = Self::inputs(OP, shape, self.element)?;
+        specs.push(TensorSpec::output("output", [shape.batch, shape.outputs], Element::F32));
+        Ok(specs)
+    }
+
+    /// The tensors that the layer reads, as tensors of operator `op`.
+    pub(crate) fn inputs(op: &'static str, shape: DenseShape, element: Element) -> Result<Vec<TensorSpec>, Error> {
         let DenseShape { batch, inputs, second_inputs, outputs } = shape;
         if inputs == 0 {
             return Err(Error::InvalidShape {
-                op: OP,
+                op,
                 binding: "input",
                 given: format!("[{batch}, {inputs}]"),
                 needed: "at least one number in each vector".into(),
             });
         }
         let width = u64::from(inputs) + u64::from(second_inputs);
-        check::to_u32(OP, "weights", u64::from(outputs).saturating_mul(width))?;
-        let width = check::to_u32(OP, "inputs", width)?;
+        check::to_u32(op, "weights", u64::from(outputs).saturating_mul(width))?;
+        let width = check::to_u32(op, "inputs", width)?;
         let mut specs = vec![TensorSpec::input("input", [batch, inputs], Element::F32)];
         if second_inputs > 0 {
             specs.push(TensorSpec::input("second", [batch, second_inputs], Element::F32));
         }
-        specs.push(TensorSpec::input("weight", [outputs, width], self.element));
-        specs.push(TensorSpec::input("bias", [outputs], self.element).optional());
-        specs.extend(BatchNorm::specs(BatchNorm::NAMES, outputs, self.element));
-        specs.push(TensorSpec::output("output", [batch, outputs], Element::F32));
+        specs.push(TensorSpec::input("weight", [outputs, width], element));
+        specs.push(TensorSpec::input("bias", [outputs], element).optional());
+        specs.extend(BatchNorm::specs(BatchNorm::NAMES, outputs, element));
         Ok(specs)
     }
 

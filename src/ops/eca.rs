@@ -111,6 +111,15 @@ impl Eca {
         taps | 1
     }
 
+    /// Refuses an even number of taps.
+    pub(crate) fn check_taps(op: &'static str, taps: u32) -> Result<(), Error> {
+        if taps.is_multiple_of(2) {
+            let (given, needed) = (taps.to_string(), "an odd number".into());
+            return Err(Error::InvalidParameter { op, parameter: "taps", given, needed });
+        }
+        Ok(())
+    }
+
     /// The epilogue that the operator was built with.
     #[must_use]
     pub const fn epilogue(&self) -> Epilogue {
@@ -125,10 +134,7 @@ impl Eca {
     pub fn tensors(&self, shape: EcaShape) -> Result<Vec<TensorSpec>, Error> {
         let EcaShape { features, taps } = shape;
         check::elements(OP, "features", features)?;
-        if taps.is_multiple_of(2) {
-            let (given, needed) = (taps.to_string(), "an odd number".into());
-            return Err(Error::InvalidParameter { op: OP, parameter: "taps", given, needed });
-        }
+        Self::check_taps(OP, taps)?;
         let mut specs = features_and_output(features, self.element, self.epilogue);
         specs.push(TensorSpec::input("weight", [taps], self.element));
         specs.push(gate_out([features.batch, features.channels], self.epilogue));

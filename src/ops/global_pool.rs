@@ -255,7 +255,7 @@ impl PlaneGrid {
     }
 
     /// Parts that a plane is pooled in, and vectors of a part.
-    fn parts(&self, op: &'static str, team: Team) -> Result<(u32, u32), Error> {
+    pub(crate) fn parts(&self, op: &'static str, team: Team) -> Result<(u32, u32), Error> {
         let pixels = u64::from(self.pixels);
         let chunk = CHUNK.max(pixels.div_ceil(MAX_PARTS));
         let longest = MAX_TERMS * u64::from(team.sharing);

@@ -73,7 +73,7 @@ impl Activation {
 }
 
 /// `1 / (1 + exp(-t))`, without an overflow.
-fn sigmoid<T: Float>(t: T) -> T {
+pub(super) fn sigmoid<T: Float>(t: T) -> T {
     let e = (-t.abs()).exp();
     (if t < T::zero() { e } else { T::one() }) / (T::one() + e)
 }
@@ -90,7 +90,7 @@ pub(super) fn clamp<T: Float>(t: T, low: T, high: T) -> T {
 }
 
 /// `1 - erf(z)`: the series of erf near 0, else Laplace's continued fraction (Abramowitz and Stegun 7.1.5 and 7.1.14).
-fn erfc(z: f64) -> f64 {
+pub(super) fn erfc(z: f64) -> f64 {
     if z < 0.0 {
         return 2.0 - erfc(-z);
     }

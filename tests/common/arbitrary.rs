@@ -897,8 +897,14 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
 }
 
 /// Operators whose options, and the shape of the input named here, decide everything. They need no code of their own.
-const BY_NAME: [(&str, &str); 4] =
-    [("cross_attention", "q"), ("head_norm_rotary", "x"), ("merge_attention", "y1"), ("window_pool", "x")];
+const BY_NAME: [(&str, &str); 6] = [
+    ("bisenet_backward", "features"),
+    ("channel_scale_backward", "features"),
+    ("cross_attention", "q"),
+    ("head_norm_rotary", "x"),
+    ("merge_attention", "y1"),
+    ("window_pool", "x"),
+];
 
 fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
     let (name, input) = draw.of(&BY_NAME);

@@ -1,12 +1,13 @@
 //! What an operator that computes gradients reads beside the inputs of its forward operator: the outputs of the forward pass.
 
 use visual_attention::operators::{self, Arrays, Operator, Options, Shapes, Slices};
-use visual_attention::{Element, Role};
+use visual_attention::{Element, Role, wgpu};
 
-use super::catalogue::{Contents, Input, float};
+use super::catalogue::{self, Contents, Input, Kind, float};
 use super::describing::describing;
+use super::fixture::{Fixture, decoded, read};
 use super::problems::{self, Problem};
-use super::{TestGpu, compiler, rounded, wide};
+use super::{Precision, TestGpu, assert_within_tolerance_with_room, compiler, rounded, wide};
 
 /// An operator that compiles nothing, with the shapes of its problem.
 pub(crate) fn described(problem: &Problem, element: Element) -> Box<dyn Operator> {
@@ -81,4 +82,37 @@ pub(crate) fn run(
     let slices = slices.chain(outputs.iter().map(|(name, output)| (*name, output.slice())));
     gpu.recording(&operator.bind(&gpu.device, &shapes, &Slices::new(slices)).unwrap());
     Arrays::new(outputs.iter().map(|(name, output)| (*name, gpu.floats(output, Element::F32))))
+}
+
+/// Runs the operator of a problem on ordinary numbers, and holds every output to the reference. `room` is what WGSL leaves of its functions,
+/// as a share of an output's largest number.
+#[track_caller]
+pub(crate) fn assert_matches(gpu: &TestGpu, problem: &Problem, element: Element, seed: u64, room: f64) {
+    let entry = catalogue::entry_of(problem, element, seed).unwrap();
+    let fixture = Fixture::new(&gpu.device, &entry).unwrap();
+    let archive = fixture.archive(&gpu.device, 1);
+    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    fixture.record(&mut encoder, &archive, 0);
+    gpu.queue.submit([encoder.finish()]);
+    let bytes = read(&gpu.device, &gpu.queue, &archive);
+    let inputs: Vec<_> = entry
+        .inputs
+        .iter()
+        .map(|input| match &input.contents {
+            Contents::Floats(_, numbers) => numbers.clone(),
+            Contents::Words(_) => Vec::new(),
+        })
+        .collect();
+    let baseline = (entry.baseline)(&inputs);
+    let exact = (entry.exact)(&inputs.iter().map(|numbers| wide(numbers)).collect::<Vec<_>>());
+    let shapes = &problem.shapes;
+    for (index, bytes) in fixture.outputs(&bytes, &entry.name).into_iter().enumerate() {
+        let (name, _, kind) = entry.outputs[index];
+        let (Kind::Exact(element) | Kind::Near(element)) = kind else { continue };
+        let actual: Vec<_> = decoded(bytes, kind).into_iter().map(|number| number as f32).collect();
+        let largest = exact[index].iter().fold(0.0f64, |most, number| most.max(number.abs()));
+        let what = format!("{} {shapes:?}: {name}", entry.name);
+        let precision = Precision::from(element);
+        assert_within_tolerance_with_room(&actual, &exact[index], &baseline[index], precision, room * largest, what);
+    }
 }

@@ -144,7 +144,7 @@ fn entry(problem: &Problem, element: Element, random: &mut Random, seed: u64) ->
     let operator = Arc::new(described.open(describing(), &options).unwrap());
     let shapes = Shapes::new(problem.shapes.iter().map(|(name, shape)| (*name, shape.clone())));
     let mut specs = operator.tensors(&shapes).ok()?;
-    specs.retain(|spec| !problem.without.contains(&spec.name));
+    specs.retain(|spec| !problem.lacks(spec.name));
     let read: Vec<_> = specs.iter().filter(|spec| spec.role != Role::Output).cloned().collect();
     let written: Vec<_> = specs.iter().filter(|spec| spec.role != Role::Input).cloned().collect();
     let in_place = read.iter().any(|spec| spec.role == Role::InPlace);

@@ -19,8 +19,8 @@ pub(crate) use known_faults::{must_fail, with_known_faults};
 pub(crate) use random::Random;
 pub(crate) use tolerance::{
     EXP_ROOM, NORM_ROOM, Precision, SAMPLE_ROOM, assert_exact, assert_within_tolerance, assert_within_tolerance_of_exp,
-    assert_within_tolerance_with_room, check_exact, check_tolerance, check_tolerance_with_room, log_sum_exp_room,
-    softmax_room,
+    assert_within_tolerance_with_room, check_exact, check_gradient, check_tolerance, check_tolerance_with_room,
+    log_sum_exp_room, softmax_room,
 };
 use visual_attention::wgpu::Limits;
 

@@ -26,7 +26,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(operator: &'static str, shapes: impl Into<Vec<(&'static str, Vec<u32>)>>) -> Self {
+    pub(crate) fn new(operator: &'static str, shapes: impl Into<Vec<(&'static str, Vec<u32>)>>) -> Self {
         Self {
             label: operator.to_owned(),
             operator,
@@ -38,7 +38,7 @@ impl Problem {
         }
     }
 
-    fn with(mut self, option: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, option: &'static str, value: impl ToString) -> Self {
         self.options.push((option, value.to_string()));
         self
     }
@@ -49,7 +49,7 @@ impl Problem {
         self.with(option, value)
     }
 
-    fn labelled(mut self, word: &str) -> Self {
+    pub(crate) fn labelled(mut self, word: &str) -> Self {
         self.label += &format!(" {word}");
         self
     }
@@ -70,6 +70,11 @@ impl Problem {
         Some(Self { label, operator: entry.name, exact: &[], ..self.clone() })
     }
 
+    /// Whether a tensor is left out, or is the gradient of one that is.
+    pub(crate) fn lacks(&self, tensor: &str) -> bool {
+        self.without.contains(&tensor) || tensor.strip_suffix("_gradient").is_some_and(|of| self.without.contains(&of))
+    }
+
     /// The problem that this one is the gradient of, if it is one.
     pub(crate) fn forward(&self) -> Option<Self> {
         let operator = self.operator.strip_suffix("_backward")?;
@@ -85,7 +90,7 @@ impl Problem {
 /// The epilogues that have an output.
 const EPILOGUES: [Epilogue; 3] = [Epilogue::Scale, Epilogue::Residual, Epilogue::ScaleAdd];
 /// Tensors of a norm, where a bias takes its place.
-const NORM: &[&str] = &["norm.weight", "norm.bias", "norm.mean", "norm.variance"];
+pub(crate) const NORM: &[&str] = &["norm.weight", "norm.bias", "norm.mean", "norm.variance"];
 const SPATIAL_NORM: &[&str] =
     &["spatial_norm.weight", "spatial_norm.bias", "spatial_norm.mean", "spatial_norm.variance"];
 /// Epsilon of every batch norm: the same in every float type.
@@ -203,7 +208,11 @@ fn gates(shape: Nchw) -> Vec<Problem> {
         let shapes = [("features", features.clone()), ("reduce_weight", vec![3, channels])];
         all.push(Problem::new("scse", shapes).named("combine", combine).named("epilogue", epilogue));
     }
-    all.push(Problem::new("eca", [("features", features), ("weight", vec![3])]));
+    // The second has more taps than a workgroup of the gradient's kernel.
+    for (taps, epilogue) in [(3, Epilogue::Scale), (9, Epilogue::Residual)] {
+        let shapes = [("features", features.clone()), ("weight", vec![taps])];
+        all.push(Problem::new("eca", shapes).named("epilogue", epilogue).labelled(&format!("of {taps} taps")));
+    }
     all
 }
 

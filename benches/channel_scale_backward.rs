@@ -1,0 +1,46 @@
+use visual_attention::{Epilogue, Nchw};
+
+use crate::common::Bench;
+use crate::common::by_name::ByName;
+use crate::common::unfused::{Join, Unfused};
+
+const OPERATOR: &str = "channel_scale_backward";
+
+pub(crate) fn bench(bench: &mut Bench) {
+    let mut shapes = vec![Nchw::new(1, 256, 56, 56), Nchw::new(8, 2048, 7, 7)];
+    shapes.extend(bench.large(Nchw::new(64, 256, 64, 64)).first().map(|&(_, shape)| shape));
+    for shape in shapes {
+        for epilogue in [Epilogue::Scale, Epilogue::Residual] {
+            let case = format!("{epilogue:?} {shape}");
+            let problem = ByName {
+                operator: OPERATOR,
+                options: &[("epilogue", epilogue.to_string())],
+                shapes: &[("features", shape.into())],
+                without: &[],
+            };
+            let measured = bench.measure_by_name(&case, &problem);
+            if epilogue != Epilogue::Scale {
+                continue;
+            }
+            // The mean of the products: the sum divided by the pixels, which the reference's is as well.
+            let pixels = shape.size().pixels() as f32;
+            let (len, planes) = (shape.elements().expect("small"), u64::from(shape.batch * shape.channels));
+            let mut unfused = Unfused::new(&bench.gpu);
+            let upstream = measured.input("output_gradient");
+            let products = unfused.each("a[i] * b[i]", &[upstream, measured.input("features")], len);
+            let gates = unfused.rows(Join::Mean, &products, planes);
+            let features = unfused.scale(upstream, measured.input("gate"), shape);
+            let expected = |name| measured.expected.get(name).expect("a reference");
+            let means: Vec<f32> = expected("gate_gradient").iter().map(|sum| sum / pixels).collect();
+            let ends: [(_, &[f32]); 2] = [(&features, expected("features_gradient")), (&gates, &means)];
+            let cost = visual_attention::ChannelScaleBackward::new(
+                &bench.gpu.device,
+                epilogue,
+                visual_attention::Element::F32,
+            )
+            .expect("operator")
+            .cost(shape);
+            bench.measure_unfused(OPERATOR, &case, cost, &unfused, &ends);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Operators opened by name, with numbers for every tensor: for operators whose tensors are many.
+
+use visual_attention::operators::{self, Arrays, Options, Shapes, Slices};
+use visual_attention::{DType, Element, Role, wgpu};
+
+use super::{Bench, noise};
+
+/// An operator, its shapes, and the tensors that are left out.
+pub(crate) struct ByName<'a> {
+    pub(crate) operator: &'static str,
+    pub(crate) options: &'a [(&'static str, String)],
+    pub(crate) shapes: &'a [(&'static str, Vec<u32>)],
+    pub(crate) without: &'a [&'static str],
+}
+
+/// The tensors of an operator that was measured.
+pub(crate) struct Measured {
+    /// What the reference gives for each output.
+    pub(crate) expected: Arrays<f32>,
+    inputs: Vec<(&'static str, wgpu::Buffer)>,
+}
+
+impl Measured {
+    pub(crate) fn input(&self, name: &str) -> &wgpu::Buffer {
+        let input = self.inputs.iter().find(|(given, _)| *given == name);
+        &input.expect("an input").1
+    }
+}
+
+impl Bench {
+    /// Checks and times an operator with every output. All its tensors are of f32.
+    pub(crate) fn measure_by_name(&mut self, case: &str, problem: &ByName<'_>) -> Measured {
+        let ByName { operator: name, options, shapes, without } = problem;
+        let entry = operators::find(name).expect("an operator");
+        let operator = entry.open(&self.gpu.device, &Options::new(options.iter().cloned())).expect("operator");
+        let shapes = Shapes::new(shapes.iter().cloned());
+        let mut specs = operator.tensors(&shapes).expect("shapes");
+        specs.retain(|spec| {
+            !without.iter().any(|name| spec.name.strip_suffix("_gradient").unwrap_or(spec.name) == *name)
+        });
+        assert!(specs.iter().all(|spec| spec.dtype == DType::F32), "{name}: floats");
+        let (written, read): (Vec<_>, Vec<_>) = specs.into_iter().partition(|spec| spec.role == Role::Output);
+        let numbers = Arrays::new(read.iter().map(|spec| {
+            let mut numbers = noise(spec.elements().expect("small"));
+            if spec.name.ends_with("norm.variance") {
+                numbers.iter_mut().for_each(|number| *number = 1.0 + number.abs());
+            }
+            (spec.name, numbers)
+        }));
+        let upload = |name: &'static str| {
+            let numbers = numbers.get(name).expect("an input");
+            (name, self.gpu.upload(name, numbers).expect("tensor"))
+        };
+        let inputs: Vec<_> = read.iter().map(|spec| upload(spec.name)).collect();
+        let output = |bytes: Option<u64>| self.gpu.buffer("output", bytes.expect("small")).expect("output");
+        let outputs: Vec<_> = written.iter().map(|spec| (spec.name, output(spec.bytes()))).collect();
+        let all = inputs.iter().chain(&outputs).map(|(name, buffer)| (*name, buffer.slice(..)));
+        let recording = operator.bind(&self.gpu.device, &shapes, &Slices::new(all)).expect("bind");
+        self.gpu.run(|pass| recording.record(pass)).expect("run");
+        let expected = operator.reference_f32(&shapes, &numbers).expect("reference");
+        for (name, buffer) in &outputs {
+            self.check(&format!("{case}: {name}"), Element::F32, buffer, expected.get(name).expect("a reference"));
+        }
+        let cost = operator.cost(&shapes).expect("cost");
+        self.measure(name, case, "fused", cost, |pass| recording.record(pass));
+        Measured { expected, inputs }
+    }
+}
