@@ -111,6 +111,16 @@ table! {
     SASA_STEM_ATTENTION = sasa_stem,
     /// [`SasaStem`](crate::SasaStem), the mixture of its values.
     SASA_STEM_MIXTURE = sasa_stem,
+    /// [`SpatialGateBackward`](crate::SpatialGateBackward), last pass.
+    SPATIAL_GATE_BACKWARD_APPLY = spatial_gate_backward,
+    /// [`SpatialGateBackward`](crate::SpatialGateBackward), the gradients of the parameters.
+    SPATIAL_GATE_BACKWARD_PARAMETERS = spatial_gate_backward,
+    /// [`SpatialGateBackward`](crate::SpatialGateBackward), through the convolution.
+    SPATIAL_GATE_BACKWARD_PLANES = spatial_gate_backward,
+    /// [`SpatialGateBackward`](crate::SpatialGateBackward), first pass.
+    SPATIAL_GATE_BACKWARD_SQUEEZE = spatial_gate_backward,
+    /// [`SpatialGateBackward`](crate::SpatialGateBackward), sums of the taps.
+    SPATIAL_GATE_BACKWARD_TAPS = spatial_gate_backward,
     /// The convolution of [`SpatialGate`](crate::SpatialGate).
     SPATIAL_GATE_CONV = spatial_gate,
     /// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).

@@ -57,6 +57,7 @@ mod sasa_stem;
 mod scse;
 mod shared;
 mod spatial_gate;
+mod spatial_gate_backward;
 mod squeeze_excite;
 mod squeeze_excite_backward;
 mod threshold;
@@ -296,6 +297,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<sasa_stem::Stem>(),
             Entry::of::<scse::ScSeGate>(),
             Entry::of::<spatial_gate::Spatial>(),
+            Entry::of::<spatial_gate_backward::SpatialGradient>(),
             Entry::of::<squeeze_excite::Excite>(),
             Entry::of::<squeeze_excite_backward::ExciteGradient>(),
             Entry::of::<threshold::Mask>(),

@@ -36,6 +36,7 @@ pub mod sasa_layer;
 pub mod sasa_stem;
 pub mod scse;
 pub mod spatial_gate;
+pub mod spatial_gate_backward;
 pub mod squeeze_excite;
 pub mod squeeze_excite_backward;
 pub mod threshold;

@@ -101,7 +101,7 @@ pub struct SpatialGate {
     epilogue: Epilogue,
     element: Element,
     squeeze: SpatialSqueeze,
-    conv: Kernel,
+    conv: SpatialConv,
     scale: Scale,
 }
 
@@ -136,7 +136,7 @@ pub struct SpatialGateBuffers<'a> {
 
 /// The convolution's tensors.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Convolution<'a> {
+pub(crate) struct Convolution<'a> {
     pub(super) kernel: u32,
     pub(super) weight: wgpu::BufferSlice<'a>,
     pub(super) bias: Option<wgpu::BufferSlice<'a>>,
@@ -157,7 +157,7 @@ pub(super) struct ConvolutionNames {
 
 impl ConvolutionNames {
     /// In a [`SpatialGate`].
-    const OWN: Self = Self { weight: "weight", bias: "bias", norm: BatchNorm::NAMES };
+    pub(super) const OWN: Self = Self { weight: "weight", bias: "bias", norm: BatchNorm::NAMES };
     /// In a [`Cbam`](crate::Cbam).
     pub(super) const SPATIAL: Self = Self { weight: "spatial_weight", bias: "spatial_bias", norm: SPATIAL_NORM };
 }
@@ -198,6 +198,62 @@ impl<'a> Convolution<'a> {
     }
 }
 
+/// The convolution of the two planes, with its bias or norm and the sigmoid.
+#[derive(Clone, Debug)]
+pub(super) struct SpatialConv {
+    element: Element,
+    kernel: Kernel,
+}
+
+impl SpatialConv {
+    pub(super) fn new(op: &'static str, compiler: Compiler<'_>, element: Element) -> Result<Self, Error> {
+        let build = Build {
+            op,
+            shader: &SPATIAL_GATE_CONV,
+            variant: Variant::new(element, 1),
+            constants: &[],
+            workgroup: [TILE, TILE, 1],
+            workgroup_bytes: 0,
+        };
+        Ok(Self { element, kernel: Kernel::new(compiler, &build)? })
+    }
+
+    /// Writes `gate [n, h, w]` from `planes [n, 2, h, w]`. Expects tensors that have been checked.
+    pub(super) fn dispatches(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        convolution: Convolution<'_>,
+        planes: wgpu::BufferSlice<'_>,
+        gate: wgpu::BufferSlice<'_>,
+    ) -> Result<Vec<Dispatch>, Error> {
+        let Nchw { batch, height, width, .. } = shape;
+        let pixels = shape.size().pixels();
+        let [weight, bias, norm_weight, mean, variance] = convolution.tensors(self.element.bytes());
+        let tensors = [
+            Tensor::divided(planes, 2 * pixels, 4),
+            weight,
+            bias,
+            norm_weight,
+            mean,
+            variance,
+            Tensor::divided(gate, pixels, 4),
+        ];
+        let groups = [width.div_ceil(TILE), height.div_ceil(TILE)];
+        let taps = 2 * u64::from(convolution.kernel) * u64::from(convolution.kernel);
+        let flops = count(2 * taps) * count(pixels);
+        self.kernel.bind_costly(device, batch, groups, flops, &tensors, None, |_| Params {
+            height,
+            width,
+            kernel: convolution.kernel,
+            has_bias: convolution.bias.is_some().into(),
+            has_norm: convolution.norm.is_some().into(),
+            epsilon: convolution.norm.map_or(0.0, |norm| norm.epsilon),
+            ..Zeroable::zeroed()
+        })
+    }
+}
+
 /// Tensors of [`SpatialGate::dispatches`] besides the convolution's.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SpatialTensors<'a> {
@@ -227,20 +283,12 @@ impl SpatialGate {
         combine: Combine,
         element: Element,
     ) -> Result<Self, Error> {
-        let build = Build {
-            op,
-            shader: &SPATIAL_GATE_CONV,
-            variant: Variant::new(element, 1),
-            constants: &[],
-            workgroup: [TILE, TILE, 1],
-            workgroup_bytes: 0,
-        };
         Ok(Self {
             op,
             epilogue,
             element,
             squeeze: SpatialSqueeze::new(op, compiler, false, element)?,
-            conv: Kernel::new(compiler, &build)?,
+            conv: SpatialConv::new(op, compiler, element)?,
             scale: Scale::new(op, compiler, epilogue, combine, Activation::None, element)?,
         })
     }
@@ -309,7 +357,7 @@ impl SpatialGate {
         let squeezed =
             SqueezeTensors { features, gate: channel_gate, weight: None, bias: None, planes: planes.slice(..) };
         let mut dispatches = self.squeeze.dispatches(device, shape, &grid, squeezed)?;
-        dispatches.extend(self.convolve(device, shape, convolution, planes.slice(..), gate)?);
+        dispatches.extend(self.conv.dispatches(device, shape, convolution, planes.slice(..), gate)?);
         if output.is_none() {
             return Ok(dispatches);
         }
@@ -323,40 +371,6 @@ impl SpatialGate {
         };
         dispatches.extend(self.scale.dispatches(device, shape, &grid, tensors)?);
         Ok(dispatches)
-    }
-
-    fn convolve(
-        &self,
-        device: &wgpu::Device,
-        shape: Nchw,
-        convolution: Convolution<'_>,
-        planes: wgpu::BufferSlice<'_>,
-        gate: wgpu::BufferSlice<'_>,
-    ) -> Result<Vec<Dispatch>, Error> {
-        let Nchw { batch, height, width, .. } = shape;
-        let pixels = shape.size().pixels();
-        let [weight, bias, norm_weight, mean, variance] = convolution.tensors(self.element.bytes());
-        let tensors = [
-            Tensor::divided(planes, 2 * pixels, 4),
-            weight,
-            bias,
-            norm_weight,
-            mean,
-            variance,
-            Tensor::divided(gate, pixels, 4),
-        ];
-        let groups = [width.div_ceil(TILE), height.div_ceil(TILE)];
-        let taps = 2 * u64::from(convolution.kernel) * u64::from(convolution.kernel);
-        let flops = count(2 * taps) * count(pixels);
-        self.conv.bind_costly(device, batch, groups, flops, &tensors, None, |_| Params {
-            height,
-            width,
-            kernel: convolution.kernel,
-            has_bias: convolution.bias.is_some().into(),
-            has_norm: convolution.norm.is_some().into(),
-            epsilon: convolution.norm.map_or(0.0, |norm| norm.epsilon),
-            ..Zeroable::zeroed()
-        })
     }
 
     /// What one run moves and computes. The parameters are the taps and one bias.
