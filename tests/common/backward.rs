@@ -7,7 +7,7 @@ use super::catalogue::{self, Contents, Input, Kind, float};
 use super::describing::describing;
 use super::fixture::{Fixture, decoded, read};
 use super::problems::{self, Problem};
-use super::{Precision, TestGpu, assert_within_tolerance_with_room, compiler, rounded, wide};
+use super::{Precision, TestGpu, check_gradient, compiler, rounded, wide};
 
 /// An operator that compiles nothing, with the shapes of its problem.
 pub(crate) fn described(problem: &Problem, element: Element) -> Box<dyn Operator> {
@@ -113,6 +113,7 @@ pub(crate) fn assert_matches(gpu: &TestGpu, problem: &Problem, element: Element,
         let largest = exact[index].iter().fold(0.0f64, |most, number| most.max(number.abs()));
         let what = format!("{} {shapes:?}: {name}", entry.name);
         let precision = Precision::from(element);
-        assert_within_tolerance_with_room(&actual, &exact[index], &baseline[index], precision, room * largest, what);
+        let outcome = check_gradient(&actual, &exact[index], &baseline[index], precision, room * largest);
+        assert!(outcome.is_ok(), "{what}: {outcome:?}");
     }
 }
