@@ -72,13 +72,17 @@
 //! [`channel_scale_backward_apply`](crate::shaders::CHANNEL_SCALE_BACKWARD_APPLY), and those of
 //! [`dense_backward`](super::dense_backward). Reference: [`reference::squeeze_excite_backward`](crate::reference::squeeze_excite_backward).
 
+mod layers;
+
 use super::channel_scale_backward::{Gate, Upstream, gate_cost, vectors};
-use super::dense::{DenseShape, Join};
-use super::dense_backward::{Activate, Extents, Finish, LayerBackward, layer_cost};
+use super::dense::DenseShape;
+use super::dense_backward::layer_cost;
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, SqueezeExciteOptions, SqueezeExciteShape};
-use crate::kernel::{Compiler, check, tensor};
+use crate::kernel::{Compiler, check};
 use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
+
+pub(crate) use self::layers::{LayerGradients, LayerShape, Layers};
 
 const OP: &str = "squeeze_excite_backward";
 
@@ -88,7 +92,7 @@ pub struct SqueezeExciteBackward {
     options: SqueezeExciteOptions,
     element: Element,
     gate: Gate,
-    layer: LayerBackward,
+    layers: Layers,
 }
 
 /// Tensors of a [`SqueezeExciteBackward`]; each needs `BufferUsages::STORAGE`.
@@ -139,13 +143,11 @@ impl SqueezeExciteBackward {
         element: Element,
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
-        options.activation.check(OP, "activation")?;
-        options.gate.check(OP, "gate")?;
         Ok(Self {
             options,
             element,
             gate: Gate::new(OP, compiler, options.epilogue, options.squeeze, element)?,
-            layer: LayerBackward::new(OP, compiler, element)?,
+            layers: Layers::new(OP, compiler, [options.activation, options.gate], element)?,
         })
     }
 
@@ -196,7 +198,7 @@ impl SqueezeExciteBackward {
     ) -> Result<Recording, Error> {
         let specs = self.tensors(shape)?;
         let SqueezeExciteShape { features: shape, reduced } = shape;
-        let SqueezeExciteOptions { squeeze, activation, gate: gate_activation, epilogue } = self.options;
+        let SqueezeExciteOptions { squeeze, epilogue, .. } = self.options;
         let SqueezeExciteBackwardBuffers { features, reduce_weight, reduce_bias, expand_weight, expand_bias, .. } =
             buffers;
         let SqueezeExciteBackwardBuffers { output, output_gradient, gate_gradient, .. } = buffers;
@@ -234,77 +236,34 @@ impl SqueezeExciteBackward {
         given.extend(upstream.slices());
         check::slices(OP, device, &specs, &given)?;
 
-        let Nchw { batch, channels, .. } = shape;
-        let vectors = vectors(squeeze);
-        let reduce = Extents { batch, vectors, joined: false, inputs: channels, second_inputs: 0, outputs: reduced };
-        let expand = Extents { joined: true, inputs: reduced, outputs: channels, ..reduce };
-        reduce.check(OP)?;
-        let of_reduce = reduce_weight_gradient.is_some() || reduce_bias_gradient.is_some();
-        let of_expand = expand_weight_gradient.is_some() || expand_bias_gradient.is_some();
-        let through = features_gradient.is_some() || of_reduce;
+        let gradients = LayerGradients {
+            reduce_weight: reduce_weight_gradient,
+            reduce_bias: reduce_bias_gradient,
+            expand_weight: expand_weight_gradient,
+            expand_bias: expand_bias_gradient,
+        };
+        let layers = LayerShape { batch: shape.batch, channels: shape.channels, vectors: vectors(squeeze) };
+        self.layers.check(layers, reduced)?;
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;
         let upstream = upstream.read_by(epilogue);
-        let needed = through || of_expand;
+        let needed = features_gradient.is_some() || gradients.any();
         let mut first =
             self.gate.first(device, shape, &grid, needed.then_some(features), upstream, identity_gradient)?;
         let mut dispatches = std::mem::take(&mut first.dispatches);
         if !needed {
             return Ok(Recording::new(dispatches));
         }
-
-        let scratch = |label, vectors: u32, width: u32| {
-            let numbers = u64::from(batch).saturating_mul(vectors.into()).saturating_mul(width.into());
-            tensor::scratch(OP, device, label, numbers.saturating_mul(4))
-        };
-        let [reduce_sums, hidden] =
-            [scratch("sums of the first layer", vectors, reduced)?, scratch("hidden", vectors, reduced)?];
-        let [reduce_sums, hidden] = [&reduce_sums, &hidden].map(|buffer| buffer.slice(..));
-        let expand_sums = scratch("sums of the second layer", vectors, channels)?;
-        let expand_sums = expand_sums.slice(..);
-        let [gate, of_logits] = [scratch("gate", 1, channels)?, scratch("gradient of the logits", 1, channels)?];
-        let [gate, of_logits] = [&gate, &of_logits].map(|buffer| buffer.slice(..));
-        let reduce_finish = Finish { bias: reduce_bias, norm: None, activation };
-        let expand_finish = Finish { bias: expand_bias, norm: None, activation: gate_activation };
-        let layer = &self.layer;
-        let squeezed = (first.squeezed(), Join::One);
-
-        dispatches.extend(layer.sums(device, &reduce, squeezed, reduce_weight, reduce_sums)?);
-        let of_sums =
-            Activate { sums: reduce_sums, output_gradient: None, output: Some(hidden), gradient: None, scaled: true };
-        dispatches.extend(layer.activate(device, &reduce, reduce_finish, of_sums)?);
-        dispatches.extend(layer.sums(device, &expand, (hidden, Join::One), expand_weight, expand_sums)?);
-        let of_gate = Activate {
-            sums: expand_sums,
-            output_gradient: Some(first.gate_gradient()),
-            output: Some(gate),
-            gradient: Some(of_logits),
-            scaled: true,
-        };
-        dispatches.extend(layer.activate(device, &expand, expand_finish, of_gate)?);
-        if let Some(gradient) = expand_weight_gradient {
-            dispatches.extend(layer.weights(device, &expand, of_logits, (hidden, None), gradient)?);
-        }
-        dispatches.extend(layer.biases(device, &expand, of_logits, None, [expand_bias_gradient, None])?);
-        if !through {
-            return Ok(Recording::new(dispatches));
-        }
-
-        let of_hidden = scratch("gradient of the hidden vector", 1, reduced)?;
-        let of_hidden = of_hidden.slice(..);
-        dispatches.extend(layer.inputs(device, &expand, of_logits, expand_weight, [Some(of_hidden), None])?);
-        let of_reduce = scratch("gradient of the first sums", vectors, reduced)?;
-        let of_reduce = of_reduce.slice(..);
-        let back = Activate { output_gradient: Some(of_hidden), output: None, gradient: Some(of_reduce), ..of_sums };
-        dispatches.extend(layer.activate(device, &reduce, reduce_finish, back)?);
-        if let Some(gradient) = reduce_weight_gradient {
-            dispatches.extend(layer.weights(device, &reduce, of_reduce, (first.squeezed(), None), gradient)?);
-        }
-        dispatches.extend(layer.biases(device, &reduce, of_reduce, None, [reduce_bias_gradient, None])?);
-        if let Some(features_gradient) = features_gradient {
-            let of_squeezed = scratch("gradient of the squeezed vectors", vectors, channels)?;
+        let squeezed = first.squeezed();
+        let (forward, excited) = self.layers.forward(device, layers, squeezed, &excitation)?;
+        dispatches.extend(forward);
+        let through = features_gradient.is_some();
+        let of_gate = first.gate_gradient();
+        let (backward, of_squeezed) =
+            self.layers.backward(device, layers, squeezed, &excited, &excitation, of_gate, gradients, through)?;
+        dispatches.extend(backward);
+        if let (Some(features_gradient), Some(of_squeezed)) = (features_gradient, of_squeezed) {
             let of_squeezed = of_squeezed.slice(..);
-            dispatches.extend(layer.inputs(device, &reduce, of_reduce, reduce_weight, [Some(of_squeezed), None])?);
-            let last = first.apply(upstream, identity_gradient, gate, of_squeezed, features_gradient);
+            let last = first.apply(upstream, identity_gradient, excited.gate(), of_squeezed, features_gradient);
             dispatches.extend(self.gate.last(device, shape, &grid, last)?);
         }
         Ok(Recording::new(dispatches))
