@@ -20,12 +20,13 @@
 // its own, the loops run over offsets instead of entries. At each step all queries of a workgroup then have the same offset, so their sum is
 // a term of one element of the table.
 
-// 0 none, 1 tables of the axes, 2 bias table: `RelativePosition` in the host.
+// 0 none, 1 tables of the axes, 2 bias table: `RelativePosition` in the host. 3 is 2 with the sums for the table's gradient in place of
+// `q_gradient`. Only then there are barriers, which cost a software adapter much.
 override RELATIVE: u32 = 0u;
 // A block has 4 * BLOCKS keys. BLOCKS is 1 to 3.
 override BLOCKS: u32 = 2u;
 // How many vectors a workgroup keeps while it adds up: every invocation's four for each four keys, and one for each four invocations.
-override ADDED: u32 = select(1u, 320u * BLOCKS, RELATIVE == 2u);
+override ADDED: u32 = select(1u, 320u * BLOCKS, RELATIVE == 3u);
 
 struct Params {
     origin_x: u32,
@@ -223,7 +224,7 @@ fn terms(records_at: vec4<u32>, bias: i32, entry: vec4<i32>, row: i32, others: v
             others + record(records_at + vec4<u32>(clamp(entry + 3, vec4<i32>(0), last)) * stride),
         );
     }
-    if RELATIVE == 2u {
+    if RELATIVE >= 2u {
         return mat4x4<f32>(biases(bias, row), biases(bias, row + 1), biases(bias, row + 2), biases(bias, row + 3));
     }
     return mat4x4<f32>();
@@ -435,7 +436,7 @@ fn window_attention_backward_query(
     let channel = first_row + own;
     let with_marginals = params.with_marginals == 1u && chunk == 0u;
     // Loops over offsets begin at the entry of the lowest offset.
-    let over_offsets = RELATIVE == 2u && with_marginals;
+    let over_offsets = RELATIVE == 3u;
     let row_shift = select(0, params.row_low - rows_offset, over_offsets);
     let column_shift = select(0, params.column_low - across.offset, over_offsets);
     let shared_channels = min(params.head_dim, params.value_dim);
@@ -541,7 +542,7 @@ fn window_attention_backward_query(
                     if RELATIVE == 1u && with_marginals && params.columns_keys > 1 {
                         put(column_marginals + u32(b) * params.out_channel_stride, column_sum, written, anew);
                     }
-                    if params.with_q_gradient == 1u {
+                    if RELATIVE < 3u && params.with_q_gradient == 1u {
                         let weight0 = within(score0 * params.scale, at0.inside);
                         let weight1 = within(score1 * params.scale, at1.inside);
                         let weight2 = within(score2 * params.scale, at2.inside);
@@ -592,7 +593,7 @@ fn window_attention_backward_query(
                     if BLOCKS > 1u { put_rows(row_marginals, rows1, entry1, part1, written, first_frame); }
                     if BLOCKS > 2u { put_rows(row_marginals, rows2, entry2, part2, written, first_frame); }
                 }
-                if params.with_q_gradient == 1u {
+                if RELATIVE < 3u && params.with_q_gradient == 1u {
                     let entries = u32(table_entries(params.rows_keys));
                     var c = 0u;
                     loop {
@@ -613,7 +614,7 @@ fn window_attention_backward_query(
             if with_marginals {
                 put(marginal_address + u32(f) * params.out_channel_stride, frame_sum, written, true);
             }
-            if params.with_q_gradient == 1u {
+            if RELATIVE < 3u && params.with_q_gradient == 1u {
                 let entries = u32(table_entries(params.frames_keys));
                 let entry = table_entry(f, along, params.frames_keys);
                 var c = 0u;
@@ -634,7 +635,7 @@ fn window_attention_backward_query(
         if written.z { records[at.z] += all.z; }
         if written.w { records[at.w] += all.w; }
     }
-    if params.with_q_gradient == 0u {
+    if RELATIVE == 3u || params.with_q_gradient == 0u {
         return;
     }
     var c = 0u;

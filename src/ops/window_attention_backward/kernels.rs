@@ -6,6 +6,9 @@ use crate::kernel::{Build, Compiler, Kernel};
 use crate::ops::window_attention::{LENGTHS, RelativePosition, WindowAttentionOptions};
 use crate::{Element, Error};
 
+/// Three terms, and the bias table with the sums for its gradient.
+const FOUR_CODES: &[&[f64]] = &[&[0.0], &[1.0], &[2.0], &[3.0]];
+
 /// Invocations of a workgroup.
 pub(super) const GROUP: u32 = 64;
 
@@ -248,7 +251,7 @@ pub(crate) const WINDOW_ATTENTION_BACKWARD_QUERY: Shader = shader!(
     "window_attention_backward_query",
     QueryParams,
     LENGTHS,
-    &[group(&["RELATIVE"], THREE_CODES), tuning::WALK_TILES],
+    &[group(&["RELATIVE"], FOUR_CODES), tuning::WALK_TILES],
     [
         q: Read, k: Read, v: Read, y_gradient: Read, tables: Read, records: Write, q_gradient: Write, marginals: Write,
     ],
@@ -273,6 +276,8 @@ pub(super) struct Kernels {
     pub(super) tables: Kernel,
     pub(super) prepare: Kernel,
     pub(super) query: Kernel,
+    /// The walk over queries that adds up for the gradient of a bias table.
+    pub(super) offsets: Kernel,
     pub(super) key: Kernel,
     pub(super) clear: Kernel,
     pub(super) product: Kernel,
@@ -286,7 +291,7 @@ impl Kernels {
         compiler: Compiler<'_>,
         options: &WindowAttentionOptions,
         [element, inner]: [Element; 2],
-        [query, key]: [WalkTile; 2],
+        [query, key, offsets]: [WalkTile; 3],
     ) -> Result<Self, Error> {
         let relative = match options.relative {
             RelativePosition::None => 0.0,
@@ -303,17 +308,18 @@ impl Kernels {
             workgroup_bytes: 0,
         };
         let small = |shader, variant| Kernel::new(compiler.at_first_use(), &Build { shader, variant, ..build });
-        let walk = |shader, WalkTile { length, blocks, .. }: WalkTile, workgroup_bytes| {
+        let walk = |compiler, shader, relative, WalkTile { length, blocks, .. }: WalkTile, workgroup_bytes| {
             let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(blocks))];
             let variant = Variant { length, ..variant };
             Kernel::new(compiler, &Build { shader, variant, constants: &constants, workgroup_bytes, ..build })
         };
-        let added = if options.relative == RelativePosition::Bias { 5 * GROUP * query.blocks * 16 } else { 16 };
+        let sums = 5 * GROUP * offsets.blocks * 16;
         Ok(Self {
             tables: small(&WINDOW_ATTENTION_BACKWARD_TABLES, Variant::new(element, 1))?,
             prepare: Kernel::new(compiler, &build)?,
-            query: walk(&WINDOW_ATTENTION_BACKWARD_QUERY, query, added)?,
-            key: walk(&WINDOW_ATTENTION_BACKWARD_KEY, key, 0)?,
+            query: walk(compiler, &WINDOW_ATTENTION_BACKWARD_QUERY, relative, query, 16)?,
+            offsets: walk(compiler.at_first_use(), &WINDOW_ATTENTION_BACKWARD_QUERY, 3.0, offsets, sums)?,
+            key: walk(compiler, &WINDOW_ATTENTION_BACKWARD_KEY, relative, key, 0)?,
             clear: small(&WINDOW_ATTENTION_BACKWARD_CLEAR, variant)?,
             product: small(&WINDOW_ATTENTION_BACKWARD_PRODUCT, variant)?,
             bias: small(&WINDOW_ATTENTION_BACKWARD_BIAS, Variant::F32)?,

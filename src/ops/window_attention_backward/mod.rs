@@ -148,7 +148,10 @@ impl WindowAttentionBackward {
     ) -> Result<Self, Error> {
         options.check_options(op)?;
         let tiles = tiles(&options, compiler.software);
-        for tile in tiles {
+        let [query, key, offsets] = tiles;
+        // Sums for a bias table are only for options that have one.
+        let walks = if options.relative == RelativePosition::Bias { [query, key, offsets] } else { [query, key, key] };
+        for tile in walks {
             compiler.check_rounds(op, tile.rounds, "make the window smaller, or the heads less deep")?;
         }
         let kernels = Kernels::new(op, compiler, &options, [element, inner], tiles)?;

@@ -13,17 +13,19 @@ use crate::{Element, Error, Ncthw};
 /// Rounds of one sum over a workgroup.
 const ADDED: u64 = 3 + 16;
 
-/// The variants of the walks over queries and over keys.
-pub(super) fn tiles(options: &WindowAttentionOptions, software: bool) -> [WalkTile; 2] {
+/// The variants of the walks over queries, over keys, and over the offsets of a bias table.
+pub(super) fn tiles(options: &WindowAttentionOptions, software: bool) -> [WalkTile; 3] {
     let [frames, rows, columns] = options.kernel_axes();
     let deepest = options.head_dim.max(options.value_dim);
-    let bias = options.relative == RelativePosition::Bias;
-    let steps = if bias { Steps::offsets(options) } else { Steps::entries(options) };
-    let added = if bias { ADDED } else { 0 };
-    let queries =
-        tuning::walk_tile(software, [deepest, options.head_dim], 1, [frames.keys, steps.rows, steps.columns], added);
+    let (entries, offsets) = (Steps::entries(options), Steps::offsets(options));
+    let steps = [frames.keys, entries.rows, entries.columns];
     let holders = [frames.holders(1), rows.holders(QUERIES), columns.holders(1)];
-    [queries, tuning::walk_tile(software, [deepest, deepest], 2, holders, 0)]
+    let over_offsets = [frames.keys, offsets.rows, offsets.columns];
+    [
+        tuning::walk_tile(software, [deepest, options.head_dim], 1, steps, 0),
+        tuning::walk_tile(software, [deepest, deepest], 2, holders, 0),
+        tuning::walk_tile(software, [deepest, 1], 1, over_offsets, ADDED),
+    ]
 }
 
 /// The loops of the walk over queries.
@@ -62,8 +64,8 @@ pub(super) struct Core {
     pub(super) options: WindowAttentionOptions,
     pub(super) element: Element,
     pub(super) inner: Element,
-    /// Of the walks over queries and over keys.
-    pub(super) tiles: [WalkTile; 2],
+    /// Of the walks over queries, over keys and over offsets.
+    pub(super) tiles: [WalkTile; 3],
     pub(super) kernels: Kernels,
 }
 
@@ -133,7 +135,7 @@ impl<'a> Plan<'a> {
         if options.relative == RelativePosition::Bias {
             tables[1] = of("tables.bias")?;
         }
-        let block = 4 * core.tiles[0].blocks;
+        let block = 4 * core.tiles[2].blocks;
         Ok(Self {
             core,
             shape,
@@ -322,18 +324,19 @@ impl<'a> Plan<'a> {
         let rows = check::to_u32(self.core.op, "chunks of all frames", u64::from(chunks) * u64::from(self.out_frames))?;
         let products = u64::from(chunks) * (u64::from(options.head_dim) + u64::from(options.value_dim));
         let flops = self.flops(products + u64::from(options.head_dim));
-        let steps = if matches!(purpose, Purpose::Bias(_)) { self.steps } else { Steps::entries(options) };
+        let (kernel, steps) = match purpose {
+            Purpose::Bias(_) => (&self.core.kernels.offsets, self.steps),
+            _ => (&self.core.kernels.query, Steps::entries(options)),
+        };
         let params = self.query(steps);
         let groups = [self.groups, rows];
-        self.core.kernels.query.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| {
-            QueryParams {
-                with_delta: matches!(purpose, Purpose::Delta).into(),
-                with_q_gradient: q_gradient.is_some().into(),
-                with_marginals: marginals.is_some().into(),
-                plane: part.units.start,
-                chunks,
-                ..params
-            }
+        kernel.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| QueryParams {
+            with_delta: matches!(purpose, Purpose::Delta).into(),
+            with_q_gradient: q_gradient.is_some().into(),
+            with_marginals: marginals.is_some().into(),
+            plane: part.units.start,
+            chunks,
+            ..params
         })
     }
 
