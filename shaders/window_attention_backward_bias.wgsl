@@ -1,12 +1,12 @@
 // Windowed attention, gradient: the partial sums of one head of one image for its bias table.
 //
-//   sum(df, da, db) = sum over workgroups of the query walk, and over the four queries of a column, of their sums
+//   sum(df, da, db) = sum over slices of the queries, and over the four queries of a column, of their sums
 //
 // Source    chain rule of Swin, arXiv:2103.14030, Eq. 4
 // Host      src/ops/window_attention_backward/tables.rs        Reference  src/reference/window_attention_backward.rs
-// Shapes    marginals [n, g, workgroups, kt, cells, steps, 4] f32 -> partials [n, g, slices, 2kt-1, 2kh-1, 2kw-1] f32
-// Grid      x: ceil(entries of a head's table / 64), y: slices of the workgroups, z: one head of one image; one invocation for each entry
-// Numerics  f32, in the order of the workgroups
+// Shapes    marginals [n, g, to * slices, kt, cells, steps, 4] f32 -> partials [n, g, slices of slices, 2kt-1, 2kh-1, 2kw-1] f32
+// Grid      x: ceil(entries of a head's table / 64), y: slices of slices, z: one head of one image; one invocation for each entry
+// Numerics  f32, in the order of the slices
 // Uses      `frames_axis`, `window_axis` of shared/window.wgsl
 // Needs     no device feature
 
@@ -19,13 +19,13 @@ struct Params {
     entries: u32,
     row_entries: u32,
     column_entries: u32,
-    // Workgroups of a frame of queries, of a slice, slices of a frame, slices in all, and frames of queries.
+    // Slices of a frame of queries. `slice_groups` of them are added up together, as one of `slices` in all and `frame_slices` of a frame.
     groups: u32,
     slice_groups: u32,
     frame_slices: u32,
     slices: u32,
     out_frames: u32,
-    // Rows and columns of the sums of a workgroup.
+    // Rows and columns of the sums of a slice.
     row_cells: u32,
     column_steps: u32,
     // The entry of the table that the first row and column belong to.

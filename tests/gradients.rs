@@ -18,8 +18,16 @@ const STEP: f64 = 1e-6;
 const NOT_DIFFERENTIABLE: [&str; 5] =
     ["attended_region", "bounding_box", "heat_overlay", "largest_component", "threshold"];
 /// Operators whose gradients are still to come.
-const PENDING: &[&str] =
-    &["cbam", "cross_attention", "head_norm_rotary", "merge_attention", "sasa_layer", "sasa_stem", "scse"];
+#[rustfmt::skip]
+const PENDING: &[&str] = &[
+    "cbam",
+    "cross_attention",
+    "head_norm_rotary",
+    "merge_attention",
+    "sasa_layer",
+    "sasa_stem",
+    "scse",
+];
 /// Most numbers of one tensor that are moved.
 const MOST: usize = 48;
 

@@ -231,13 +231,12 @@ pub(crate) struct WalkTile {
 }
 
 /// The choice for a walk over `[frames, rows, columns]` keys or queries, whose products have up to `products` terms. `sums` are the channels
-/// of the deepest gradient, of which a walk has `gradients`. `added` are the rounds of a sum over a workgroup.
+/// of the deepest gradient, of which a walk has `gradients`.
 pub(crate) fn walk_tile(
     software: bool,
     [products, sums]: [u32; 2],
     gradients: u32,
     [frames, rows, columns]: [u32; 3],
-    added: u64,
 ) -> WalkTile {
     // A GPU has registers for 16 sums.
     let most = if software { 64 } else { 16 / gradients };
@@ -246,7 +245,7 @@ pub(crate) fn walk_tile(
     let of = |blocks: u32| {
         // The largest extents overflow `u64`. They saturate, and are refused.
         let steps = passes(blocks).saturating_mul(frames.into()).saturating_mul(columns.into());
-        let rounds = u64::from(products) + u64::from(length) + 1 + added * u64::from(blocks);
+        let rounds = u64::from(products) + u64::from(length) + 1;
         let once = passes(blocks).saturating_mul(frames.into()).saturating_mul(u64::from(length) + 1);
         WalkTile { length, blocks, rounds: steps.saturating_mul(rounds).saturating_add(once) }
     };

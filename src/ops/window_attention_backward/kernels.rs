@@ -80,7 +80,6 @@ params!(windows QueryParams {
     head_dim: u32,
     value_dim: u32,
     chunks: u32,
-    groups: u32,
     fields: u32,
     channel_stride: u32,
     frame_stride: u32,
@@ -94,10 +93,6 @@ params!(windows QueryParams {
     out_column_stride: u32,
     query_step: i32,
     row_steps: i32,
-    column_steps: i32,
-    row_cells: u32,
-    row_low: i32,
-    column_low: i32,
     classes: u32,
     tiles: u32,
     group_queries: u32,
@@ -114,6 +109,49 @@ params!(windows QueryParams {
     column_table_first: u32,
     whole_channel: u32,
     by_offset: u32,
+    scale: f32,
+    relative_scale: f32,
+});
+
+params!(windows OffsetsParams {
+    origin_x: u32,
+    origin_y: u32,
+    q_base: u32,
+    k_base: u32,
+    v_base: u32,
+    y_gradient_base: u32,
+    records_base: u32,
+    marginals_base: u32,
+    plane: u32,
+    heads: u32,
+    head_dim: u32,
+    value_dim: u32,
+    fields: u32,
+    channel_stride: u32,
+    frame_stride: u32,
+    row_stride: u32,
+    column_stride: u32,
+    out_height: u32,
+    out_width: u32,
+    out_channel_stride: u32,
+    out_frame_stride: u32,
+    out_row_stride: u32,
+    out_column_stride: u32,
+    query_step: i32,
+    row_cells: u32,
+    column_steps: u32,
+    row_low: i32,
+    column_low: i32,
+    slices: u32,
+    slice_lanes: u32,
+    lanes: u32,
+    by_offset: u32,
+    classes: u32,
+    tiles: u32,
+    group_queries: u32,
+    group_tiles: u32,
+    group_lead: u32,
+    along_rows: u32,
     scale: f32,
     relative_scale: f32,
 });
@@ -224,6 +262,15 @@ pub(crate) const WINDOW_ATTENTION_BACKWARD_KEY: Shader = shader!(
     ["window", "window_holders"],
 );
 
+pub(crate) const WINDOW_ATTENTION_BACKWARD_OFFSETS: Shader = shader!(
+    "window_attention_backward_offsets",
+    OffsetsParams,
+    INNER,
+    &[tuning::WALK_TILES],
+    [q: Read, k: Read, v: Read, y_gradient: Read, tables: Read, records: Read, marginals: Write],
+    ["window", "window_logits"],
+);
+
 pub(crate) const WINDOW_ATTENTION_BACKWARD_PREPARE: Shader = shader!(
     "window_attention_backward_prepare",
     PrepareParams,
@@ -252,7 +299,7 @@ pub(crate) const WINDOW_ATTENTION_BACKWARD_QUERY: Shader = shader!(
     [
         q: Read, k: Read, v: Read, y_gradient: Read, tables: Read, records: Write, q_gradient: Write, marginals: Write,
     ],
-    ["window"],
+    ["window", "window_logits"],
 );
 
 pub(crate) const WINDOW_ATTENTION_BACKWARD_SUM: Shader =
@@ -273,6 +320,8 @@ pub(super) struct Kernels {
     pub(super) tables: Kernel,
     pub(super) prepare: Kernel,
     pub(super) query: Kernel,
+    /// The sums for the gradient of a bias table.
+    pub(super) offsets: Kernel,
     pub(super) key: Kernel,
     pub(super) clear: Kernel,
     pub(super) product: Kernel,
@@ -286,7 +335,7 @@ impl Kernels {
         compiler: Compiler<'_>,
         options: &WindowAttentionOptions,
         [element, inner]: [Element; 2],
-        [query, key]: [WalkTile; 2],
+        [query, key, offsets]: [WalkTile; 3],
     ) -> Result<Self, Error> {
         let relative = match options.relative {
             RelativePosition::None => 0.0,
@@ -303,17 +352,19 @@ impl Kernels {
             workgroup_bytes: 0,
         };
         let small = |shader, variant| Kernel::new(compiler.at_first_use(), &Build { shader, variant, ..build });
-        let walk = |shader, WalkTile { length, blocks, .. }: WalkTile, workgroup_bytes| {
+        let walk = |shader, WalkTile { length, blocks, .. }: WalkTile| {
             let constants = [("RELATIVE", relative), ("BLOCKS", f64::from(blocks))];
             let variant = Variant { length, ..variant };
-            Kernel::new(compiler, &Build { shader, variant, constants: &constants, workgroup_bytes, ..build })
+            Kernel::new(compiler, &Build { shader, variant, constants: &constants, ..build })
         };
-        let added = if options.relative == RelativePosition::Bias { 5 * GROUP * query.blocks * 16 } else { 16 };
+        let blocks = [("BLOCKS", f64::from(offsets.blocks))];
+        let by_offset = Build { shader: &WINDOW_ATTENTION_BACKWARD_OFFSETS, constants: &blocks, ..build };
         Ok(Self {
             tables: small(&WINDOW_ATTENTION_BACKWARD_TABLES, Variant::new(element, 1))?,
             prepare: Kernel::new(compiler, &build)?,
-            query: walk(&WINDOW_ATTENTION_BACKWARD_QUERY, query, added)?,
-            key: walk(&WINDOW_ATTENTION_BACKWARD_KEY, key, 0)?,
+            query: walk(&WINDOW_ATTENTION_BACKWARD_QUERY, query)?,
+            offsets: Kernel::new(compiler.at_first_use(), &by_offset)?,
+            key: walk(&WINDOW_ATTENTION_BACKWARD_KEY, key)?,
             clear: small(&WINDOW_ATTENTION_BACKWARD_CLEAR, variant)?,
             product: small(&WINDOW_ATTENTION_BACKWARD_PRODUCT, variant)?,
             bias: small(&WINDOW_ATTENTION_BACKWARD_BIAS, Variant::F32)?,

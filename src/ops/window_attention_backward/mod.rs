@@ -72,8 +72,8 @@
 //! number has two writers, so no atomics are needed, and the bits depend on nothing but the inputs. Sums over the batch go image by image.
 //!
 //! Scratch is 8 bytes for each query and head. Tables of the axes take 8 more for each entry of each axis, and so `kt + kh + kw` times as
-//! many, never `kt * kh * kw`. The gradient of a bias table takes the sums of each workgroup of 256 queries: up to four times the numbers of
-//! one head's table, or about a 64th of the table for each query.
+//! many, never `kt * kh * kw`. The gradient of a bias table takes the sums of each slice of about 1,000 queries: somewhat more than four times the
+//! numbers of one head's table.
 //!
 //! # Errors and cost
 //!
@@ -88,6 +88,7 @@
 //! [`WINDOW_ATTENTION_BACKWARD_KEY`](crate::shaders::WINDOW_ATTENTION_BACKWARD_KEY), and for tables and strides
 //! [`WINDOW_ATTENTION_BACKWARD_TABLES`](crate::shaders::WINDOW_ATTENTION_BACKWARD_TABLES),
 //! [`WINDOW_ATTENTION_BACKWARD_PRODUCT`](crate::shaders::WINDOW_ATTENTION_BACKWARD_PRODUCT),
+//! [`WINDOW_ATTENTION_BACKWARD_OFFSETS`](crate::shaders::WINDOW_ATTENTION_BACKWARD_OFFSETS),
 //! [`WINDOW_ATTENTION_BACKWARD_BIAS`](crate::shaders::WINDOW_ATTENTION_BACKWARD_BIAS),
 //! [`WINDOW_ATTENTION_BACKWARD_SUM`](crate::shaders::WINDOW_ATTENTION_BACKWARD_SUM),
 //! [`WINDOW_ATTENTION_BACKWARD_CLEAR`](crate::shaders::WINDOW_ATTENTION_BACKWARD_CLEAR); reference
@@ -111,8 +112,8 @@ use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 pub use self::buffers::WindowAttentionBackwardBuffers;
 pub(crate) use self::kernels::{
     WINDOW_ATTENTION_BACKWARD_BIAS, WINDOW_ATTENTION_BACKWARD_CLEAR, WINDOW_ATTENTION_BACKWARD_KEY,
-    WINDOW_ATTENTION_BACKWARD_PREPARE, WINDOW_ATTENTION_BACKWARD_PRODUCT, WINDOW_ATTENTION_BACKWARD_QUERY,
-    WINDOW_ATTENTION_BACKWARD_SUM, WINDOW_ATTENTION_BACKWARD_TABLES,
+    WINDOW_ATTENTION_BACKWARD_OFFSETS, WINDOW_ATTENTION_BACKWARD_PREPARE, WINDOW_ATTENTION_BACKWARD_PRODUCT,
+    WINDOW_ATTENTION_BACKWARD_QUERY, WINDOW_ATTENTION_BACKWARD_SUM, WINDOW_ATTENTION_BACKWARD_TABLES,
 };
 
 const OP: &str = "window_attention_backward";
@@ -148,7 +149,8 @@ impl WindowAttentionBackward {
     ) -> Result<Self, Error> {
         options.check_options(op)?;
         let tiles = tiles(&options, compiler.software);
-        for tile in tiles {
+        let [query, key, _] = tiles;
+        for tile in [query, key] {
             compiler.check_rounds(op, tile.rounds, "make the window smaller, or the heads less deep")?;
         }
         let kernels = Kernels::new(op, compiler, &options, [element, inner], tiles)?;
@@ -255,7 +257,7 @@ impl WindowAttentionBackward {
         let marginals = tensor::scratch(self.core.op, device, "marginals", bytes)?;
         let with_bias = with_tables && options.relative == RelativePosition::Bias;
         if with_bias {
-            dispatches.extend(plan.walk_queries(&walked, Purpose::Bias(&marginals))?);
+            dispatches.extend(plan.walk_offsets(&walked, &marginals)?);
         }
         if buffers.q_gradient.is_some() || with_tables && !with_bias {
             let sums = (with_tables && !with_bias).then_some(&marginals);

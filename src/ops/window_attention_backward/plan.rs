@@ -1,7 +1,7 @@
 //! Sizes, strides and tensors that several kernels have in common, and the two walks.
 
 use super::buffers::WindowAttentionBackwardBuffers;
-use super::kernels::{GROUP, Kernels, KeyParams, PrepareParams, QueryParams};
+use super::kernels::{GROUP, Kernels, KeyParams, OffsetsParams, PrepareParams, QueryParams};
 use crate::cost::{Count, count};
 use crate::kernel::tuning::{self, WalkTile};
 use crate::kernel::{Dispatch, Tensor, check};
@@ -10,20 +10,22 @@ use crate::ops::window_attention::{
 };
 use crate::{Element, Error, Ncthw};
 
-/// Rounds of one sum over a workgroup.
-const ADDED: u64 = 3 + 16;
+/// Columns of four queries that one invocation adds up for a bias table, at most.
+const LANES: u32 = 256;
 
-/// The variants of the walks over queries and over keys.
-pub(super) fn tiles(options: &WindowAttentionOptions, software: bool) -> [WalkTile; 2] {
+/// The variants of the walks over queries, over keys, and over the offsets of a bias table.
+pub(super) fn tiles(options: &WindowAttentionOptions, software: bool) -> [WalkTile; 3] {
     let [frames, rows, columns] = options.kernel_axes();
     let deepest = options.head_dim.max(options.value_dim);
-    let bias = options.relative == RelativePosition::Bias;
-    let steps = if bias { Steps::offsets(options) } else { Steps::entries(options) };
-    let added = if bias { ADDED } else { 0 };
-    let queries =
-        tuning::walk_tile(software, [deepest, options.head_dim], 1, [frames.keys, steps.rows, steps.columns], added);
+    let (entries, offsets) = (Steps::entries(options), Steps::offsets(options));
+    let steps = [frames.keys, entries.rows, entries.columns];
     let holders = [frames.holders(1), rows.holders(QUERIES), columns.holders(1)];
-    [queries, tuning::walk_tile(software, [deepest, deepest], 2, holders, 0)]
+    let over_offsets = [frames.keys, offsets.rows, offsets.columns];
+    [
+        tuning::walk_tile(software, [deepest, options.head_dim], 1, steps),
+        tuning::walk_tile(software, [deepest, deepest], 2, holders),
+        tuning::walk_tile(software, [deepest, 1], 1, over_offsets),
+    ]
 }
 
 /// The loops of the walk over queries.
@@ -62,8 +64,8 @@ pub(super) struct Core {
     pub(super) options: WindowAttentionOptions,
     pub(super) element: Element,
     pub(super) inner: Element,
-    /// Of the walks over queries and over keys.
-    pub(super) tiles: [WalkTile; 2],
+    /// Of the walks over queries, over keys and over offsets.
+    pub(super) tiles: [WalkTile; 3],
     pub(super) kernels: Kernels,
 }
 
@@ -82,8 +84,6 @@ pub(super) enum Purpose<'a> {
     Delta,
     /// The gradient of the queries, and the sums for the gradients of the axes' tables.
     Gradients(Option<&'a wgpu::Buffer>),
-    /// The sums for the gradient of a bias table.
-    Bias(&'a wgpu::Buffer),
 }
 
 /// All that follows from options and shape.
@@ -101,8 +101,9 @@ pub(super) struct Plan<'a> {
     pub(super) fields: u32,
     /// Elements of the tables of frames, rows and columns, as the kernels take the axes. A bias table takes the place of the rows'.
     pub(super) tables: [u32; 3],
-    /// Workgroups of the walk over one frame of queries.
-    pub(super) groups: u32,
+    /// Columns of four queries of a frame, and of a slice. For a bias table an invocation adds up a slice.
+    pub(super) lanes: u32,
+    pub(super) slice_lanes: u32,
     pub(super) row_cells: u32,
 }
 
@@ -133,7 +134,7 @@ impl<'a> Plan<'a> {
         if options.relative == RelativePosition::Bias {
             tables[1] = of("tables.bias")?;
         }
-        let block = 4 * core.tiles[0].blocks;
+        let block = 4 * core.tiles[2].blocks;
         Ok(Self {
             core,
             shape,
@@ -144,7 +145,9 @@ impl<'a> Plan<'a> {
             out_frames: out.frames,
             fields,
             tables,
-            groups: check::to_u32(op, "invocations of a frame", lanes)?.div_ceil(GROUP),
+            lanes: check::to_u32(op, "invocations of a frame", lanes)?,
+            // Deep heads have short slices: an invocation goes over the channels of each column.
+            slice_lanes: LANES.min(16_384 / (deepest + 16)),
             row_cells: steps.rows.div_ceil(block) * block,
         })
     }
@@ -177,11 +180,16 @@ impl<'a> Plan<'a> {
     /// Sums of one head of one image for the tables' gradients.
     pub(super) fn marginal_elements(&self) -> u64 {
         if self.options().relative == RelativePosition::Bias {
-            let workgroups = u64::from(self.groups) * u64::from(self.out_frames);
+            let slices = u64::from(self.slices()) * u64::from(self.out_frames);
             let cells = u64::from(self.row_cells).saturating_mul(u64::from(self.steps.columns)).saturating_mul(4);
-            return workgroups.saturating_mul(cells).saturating_mul(u64::from(self.options().axes[0].keys));
+            return slices.saturating_mul(cells).saturating_mul(u64::from(self.options().axes[0].keys));
         }
         u64::from(self.fields - 2) * u64::from(self.out_positions)
+    }
+
+    /// Slices of a frame of queries, for the gradient of a bias table.
+    pub(super) fn slices(&self) -> u32 {
+        self.lanes.div_ceil(self.slice_lanes)
     }
 
     pub(super) fn marginal_bytes(&self, op: &'static str) -> Result<u64, Error> {
@@ -255,13 +263,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn query(&self, steps: Steps) -> QueryParams {
+    fn query(&self) -> QueryParams {
         let g = &self.geometry;
         QueryParams {
             heads: g.heads,
             head_dim: g.head_dim,
             value_dim: g.value_dim,
-            groups: self.groups,
             fields: self.fields,
             channel_stride: g.channel_stride,
             frame_stride: g.frame_stride,
@@ -274,11 +281,7 @@ impl<'a> Plan<'a> {
             out_row_stride: g.out_row_stride,
             out_column_stride: g.out_column_stride,
             query_step: g.query_step,
-            row_steps: check::signed(steps.rows),
-            column_steps: check::signed(steps.columns),
-            row_cells: self.row_cells,
-            row_low: check::signed(steps.low[0]),
-            column_low: check::signed(steps.low[1]),
+            row_steps: g.union_rows,
             classes: g.classes,
             tiles: g.tiles,
             group_queries: g.group_queries,
@@ -306,7 +309,6 @@ impl<'a> Plan<'a> {
         let (q_gradient, marginals) = match purpose {
             Purpose::Delta => (None, None),
             Purpose::Gradients(marginals) => (buffers.q_gradient, marginals),
-            Purpose::Bias(marginals) => (None, Some(marginals)),
         };
         let tensors = [
             self.queries(buffers.q),
@@ -322,18 +324,71 @@ impl<'a> Plan<'a> {
         let rows = check::to_u32(self.core.op, "chunks of all frames", u64::from(chunks) * u64::from(self.out_frames))?;
         let products = u64::from(chunks) * (u64::from(options.head_dim) + u64::from(options.value_dim));
         let flops = self.flops(products + u64::from(options.head_dim));
-        let steps = if matches!(purpose, Purpose::Bias(_)) { self.steps } else { Steps::entries(options) };
-        let params = self.query(steps);
-        let groups = [self.groups, rows];
-        self.core.kernels.query.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| {
-            QueryParams {
-                with_delta: matches!(purpose, Purpose::Delta).into(),
-                with_q_gradient: q_gradient.is_some().into(),
-                with_marginals: marginals.is_some().into(),
-                plane: part.units.start,
-                chunks,
-                ..params
-            }
+        let params = self.query();
+        let groups = [self.lanes.div_ceil(GROUP), rows];
+        let kernel = &self.core.kernels.query;
+        kernel.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| QueryParams {
+            with_delta: matches!(purpose, Purpose::Delta).into(),
+            with_q_gradient: q_gradient.is_some().into(),
+            with_marginals: marginals.is_some().into(),
+            plane: part.units.start,
+            chunks,
+            ..params
+        })
+    }
+
+    /// The sums for the gradient of a bias table.
+    pub(super) fn walk_offsets(&self, walked: &Walked<'_>, marginals: &wgpu::Buffer) -> Result<Vec<Dispatch>, Error> {
+        let (op, buffers, g) = (self.core.op, walked.buffers, &self.geometry);
+        let tensors = [
+            self.queries(buffers.q),
+            self.queries(buffers.k),
+            self.values(buffers.v),
+            self.outputs(buffers.y_gradient),
+            self.tables(walked.tables),
+            self.records(walked.records),
+            self.marginals(Some(marginals)),
+        ];
+        let frames = self.options().axes[0].keys;
+        let blocks = u64::from(self.row_cells / (4 * self.core.tiles[2].blocks)) * u64::from(self.steps.columns);
+        let rows = u64::from(self.slices()) * u64::from(self.out_frames) * u64::from(frames);
+        let blocks = check::to_u32(op, "cells of a bias table", blocks)?;
+        let groups = [blocks.div_ceil(GROUP), check::to_u32(op, "slices of all frames", rows)?];
+        let flops = self.flops(u64::from(g.head_dim) + u64::from(g.value_dim));
+        let kernel = &self.core.kernels.offsets;
+        kernel.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| OffsetsParams {
+            plane: part.units.start,
+            heads: g.heads,
+            head_dim: g.head_dim,
+            value_dim: g.value_dim,
+            fields: self.fields,
+            channel_stride: g.channel_stride,
+            frame_stride: g.frame_stride,
+            row_stride: g.row_stride,
+            column_stride: g.column_stride,
+            out_height: g.out_height,
+            out_width: g.out_width,
+            out_channel_stride: g.out_channel_stride,
+            out_frame_stride: g.out_frame_stride,
+            out_row_stride: g.out_row_stride,
+            out_column_stride: g.out_column_stride,
+            query_step: g.query_step,
+            row_cells: self.row_cells,
+            column_steps: self.steps.columns,
+            row_low: check::signed(self.steps.low[0]),
+            column_low: check::signed(self.steps.low[1]),
+            slices: self.slices(),
+            slice_lanes: self.slice_lanes,
+            lanes: self.lanes,
+            classes: g.classes,
+            tiles: g.tiles,
+            group_queries: g.group_queries,
+            group_tiles: g.group_tiles,
+            group_lead: g.group_lead,
+            along_rows: g.along_rows,
+            scale: g.scale,
+            relative_scale: g.relative_scale,
+            ..OffsetsParams::windows(g.axes())
         })
     }
 

@@ -11,7 +11,7 @@ use crate::ops::window_attention::RelativePosition;
 
 /// Queries of a slice of a frame, about. One invocation adds up the queries of a slice.
 const SLICE: u32 = 1024;
-/// Workgroups of a slice for a bias table.
+/// Slices of the queries that one invocation adds up for a bias table.
 const SLICE_GROUPS: u32 = 512;
 
 /// Rows of partial sums: for each image and head, `slices` rows of `row` numbers.
@@ -135,7 +135,7 @@ fn bias_gradient(
     let (options, g) = (&plan.core.options, &plan.geometry);
     let [_, row_entries, column_entries] = options.kernel_axes().map(|axis| axis.offsets());
     let entries = plan.tables[1] / options.heads;
-    let frame_slices = plan.groups.div_ceil(SLICE_GROUPS);
+    let frame_slices = plan.slices().div_ceil(SLICE_GROUPS);
     let slices = u64::from(plan.out_frames) * u64::from(frame_slices);
     let partials = Partials::new(plan, walked.device, slices, entries.into())?;
     let slices = partials.slices;
@@ -146,7 +146,7 @@ fn bias_gradient(
         entries,
         row_entries,
         column_entries,
-        groups: plan.groups,
+        groups: plan.slices(),
         slice_groups: SLICE_GROUPS,
         frame_slices,
         slices,
