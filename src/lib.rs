@@ -114,6 +114,7 @@ pub use ops::bisenet::{BiSeNetAttention, BiSeNetAttentionBuffers};
 pub use ops::bisenet_backward::{BiSeNetAttentionBackward, BiSeNetAttentionBackwardBuffers};
 pub use ops::bounding_box::{BoundingBox, BoundingBoxBuffers};
 pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, CbamShape};
+pub use ops::cbam_backward::{CbamBackward, CbamBackwardBuffers};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers};
 pub use ops::channel_scale_backward::{ChannelScaleBackward, ChannelScaleBackwardBuffers};
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};

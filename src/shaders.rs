@@ -27,6 +27,8 @@ table! {
     BOUNDING_BOX = bounding_box,
     /// [`BoundingBox`](crate::BoundingBox), first pass.
     BOUNDING_BOX_SHARE = bounding_box,
+    /// [`CbamBackward`](crate::CbamBackward), the gradient of the channel gate.
+    CBAM_BACKWARD = cbam_backward,
     /// [`ChannelScale`](crate::ChannelScale), and the second layer of [`SqueezeExcite`](crate::SqueezeExcite) with it.
     CHANNEL_SCALE = channel_scale,
     /// [`ChannelScaleBackward`](crate::ChannelScaleBackward), and the first pass of the gradients of every gate.

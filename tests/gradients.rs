@@ -20,7 +20,6 @@ const NOT_DIFFERENTIABLE: [&str; 5] =
 /// Operators whose gradients are still to come.
 #[rustfmt::skip]
 const PENDING: &[&str] = &[
-    "cbam",
     "cross_attention",
     "head_norm_rotary",
     "merge_attention",

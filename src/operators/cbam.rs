@@ -3,7 +3,7 @@
 use num_traits::Float;
 
 use super::options::Reader;
-use super::shared::{EPSILON, epilogue, excitation, norm, norm_reference, reduced};
+use super::shared::{cbam_options, excitation, norm, norm_reference, reduced};
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::ops::spatial_gate::SPATIAL_NORM;
@@ -22,12 +22,7 @@ impl Described for CbamGate {
     type Shape = CbamShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
-        let defaults = CbamOptions::STANDARD;
-        let chosen = defaults
-            .with_activation(options.activation("activation", defaults.activation)?)
-            .with_gate(options.activation("gate", defaults.gate)?)
-            .with_epilogue(epilogue(options)?);
-        let epsilon = options.number("norm_epsilon", Some(EPSILON))?;
+        let (chosen, epsilon) = cbam_options(options)?;
         Ok(Self { operator: Cbam::new(compiler, chosen, options.element()?)?, options: chosen, epsilon })
     }
 

@@ -30,6 +30,7 @@ mod bisenet;
 mod bisenet_backward;
 mod bounding_box;
 mod cbam;
+mod cbam_backward;
 mod channel_scale;
 mod channel_scale_backward;
 mod crop_resize;
@@ -272,6 +273,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<bisenet_backward::BiSeNetGradient>(),
             Entry::of::<bounding_box::Boxes>(),
             Entry::of::<cbam::CbamGate>(),
+            Entry::of::<cbam_backward::CbamGradient>(),
             Entry::of::<channel_scale::Scale>(),
             Entry::of::<channel_scale_backward::ScaleGradient>(),
             Entry::of::<crop_resize::Crop>(),

@@ -6,8 +6,8 @@ use super::options::Reader;
 use super::{Arrays, Shapes, Slices};
 use crate::reference::{Excitation, GateUpstream, Norm};
 use crate::{
-    BatchNorm, DenseShape, Epilogue, Error, Ncthw, PointwiseConvOptions, PositionTables, RelativePosition, Squeeze,
-    SqueezeExciteOptions, TensorSpec, WindowAttentionOptions, WindowAxis,
+    BatchNorm, CbamOptions, DenseShape, Epilogue, Error, Ncthw, PointwiseConvOptions, PositionTables, RelativePosition,
+    Squeeze, SqueezeExciteOptions, TensorSpec, WindowAttentionOptions, WindowAxis,
 };
 
 /// A mask: set where not 0.
@@ -228,4 +228,14 @@ pub(super) fn projection(options: &Reader<'_>) -> Result<PointwiseConvOptions, E
         .with_groups(options.integer("groups", Some(defaults.groups))?)
         .with_stack(options.integer("stack", Some(defaults.stack))?)
         .with_bias(options.flag("bias", defaults.bias)?))
+}
+
+/// The options of CBAM, and the epsilon of its norm.
+pub(super) fn cbam_options(options: &Reader<'_>) -> Result<(CbamOptions, f32), Error> {
+    let defaults = CbamOptions::STANDARD;
+    let chosen = defaults
+        .with_activation(options.activation("activation", defaults.activation)?)
+        .with_gate(options.activation("gate", defaults.gate)?)
+        .with_epilogue(epilogue(options)?);
+    Ok((chosen, options.number("norm_epsilon", Some(EPSILON))?))
 }

@@ -9,6 +9,7 @@ pub mod bisenet;
 pub mod bisenet_backward;
 pub mod bounding_box;
 pub mod cbam;
+pub mod cbam_backward;
 pub mod channel_scale;
 pub mod channel_scale_backward;
 pub mod crop_resize;

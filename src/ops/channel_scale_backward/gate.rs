@@ -34,6 +34,11 @@ impl First {
         self.squeezed.slice(..)
     }
 
+    /// `[n, c]`: the first pixel that holds the maximum of its plane, if a maximum was squeezed.
+    pub(crate) fn first_maximum(&self) -> Option<wgpu::BufferSlice<'_>> {
+        self.first_maximum.as_ref().map(|buffer| buffer.slice(..))
+    }
+
     /// Tensors of the last pass.
     pub(crate) fn apply<'a>(
         &'a self,
@@ -43,7 +48,7 @@ impl First {
         squeezed_gradient: wgpu::BufferSlice<'a>,
         features_gradient: wgpu::BufferSlice<'a>,
     ) -> ApplyTensors<'a> {
-        let first_maximum = self.first_maximum.as_ref().map(|buffer| buffer.slice(..));
+        let first_maximum = self.first_maximum();
         ApplyTensors { upstream, identity_gradient, gate, squeezed_gradient, first_maximum, features_gradient }
     }
 }
