@@ -19,6 +19,7 @@ mod heat_overlay;
 mod host;
 mod largest_component;
 mod merge_attention;
+mod merge_attention_backward;
 mod normalize;
 mod pointwise_conv;
 mod resize;
@@ -67,6 +68,7 @@ const OPERATORS: [(&str, Rows); 27] = [
     ("window_attention", window_attention::bench),
     ("window_attention_backward", window_attention_backward::bench),
     ("merge_attention", merge_attention::bench),
+    ("merge_attention_backward", merge_attention_backward::bench),
     ("window_pool", window_pool::bench),
     ("window_stream", window_stream::bench),
 ];

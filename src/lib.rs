@@ -41,6 +41,7 @@
 //! | [`CropResizeBackward`] | the two above | [`reference::crop_resize_backward`] | [`CropResize`] |
 //! | [`GlobalPoolBackward`] | [`plane_argmax`](shaders::PLANE_ARGMAX), [`global_pool_backward`](shaders::GLOBAL_POOL_BACKWARD) | [`reference::global_pool_backward`] | [`GlobalPool`] |
 //! | [`PointwiseConvBackward`] | [`pointwise_conv_backward_x`](shaders::POINTWISE_CONV_BACKWARD_X), [`pointwise_conv_backward_weights`](shaders::POINTWISE_CONV_BACKWARD_WEIGHTS), [`part_sum`](shaders::PART_SUM) | [`reference::pointwise_conv_backward`] | [`PointwiseConv`] |
+//! | [`MergeAttentionBackward`] | [`merge_attention_backward`](shaders::MERGE_ATTENTION_BACKWARD), [`merge_attention_backward_shares`](shaders::MERGE_ATTENTION_BACKWARD_SHARES) | [`reference::merge_attention_backward`] | [`MergeAttention`] |
 //! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
 //!
 //! # How an operator is used
@@ -121,6 +122,7 @@ pub use ops::head_norm_rotary::{HeadNorm, HeadNormRotary, HeadNormRotaryBuffers,
 pub use ops::heat_overlay::{HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, HeatOverlayTexture};
 pub use ops::largest_component::{Connectivity, LabelBuffers, LargestComponent, LargestComponentBuffers};
 pub use ops::merge_attention::{MergeAttention, MergeAttentionBuffers};
+pub use ops::merge_attention_backward::{MergeAttentionBackward, MergeAttentionBackwardBuffers};
 pub use ops::normalize::{Normalization, Normalize, NormalizeBuffers};
 pub use ops::normalize_backward::{NormalizeBackward, NormalizeBackwardBuffers};
 pub use ops::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};

@@ -63,6 +63,10 @@ table! {
     LARGEST_COMPONENT_TILES = largest_component,
     /// [`MergeAttention`](crate::MergeAttention).
     MERGE_ATTENTION = merge_attention,
+    /// [`MergeAttentionBackward`](crate::MergeAttentionBackward), the gradients of the results.
+    MERGE_ATTENTION_BACKWARD = merge_attention_backward,
+    /// [`MergeAttentionBackward`](crate::MergeAttentionBackward), the gradients of their log-sum-exps.
+    MERGE_ATTENTION_BACKWARD_SHARES = merge_attention_backward,
     /// [`Normalize`](crate::Normalize), second pass.
     NORMALIZE = normalize,
     /// [`NormalizeBackward`](crate::NormalizeBackward), second pass.

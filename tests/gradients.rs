@@ -9,7 +9,7 @@ use crate::common::backward::{self, described, forward, is_constant, is_float};
 use crate::common::catalogue::{Contents, Entry, Input, Kind, entry_of};
 use crate::common::fixture::{Fixture, decoded, read};
 use crate::common::problems::{Problem, problems};
-use crate::common::{self, EXP_ROOM, Random, TestGpu, assert_within_tolerance_with_room, wide};
+use crate::common::{self, Random, TestGpu, assert_within_tolerance_with_room, wide};
 
 /// The step of a difference. Its square is what the difference is off by, and a rounding of f64 over it what it cannot see.
 const STEP: f64 = 1e-6;
@@ -26,7 +26,6 @@ const PENDING: [&str; 13] = [
     "dense",
     "eca",
     "head_norm_rotary",
-    "merge_attention",
     "sasa_layer",
     "sasa_stem",
     "scse",
@@ -190,7 +189,7 @@ fn check(gpu: &TestGpu, entry: &Entry, shape: Nchw) {
         let Kind::Near(element) = kind else { panic!("{}: {name} is {kind:?}", entry.name) };
         let size = exact[index].iter().fold(1.0f64, |most, value| most.max(value.abs()));
         let what = format!("{} {shape}: {name}", entry.name);
-        let room = EXP_ROOM * size;
+        let room = backward::room(&entry.name, size);
         assert_within_tolerance_with_room(&actual, &exact[index], &baseline[index], element.into(), room, what);
     }
 }

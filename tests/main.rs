@@ -32,6 +32,7 @@ mod largest_component;
 mod layers;
 mod loss;
 mod merge_attention;
+mod merge_attention_backward;
 mod normalize;
 mod normalize_backward;
 mod operators;

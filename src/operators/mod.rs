@@ -41,6 +41,7 @@ mod head_norm_rotary;
 mod heat_overlay;
 mod largest_component;
 mod merge_attention;
+mod merge_attention_backward;
 mod normalize;
 mod normalize_backward;
 mod options;
@@ -277,6 +278,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<heat_overlay::Overlay>(),
             Entry::of::<largest_component::Component>(),
             Entry::of::<merge_attention::Merge>(),
+            Entry::of::<merge_attention_backward::MergeGradient>(),
             Entry::of::<normalize::Normalized>(),
             Entry::of::<normalize_backward::NormalizedGradient>(),
             Entry::of::<pointwise_conv::Projection>(),

@@ -21,6 +21,7 @@ pub mod head_norm_rotary;
 pub mod heat_overlay;
 pub mod largest_component;
 pub mod merge_attention;
+pub mod merge_attention_backward;
 pub mod normalize;
 pub mod normalize_backward;
 pub(crate) mod part_sum;

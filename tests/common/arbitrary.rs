@@ -897,8 +897,13 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
 }
 
 /// Operators whose options, and the shape of the input named here, decide everything. They need no code of their own.
-const BY_NAME: [(&str, &str); 4] =
-    [("cross_attention", "q"), ("head_norm_rotary", "x"), ("merge_attention", "y1"), ("window_pool", "x")];
+const BY_NAME: [(&str, &str); 5] = [
+    ("cross_attention", "q"),
+    ("head_norm_rotary", "x"),
+    ("merge_attention", "y1"),
+    ("merge_attention_backward", "y1"),
+    ("window_pool", "x"),
+];
 
 fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
     let (name, input) = draw.of(&BY_NAME);
@@ -943,7 +948,7 @@ fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
         |shape| rounds,
         {
             let keys = vec![shape.batch, shape.channels, draw.count()];
-            let others = (name == "cross_attention").then_some(("k", keys));
+            let others = name.starts_with("cross_attention").then_some(("k", keys));
             let shapes = Shapes::new(std::iter::once((input, Vec::from(shape))).chain(others));
             operator.tensors(&shapes).and_then(|specs| {
                 let _ = operator.cost(&shapes);
