@@ -15,6 +15,7 @@ mod dense;
 mod eca;
 mod global_pool;
 mod head_norm_rotary;
+mod head_norm_rotary_backward;
 mod heat_overlay;
 mod host;
 mod largest_component;
@@ -42,7 +43,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 27] = [
+const OPERATORS: [(&str, Rows); 28] = [
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),
@@ -51,6 +52,7 @@ const OPERATORS: [(&str, Rows); 27] = [
     ("bounding_box", bounding_box::bench),
     ("crop_resize", crop_resize::bench),
     ("head_norm_rotary", head_norm_rotary::bench),
+    ("head_norm_rotary_backward", head_norm_rotary_backward::bench),
     ("heat_overlay", heat_overlay::bench),
     ("attended_region", attended_region::bench),
     ("global_pool", global_pool::bench),

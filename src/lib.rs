@@ -42,6 +42,7 @@
 //! | [`GlobalPoolBackward`] | [`plane_argmax`](shaders::PLANE_ARGMAX), [`global_pool_backward`](shaders::GLOBAL_POOL_BACKWARD) | [`reference::global_pool_backward`] | [`GlobalPool`] |
 //! | [`PointwiseConvBackward`] | [`pointwise_conv_backward_x`](shaders::POINTWISE_CONV_BACKWARD_X), [`pointwise_conv_backward_weights`](shaders::POINTWISE_CONV_BACKWARD_WEIGHTS), [`part_sum`](shaders::PART_SUM) | [`reference::pointwise_conv_backward`] | [`PointwiseConv`] |
 //! | [`MergeAttentionBackward`] | [`merge_attention_backward`](shaders::MERGE_ATTENTION_BACKWARD), [`merge_attention_backward_shares`](shaders::MERGE_ATTENTION_BACKWARD_SHARES) | [`reference::merge_attention_backward`] | [`MergeAttention`] |
+//! | [`HeadNormRotaryBackward`] | [`head_norm_rotary_backward`](shaders::HEAD_NORM_ROTARY_BACKWARD), [`head_norm_rotary_backward_weight`](shaders::HEAD_NORM_ROTARY_BACKWARD_WEIGHT), `part_sum` | [`reference::head_norm_rotary_backward`] | [`HeadNormRotary`] |
 //! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
 //!
 //! # How an operator is used
@@ -119,6 +120,7 @@ pub use ops::epilogue::Epilogue;
 pub use ops::global_pool::{GlobalPool, GlobalPoolBuffers, Squeeze};
 pub use ops::global_pool_backward::{GlobalPoolBackward, GlobalPoolBackwardBuffers};
 pub use ops::head_norm_rotary::{HeadNorm, HeadNormRotary, HeadNormRotaryBuffers, HeadNormRotaryOptions};
+pub use ops::head_norm_rotary_backward::{HeadNormRotaryBackward, HeadNormRotaryBackwardBuffers};
 pub use ops::heat_overlay::{HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, HeatOverlayTexture};
 pub use ops::largest_component::{Connectivity, LabelBuffers, LargestComponent, LargestComponentBuffers};
 pub use ops::merge_attention::{MergeAttention, MergeAttentionBuffers};

@@ -41,6 +41,10 @@ table! {
     GLOBAL_POOL_BACKWARD = global_pool_backward,
     /// [`HeadNormRotary`](crate::HeadNormRotary).
     HEAD_NORM_ROTARY = head_norm_rotary,
+    /// [`HeadNormRotaryBackward`](crate::HeadNormRotaryBackward), the gradient of the input.
+    HEAD_NORM_ROTARY_BACKWARD = head_norm_rotary_backward,
+    /// [`HeadNormRotaryBackward`](crate::HeadNormRotaryBackward), the gradient of the weight in tiles.
+    HEAD_NORM_ROTARY_BACKWARD_WEIGHT = head_norm_rotary_backward,
     /// [`HeatOverlay`](crate::HeatOverlay) into a buffer.
     HEAT_OVERLAY = heat_overlay,
     /// [`HeatOverlay`](crate::HeatOverlay) into a texture.

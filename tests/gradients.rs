@@ -18,14 +18,13 @@ const STEP: f64 = 1e-6;
 const NOT_DIFFERENTIABLE: [&str; 5] =
     ["attended_region", "bounding_box", "heat_overlay", "largest_component", "threshold"];
 /// Operators whose gradients are still to come.
-const PENDING: [&str; 13] = [
+const PENDING: [&str; 12] = [
     "bisenet",
     "cbam",
     "channel_scale",
     "cross_attention",
     "dense",
     "eca",
-    "head_norm_rotary",
     "sasa_layer",
     "sasa_stem",
     "scse",

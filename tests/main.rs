@@ -27,6 +27,7 @@ mod golden;
 mod gradients;
 mod harness;
 mod head_norm_rotary;
+mod head_norm_rotary_backward;
 mod heat_overlay;
 mod largest_component;
 mod layers;

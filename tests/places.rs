@@ -34,7 +34,7 @@ const PLANES: &[&str] =
 /// A shape, the largest binding and the workgroups of a dispatch that divide it, and the operators that are asked; all if none is named.
 type Division = (Nchw, u64, u32, &'static [&'static str]);
 
-const DIVISIONS: [Division; 12] = [
+const DIVISIONS: [Division; 13] = [
     // Images of odd sizes, and of sizes that divide by 4 but not by an alignment.
     (Nchw::new(5, 4, 29, 31), 16 << 10, 2, &[]),
     (Nchw::new(7, 4, 6, 6), 2 << 10, 1, &[]),
@@ -42,6 +42,7 @@ const DIVISIONS: [Division; 12] = [
     // More columns, rows, channels and chunks of a plane than the workgroups of a dispatch have.
     (Nchw::new(1, 4, 3, 600), 1 << 20, 2, &[]),
     (Nchw::new(1, 4, 300, 3), 1 << 20, 2, &[]),
+    (Nchw::new(1, 4, 3, 3000), 2 << 20, 2, &["head_norm_rotary_backward", "sasa_stem_backward"]),
     (Nchw::new(2, 40, 6, 7), 1 << 20, 1, PLANES),
     (Nchw::new(2, 72, 65, 64), 2 << 20, 1, &["pointwise_conv_backward"]),
     // Heads that are attended to in several chunks of channels.

@@ -38,6 +38,7 @@ mod eca;
 mod global_pool;
 mod global_pool_backward;
 mod head_norm_rotary;
+mod head_norm_rotary_backward;
 mod heat_overlay;
 mod largest_component;
 mod merge_attention;
@@ -275,6 +276,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<global_pool::Pool>(),
             Entry::of::<global_pool_backward::PoolGradient>(),
             Entry::of::<head_norm_rotary::Rotary>(),
+            Entry::of::<head_norm_rotary_backward::RotaryGradient>(),
             Entry::of::<heat_overlay::Overlay>(),
             Entry::of::<largest_component::Component>(),
             Entry::of::<merge_attention::Merge>(),

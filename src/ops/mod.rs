@@ -18,6 +18,7 @@ pub mod epilogue;
 pub mod global_pool;
 pub mod global_pool_backward;
 pub mod head_norm_rotary;
+pub mod head_norm_rotary_backward;
 pub mod heat_overlay;
 pub mod largest_component;
 pub mod merge_attention;

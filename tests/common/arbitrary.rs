@@ -897,9 +897,10 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
 }
 
 /// Operators whose options, and the shape of the input named here, decide everything. They need no code of their own.
-const BY_NAME: [(&str, &str); 5] = [
+const BY_NAME: [(&str, &str); 6] = [
     ("cross_attention", "q"),
     ("head_norm_rotary", "x"),
+    ("head_norm_rotary_backward", "x"),
     ("merge_attention", "y1"),
     ("merge_attention_backward", "y1"),
     ("window_pool", "x"),

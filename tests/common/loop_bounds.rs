@@ -118,6 +118,7 @@ pub(crate) fn by_name(name: &str, options: &[(&str, String)]) -> u64 {
         // Heads of 16,000 channels: their squares, and each of them.
         "head_norm_rotary" => summed(16_000) + 16_000,
         // The squares, the products with the normalised channels, and each channel.
+        "head_norm_rotary_backward" => 2 * summed(10_000) + 10_000,
         other => panic!("no bound on the loops of {other}"),
     }
 }
