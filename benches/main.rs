@@ -11,6 +11,7 @@ mod channel_scale;
 mod common;
 mod crop_resize;
 mod cross_attention;
+mod cross_attention_backward;
 mod dense;
 mod eca;
 mod global_pool;
@@ -43,7 +44,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 28] = [
+const OPERATORS: [(&str, Rows); 29] = [
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),
@@ -57,6 +58,7 @@ const OPERATORS: [(&str, Rows); 28] = [
     ("attended_region", attended_region::bench),
     ("global_pool", global_pool::bench),
     ("cross_attention", cross_attention::bench),
+    ("cross_attention_backward", cross_attention_backward::bench),
     ("dense", dense::bench),
     ("channel_scale", channel_scale::bench),
     ("squeeze_excite", squeeze_excite::bench),

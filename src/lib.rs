@@ -42,6 +42,7 @@
 //! | [`GlobalPoolBackward`] | [`plane_argmax`](shaders::PLANE_ARGMAX), [`global_pool_backward`](shaders::GLOBAL_POOL_BACKWARD) | [`reference::global_pool_backward`] | [`GlobalPool`] |
 //! | [`PointwiseConvBackward`] | [`pointwise_conv_backward_x`](shaders::POINTWISE_CONV_BACKWARD_X), [`pointwise_conv_backward_weights`](shaders::POINTWISE_CONV_BACKWARD_WEIGHTS), [`part_sum`](shaders::PART_SUM) | [`reference::pointwise_conv_backward`] | [`PointwiseConv`] |
 //! | [`MergeAttentionBackward`] | [`merge_attention_backward`](shaders::MERGE_ATTENTION_BACKWARD), [`merge_attention_backward_shares`](shaders::MERGE_ATTENTION_BACKWARD_SHARES) | [`reference::merge_attention_backward`] | [`MergeAttention`] |
+//! | [`CrossAttentionBackward`] | [`means`](shaders::CROSS_ATTENTION_BACKWARD_MEANS), [`cross_attention_backward`](shaders::CROSS_ATTENTION_BACKWARD), [`keys`](shaders::CROSS_ATTENTION_BACKWARD_KEYS), [`sum`](shaders::CROSS_ATTENTION_BACKWARD_SUM) | [`reference::cross_attention_backward`] | [`CrossAttention`] |
 //! | [`HeadNormRotaryBackward`] | [`head_norm_rotary_backward`](shaders::HEAD_NORM_ROTARY_BACKWARD), [`head_norm_rotary_backward_weight`](shaders::HEAD_NORM_ROTARY_BACKWARD_WEIGHT), `part_sum` | [`reference::head_norm_rotary_backward`] | [`HeadNormRotary`] |
 //! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
 //!
@@ -114,6 +115,7 @@ pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers};
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};
 pub use ops::crop_resize_backward::{CropResizeBackward, CropResizeBackwardBuffers};
 pub use ops::cross_attention::{CrossAttention, CrossAttentionBuffers, CrossAttentionOptions, CrossAttentionShape};
+pub use ops::cross_attention_backward::{CrossAttentionBackward, CrossAttentionBackwardBuffers};
 pub use ops::dense::{Dense, DenseBuffers, DenseShape};
 pub use ops::eca::{Eca, EcaBuffers, EcaShape};
 pub use ops::epilogue::Epilogue;

@@ -33,6 +33,14 @@ table! {
     CROP_RESIZE = crop_resize,
     /// [`CrossAttention`](crate::CrossAttention).
     CROSS_ATTENTION = cross_attention,
+    /// [`CrossAttentionBackward`](crate::CrossAttentionBackward), the gradient of the queries.
+    CROSS_ATTENTION_BACKWARD = cross_attention_backward,
+    /// [`CrossAttentionBackward`](crate::CrossAttentionBackward), the gradients of keys and values in tiles of queries.
+    CROSS_ATTENTION_BACKWARD_KEYS = cross_attention_backward,
+    /// [`CrossAttentionBackward`](crate::CrossAttentionBackward), the mean gradient of each query's weights.
+    CROSS_ATTENTION_BACKWARD_MEANS = cross_attention_backward,
+    /// [`CrossAttentionBackward`](crate::CrossAttentionBackward), the sums of the tiles.
+    CROSS_ATTENTION_BACKWARD_SUM = cross_attention_backward,
     /// [`Dense`](crate::Dense).
     DENSE = dense,
     /// [`GlobalPool`](crate::GlobalPool).

@@ -18,11 +18,10 @@ const STEP: f64 = 1e-6;
 const NOT_DIFFERENTIABLE: [&str; 5] =
     ["attended_region", "bounding_box", "heat_overlay", "largest_component", "threshold"];
 /// Operators whose gradients are still to come.
-const PENDING: [&str; 12] = [
+const PENDING: [&str; 11] = [
     "bisenet",
     "cbam",
     "channel_scale",
-    "cross_attention",
     "dense",
     "eca",
     "sasa_layer",

@@ -16,6 +16,7 @@ mod channel_scale;
 mod crop_resize;
 mod crop_resize_backward;
 mod cross_attention;
+mod cross_attention_backward;
 mod dense;
 mod documents;
 mod eca;

@@ -33,6 +33,7 @@ mod channel_scale;
 mod crop_resize;
 mod crop_resize_backward;
 mod cross_attention;
+mod cross_attention_backward;
 mod dense;
 mod eca;
 mod global_pool;
@@ -271,6 +272,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<crop_resize::Crop>(),
             Entry::of::<crop_resize_backward::CropGradient>(),
             Entry::of::<cross_attention::Cross>(),
+            Entry::of::<cross_attention_backward::CrossGradient>(),
             Entry::of::<dense::Layer>(),
             Entry::of::<eca::EcaGate>(),
             Entry::of::<global_pool::Pool>(),

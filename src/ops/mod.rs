@@ -12,6 +12,7 @@ pub mod channel_scale;
 pub mod crop_resize;
 pub mod crop_resize_backward;
 pub mod cross_attention;
+pub mod cross_attention_backward;
 pub mod dense;
 pub mod eca;
 pub mod epilogue;

@@ -897,8 +897,9 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
 }
 
 /// Operators whose options, and the shape of the input named here, decide everything. They need no code of their own.
-const BY_NAME: [(&str, &str); 6] = [
+const BY_NAME: [(&str, &str); 7] = [
     ("cross_attention", "q"),
+    ("cross_attention_backward", "q"),
     ("head_norm_rotary", "x"),
     ("head_norm_rotary_backward", "x"),
     ("merge_attention", "y1"),

@@ -6,7 +6,7 @@ use visual_attention::{Element, Role};
 use super::catalogue::{Contents, Input, float};
 use super::describing::describing;
 use super::problems::{self, Problem};
-use super::{TestGpu, compiler, rounded, wide};
+use super::{EXP_ROOM, TestGpu, compiler, rounded, softmax_room, wide};
 
 /// An operator that compiles nothing, with the shapes of its problem.
 pub(crate) fn described(problem: &Problem, element: Element) -> Box<dyn Operator> {
@@ -81,4 +81,11 @@ pub(crate) fn run(
     let slices = slices.chain(outputs.iter().map(|(name, output)| (*name, output.slice())));
     gpu.recording(&operator.bind(&gpu.device, &shapes, &Slices::new(slices)).unwrap());
     Arrays::new(outputs.iter().map(|(name, output)| (*name, gpu.floats(output, Element::F32))))
+}
+
+/// What WGSL's own allowance leaves of a result up to `size`: where a softmax has a gradient, that of the softmax in every term, and
+/// elsewhere that of an activation.
+pub(crate) fn room(name: &str, size: f64) -> f64 {
+    let softmax = name.contains("attention_backward") || name.contains("sasa") && name.contains("backward");
+    if softmax { softmax_room(9, size) } else { EXP_ROOM * size }
 }

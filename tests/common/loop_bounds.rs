@@ -114,7 +114,7 @@ pub(crate) fn by_name(name: &str, options: &[(&str, String)]) -> u64 {
         // Eight channels.
         "merge_attention" => 8,
         // Bound by `bind`, which knows the keys, or the channels.
-        "cross_attention" | "merge_attention_backward" => MOST,
+        "cross_attention" | "cross_attention_backward" | "merge_attention_backward" => MOST,
         // Heads of 16,000 channels: their squares, and each of them.
         "head_norm_rotary" => summed(16_000) + 16_000,
         // The squares, the products with the normalised channels, and each channel.
