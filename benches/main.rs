@@ -27,6 +27,7 @@ mod pointwise_conv;
 mod resize;
 mod sasa_layer;
 mod sasa_stem;
+mod sasa_stem_backward;
 mod scse;
 mod squeeze_excite;
 mod threshold;
@@ -44,7 +45,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 29] = [
+const OPERATORS: [(&str, Rows); 30] = [
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),
@@ -69,6 +70,7 @@ const OPERATORS: [(&str, Rows); 29] = [
     ("pointwise_conv", pointwise_conv::bench),
     ("sasa_layer", sasa_layer::bench),
     ("sasa_stem", sasa_stem::bench),
+    ("sasa_stem_backward", sasa_stem_backward::bench),
     ("window_attention", window_attention::bench),
     ("window_attention_backward", window_attention_backward::bench),
     ("merge_attention", merge_attention::bench),

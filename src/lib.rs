@@ -44,6 +44,7 @@
 //! | [`MergeAttentionBackward`] | [`merge_attention_backward`](shaders::MERGE_ATTENTION_BACKWARD), [`merge_attention_backward_shares`](shaders::MERGE_ATTENTION_BACKWARD_SHARES) | [`reference::merge_attention_backward`] | [`MergeAttention`] |
 //! | [`CrossAttentionBackward`] | [`means`](shaders::CROSS_ATTENTION_BACKWARD_MEANS), [`cross_attention_backward`](shaders::CROSS_ATTENTION_BACKWARD), [`keys`](shaders::CROSS_ATTENTION_BACKWARD_KEYS), [`sum`](shaders::CROSS_ATTENTION_BACKWARD_SUM) | [`reference::cross_attention_backward`] | [`CrossAttention`] |
 //! | [`HeadNormRotaryBackward`] | [`head_norm_rotary_backward`](shaders::HEAD_NORM_ROTARY_BACKWARD), [`head_norm_rotary_backward_weight`](shaders::HEAD_NORM_ROTARY_BACKWARD_WEIGHT), `part_sum` | [`reference::head_norm_rotary_backward`] | [`HeadNormRotary`] |
+//! | [`SasaStemBackward`] | [`means`](shaders::SASA_STEM_BACKWARD_MEANS), [`sasa_stem_backward`](shaders::SASA_STEM_BACKWARD), [`mixture`](shaders::SASA_STEM_BACKWARD_MIXTURE), [`tables`](shaders::SASA_STEM_BACKWARD_TABLES), those of [`PointwiseConv`] and [`PointwiseConvBackward`] | [`reference::sasa_stem_backward`] | [`SasaStem`] |
 //! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
 //!
 //! # How an operator is used
@@ -135,6 +136,7 @@ pub use ops::resize::{Resize, ResizeBuffers, ResizeShape};
 pub use ops::resize_backward::{ResizeBackward, ResizeBackwardBuffers};
 pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
 pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
+pub use ops::sasa_stem_backward::{SasaStemBackward, SasaStemBackwardBuffers};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape};
 pub use ops::spatial_gate::{SpatialGate, SpatialGateBuffers, SpatialGateShape};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape};

@@ -107,6 +107,14 @@ table! {
     RESIZE_BACKWARD_ROWS = resize_backward,
     /// [`SasaStem`](crate::SasaStem).
     SASA_STEM_ATTENTION = sasa_stem,
+    /// [`SasaStemBackward`](crate::SasaStemBackward), the gradients of queries, keys and values.
+    SASA_STEM_BACKWARD = sasa_stem_backward,
+    /// [`SasaStemBackward`](crate::SasaStemBackward), the softmax of each query and the mean gradient of its weights.
+    SASA_STEM_BACKWARD_MEANS = sasa_stem_backward,
+    /// [`SasaStemBackward`](crate::SasaStemBackward), the gradient of the mixture in tiles of queries.
+    SASA_STEM_BACKWARD_MIXTURE = sasa_stem_backward,
+    /// [`SasaStemBackward`](crate::SasaStemBackward), the gradients of the embeddings.
+    SASA_STEM_BACKWARD_TABLES = sasa_stem_backward,
     /// [`SasaStem`](crate::SasaStem), the mixture of its values.
     SASA_STEM_MIXTURE = sasa_stem,
     /// The convolution of [`SpatialGate`](crate::SpatialGate).

@@ -51,6 +51,7 @@ mod resize;
 mod resize_backward;
 mod sasa_layer;
 mod sasa_stem;
+mod sasa_stem_backward;
 mod scse;
 mod side_effects;
 mod special_values;

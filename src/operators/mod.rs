@@ -53,6 +53,7 @@ mod resize;
 mod resize_backward;
 mod sasa_layer;
 mod sasa_stem;
+mod sasa_stem_backward;
 mod scse;
 mod shared;
 mod spatial_gate;
@@ -291,6 +292,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<resize_backward::ResizeGradient>(),
             Entry::of::<sasa_layer::Layer>(),
             Entry::of::<sasa_stem::Stem>(),
+            Entry::of::<sasa_stem_backward::StemGradient>(),
             Entry::of::<scse::ScSeGate>(),
             Entry::of::<spatial_gate::Spatial>(),
             Entry::of::<squeeze_excite::Excite>(),

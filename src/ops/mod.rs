@@ -33,6 +33,7 @@ pub mod resize;
 pub mod resize_backward;
 pub mod sasa_layer;
 pub mod sasa_stem;
+pub mod sasa_stem_backward;
 pub mod scse;
 pub mod spatial_gate;
 pub mod squeeze_excite;

@@ -11,11 +11,11 @@ use visual_attention::{
     HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Ncthw, Nhw, Normalization,
     Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables,
     QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer,
-    SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine,
-    ScSeOptions, ScSeShape, Size, SpatialGate, SpatialGateBuffers, SpatialGateShape, Squeeze, SqueezeExcite,
-    SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, Statistic, Threshold, ThresholdBuffers,
-    ThresholdRule, ThresholdShape, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowAxis,
-    WindowWeightsBuffers, wgpu,
+    SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBackward, SasaStemBackwardBuffers, SasaStemBuffers,
+    SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size, SpatialGate, SpatialGateBuffers,
+    SpatialGateShape, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape,
+    Statistic, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape, WindowAttention, WindowAttentionBuffers,
+    WindowAttentionOptions, WindowAxis, WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -872,6 +872,9 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 .with_padding(padding)
                 .with_mixtures(mixtures)
                 .with_scale(if draw.right(true) { 0.5 } else { draw.number() });
+            if draw.option() {
+                return stem_backward(device, options, element);
+            }
             let operator = SasaStem::new(compiler::of(device), options, element)?;
             bound!(
                 "sasa_stem",
@@ -894,6 +897,33 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
         }
         _ => by_name(device, draw),
     }
+}
+
+fn stem_backward(device: &wgpu::Device, options: SasaStemOptions, element: Element) -> Result<Bound, Error> {
+    let operator = SasaStemBackward::new(compiler::of(device), options, element)?;
+    bound!(
+        "sasa_stem_backward",
+        (options, element),
+        |device, pool, draw, deal| draw.with_channels(pool, options.inputs),
+        |shape| loop_bounds::stem_backward(&options),
+        {
+            let _ = operator.cost(shape);
+            let buffers = SasaStemBackwardBuffers {
+                x: deal.slice(draw),
+                projections: deal.slice(draw),
+                row: deal.slice(draw),
+                column: deal.slice(draw),
+                mix: deal.slice(draw),
+                y_gradient: deal.slice(draw),
+                x_gradient: deal.maybe(draw),
+                projections_gradient: deal.maybe(draw),
+                row_gradient: deal.maybe(draw),
+                column_gradient: deal.maybe(draw),
+                mix_gradient: deal.maybe(draw),
+            };
+            operator.bind(device, shape, buffers)
+        }
+    )
 }
 
 /// Operators whose options, and the shape of the input named here, decide everything. They need no code of their own.
