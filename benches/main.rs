@@ -45,7 +45,7 @@ use common::Bench;
 type Rows = fn(&mut Bench);
 
 /// In the order of the README's table.
-const OPERATORS: [(&str, Rows); 30] = [
+const OPERATORS: [(&str, Rows); 31] = [
     ("attention_map", attention_map::bench),
     ("normalize", normalize::bench),
     ("resize", resize::bench),

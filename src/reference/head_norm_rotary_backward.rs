@@ -79,10 +79,10 @@ fn turned_back<T: Float>(
     let (height, width) = (shape.height as usize, shape.width as usize);
     let places = [position / (height * width), position / width % height, position % width];
     let mut first = 0;
-    for axis in 0..3 {
-        let place = places[axis] as f64 + f64::from(options.first[axis]);
-        for pair in 0..options.split[axis] / 2 {
-            let exponent = f64::from(2 * pair) / f64::from(options.split[axis]);
+    let places = [0, 1, 2].map(|axis| places[axis] as f64 + f64::from(options.first[axis]));
+    for (place, split) in places.into_iter().zip(options.split) {
+        for pair in 0..split / 2 {
+            let exponent = f64::from(2 * pair) / f64::from(split);
             let angle = place * f64::from(options.base).powf(-exponent);
             let (cosine, sine) = (real::<T>(angle.cos()), real::<T>(angle.sin()));
             let even = first + 2 * pair as usize;
@@ -90,7 +90,7 @@ fn turned_back<T: Float>(
             back[even] = a * cosine + b * sine;
             back[even + 1] = b * cosine - a * sine;
         }
-        first += options.split[axis] as usize;
+        first += split as usize;
     }
     back
 }

@@ -113,8 +113,8 @@ pub fn sasa_stem_backward<T: Float>(
                     let (of_query, of_key) = (at(image, 0, channel, query), at(image, 1, channel, key));
                     add(of_query, change * projected[of_key]);
                     add(of_key, change * projected[of_query]);
-                    for m in 0..mixtures {
-                        add(at(image, 2 + m, channel, key), mixture[entry][m] * (weight * upstream(channel)));
+                    for (m, &share) in mixture[entry].iter().enumerate() {
+                        add(at(image, 2 + m, channel, key), share * (weight * upstream(channel)));
                     }
                 }
                 for m in 0..mixtures {
