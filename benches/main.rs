@@ -13,21 +13,25 @@ mod channel_scale_backward;
 mod common;
 mod crop_resize;
 mod cross_attention;
+mod cross_attention_backward;
 mod dense;
 mod dense_backward;
 mod eca;
 mod eca_backward;
 mod global_pool;
 mod head_norm_rotary;
+mod head_norm_rotary_backward;
 mod heat_overlay;
 mod host;
 mod largest_component;
 mod merge_attention;
+mod merge_attention_backward;
 mod normalize;
 mod pointwise_conv;
 mod resize;
 mod sasa_layer;
 mod sasa_stem;
+mod sasa_stem_backward;
 mod scse;
 mod squeeze_excite;
 mod squeeze_excite_backward;
@@ -55,10 +59,12 @@ const OPERATORS: &[(&str, Rows)] = &[
     ("bounding_box", bounding_box::bench),
     ("crop_resize", crop_resize::bench),
     ("head_norm_rotary", head_norm_rotary::bench),
+    ("head_norm_rotary_backward", head_norm_rotary_backward::bench),
     ("heat_overlay", heat_overlay::bench),
     ("attended_region", attended_region::bench),
     ("global_pool", global_pool::bench),
     ("cross_attention", cross_attention::bench),
+    ("cross_attention_backward", cross_attention_backward::bench),
     ("dense", dense::bench),
     ("dense_backward", dense_backward::bench),
     ("channel_scale", channel_scale::bench),
@@ -74,9 +80,11 @@ const OPERATORS: &[(&str, Rows)] = &[
     ("pointwise_conv", pointwise_conv::bench),
     ("sasa_layer", sasa_layer::bench),
     ("sasa_stem", sasa_stem::bench),
+    ("sasa_stem_backward", sasa_stem_backward::bench),
     ("window_attention", window_attention::bench),
     ("window_attention_backward", window_attention_backward::bench),
     ("merge_attention", merge_attention::bench),
+    ("merge_attention_backward", merge_attention_backward::bench),
     ("window_pool", window_pool::bench),
     ("window_stream", window_stream::bench),
 ];

@@ -8,7 +8,7 @@
 // Shapes    x, y [n, g*d, t, h, w], weight [d], turns [pairs, 2] (cosine, sine) f32, dense
 // Grid      x: ceil(t*h*w / 64), z: one head of one image; one invocation for a head at a position
 // Numerics  f32; the host computes cosines and sines: WGSL allows its functions an error of 2^-11
-// Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
+// Uses      `length_of`, `turn` of shared/head_norm.wgsl
 // Needs     f16 variants: SHADER_F16
 
 alias Sum = f32;
@@ -50,48 +50,12 @@ fn input(at: u32) -> f32 {
     return f32(x[params.x_base + at]);
 }
 
-// What the head at this position is divided by.
-fn length_of(first: u32) -> f32 {
-    if params.norm == 0u {
-        return 1.0;
-    }
-    var squares = BlockedSum(0.0, 0.0, 0u);
-    for (var block = 0u; block < params.head_dim; block += BLOCK) {
-        var sum = 0.0;
-        for (var c = block; c < min(block + BLOCK, params.head_dim); c += 1u) {
-            let value = input(first + c * params.positions);
-            sum += value * value;
-        }
-        squares = with_block(squares, sum);
-    }
-    let total = total_of(squares);
-    if params.norm == 1u {
-        return sqrt(total / f32(params.head_dim) + params.epsilon);
-    }
-    // Neither is negative. The larger one has the larger bits, and NaN has larger ones still.
-    return bitcast<f32>(max(bitcast<u32>(sqrt(total)), bitcast<u32>(params.epsilon)));
-}
-
 fn scaled(first: u32, channel: u32, length: f32) -> f32 {
     var factor = params.scale;
     if params.with_weight == 1u {
         factor *= f32(weight[channel]);
     }
     return input(first + channel * params.positions) / length * factor;
-}
-
-// Cosine and sine for a pair of channels at a position.
-fn turn(pair: u32, position: u32) -> vec2<f32> {
-    let plane = params.height * params.width;
-    if pair < params.frame_pairs {
-        return turns[position / plane * params.frame_pairs + pair];
-    }
-    let after_frames = pair - params.frame_pairs;
-    if after_frames < params.row_pairs {
-        return turns[params.first_row + position % plane / params.width * params.row_pairs + after_frames];
-    }
-    let after_rows = after_frames - params.row_pairs;
-    return turns[params.first_column + position % params.width * params.column_pairs + after_rows];
 }
 
 @compute @workgroup_size(64)

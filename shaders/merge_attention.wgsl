@@ -7,12 +7,10 @@
 // Shapes    y1, y2, y [n, g*d, h, w], log_sum_exp1, log_sum_exp2, log_sum_exp [n, g, h, w] f32, dense
 // Grid      x: ceil(h*w / 64), y: ceil(d / 8), z: one head of one image; one invocation for eight channels of a pixel
 // Numerics  f32, the smaller weight by one exponential of at most 0; NaN or +infinity in l1 or l2 gives NaN, -infinity leaves a result out
+// Uses      `shares_of` of shared/merge_shares.wgsl
 // Needs     f16 variants: SHADER_F16
 
 const CHANNELS = 8u;
-const INFINITY = 0x7f800000u;
-const MINUS_INFINITY = 0xff800000u;
-const NOT_A_NUMBER = 0x7fc00000u;
 
 struct Params {
     origin_x: u32,
@@ -47,37 +45,24 @@ fn merge_attention(
     }
     let query = group.z * params.pixels + pixel;
     let given = vec2<f32>(log_sum_exp1[params.log_sum_exp1_base + query], log_sum_exp2[params.log_sum_exp2_base + query]);
-    let bits = bitcast<vec2<u32>>(given);
-    let empty = bits == vec2<u32>(MINUS_INFINITY);
-    let poisoned = any(((bits & vec2<u32>(INFINITY)) == vec2<u32>(INFINITY)) & !empty);
-    // Halves, so that the difference of two finite numbers does not overflow.
-    let halves = 0.5 * select(given, vec2<f32>(0.0), empty);
-    let gap = halves.y - halves.x;
-    // The ratio of the smaller sum of exponentials to the larger one. It is 0 in f32 from exp(-104) on.
-    let ratio = exp(2.0 * max(-abs(gap), -64.0));
-    let smaller = ratio / (1.0 + ratio);
-    let larger = 1.0 / (1.0 + ratio);
-    var weight = select(vec2<f32>(larger, smaller), vec2<f32>(smaller, larger), gap > 0.0);
-    // A result without keys has no share, and the other one has all.
-    if any(empty) {
-        weight = select(vec2<f32>(1.0), vec2<f32>(0.0), empty);
-    }
+    let shares = shares_of(given);
 
     let first_channel = (params.origin_y + group.y) * CHANNELS;
     let end = min(first_channel + CHANNELS, params.head_dim);
     for (var channel = first_channel; channel < end; channel += 1u) {
         let at = (group.z * params.head_dim + channel) * params.pixels + pixel;
         // 0 * NaN is NaN, so a result without keys is left out by selection.
-        let parts = weight * vec2<f32>(f32(y1[params.y1_base + at]), f32(y2[params.y2_base + at]));
-        let kept = select(parts, vec2<f32>(0.0), empty);
+        let parts = shares.weight * vec2<f32>(f32(y1[params.y1_base + at]), f32(y2[params.y2_base + at]));
+        let kept = select(parts, vec2<f32>(0.0), shares.empty);
         let sum = bitcast<u32>(kept.x + kept.y);
-        y[params.y_base + at] = Element(bitcast<f32>(select(sum, NOT_A_NUMBER, poisoned)));
+        y[params.y_base + at] = Element(bitcast<f32>(select(sum, NOT_A_NUMBER, shares.poisoned)));
     }
     if params.with_log_sum_exp == 1u && first_channel == 0u {
-        var merged = bitcast<u32>(max(given.x, given.y) + log(1.0 + ratio));
-        if any(empty) {
-            merged = select(bits.x, bits.y, empty.x);
+        var merged = bitcast<u32>(max(given.x, given.y) + log(1.0 + shares.ratio));
+        if any(shares.empty) {
+            let bits = bitcast<vec2<u32>>(given);
+            merged = select(bits.x, bits.y, shares.empty.x);
         }
-        log_sum_exp[params.log_sum_exp_base + query] = bitcast<f32>(select(merged, NOT_A_NUMBER, poisoned));
+        log_sum_exp[params.log_sum_exp_base + query] = bitcast<f32>(select(merged, NOT_A_NUMBER, shares.poisoned));
     }
 }

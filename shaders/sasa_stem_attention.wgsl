@@ -3,7 +3,7 @@
 //   y = sum over (a, b) of softmax(scale * q . k(a, b)) * sum over m of mixture(m, a, b) * v_m(a, b)
 //
 // Source    Ramachandran et al. 2019, arXiv:1906.05909, Sec. 3.2
-// Host      src/ops/sasa_stem.rs        Reference  src/reference/sasa_stem.rs
+// Host      src/ops/sasa_stem/mod.rs        Reference  src/reference/sasa_stem.rs
 // Shapes    projected [n, 2+m, g*d, h, w] (q, k, then the values), mixture [m, kh, kw] f32 -> y [n, g*d, h, w]
 // Grid      x: ceil(w / 8), y: ceil(h / 8) for each chunk of 8 channels of each head, z: n; one invocation per chunk of a query
 // Numerics  online softmax in f32. A NaN or +infinite logit gives NaN. If all logits are -infinite, the result is zero. Keys outside the

@@ -3,7 +3,7 @@
 //   mixture(m, a, b) = softmax over m of sum over e of mix[m, e] * (row[e, a] + column[e, b])
 //
 // Source    Ramachandran et al. 2019, arXiv:1906.05909, Sec. 3.2
-// Host      src/ops/sasa_stem.rs        Reference  src/reference/sasa_stem.rs
+// Host      src/ops/sasa_stem/mixture.rs        Reference  src/reference/sasa_stem.rs
 // Shapes    row [e, kh], column [e, kw], mix [m, e] -> mixture [m, kh, kw] f32
 // Grid      x: ceil(kh*kw / 64); one invocation per entry
 // Numerics  softmax in f32 with the largest logit subtracted

@@ -46,6 +46,10 @@
 //! | [`BiSeNetAttentionBackward`] | as [`SqueezeExciteBackward`] | [`reference::bisenet_backward`] | [`BiSeNetAttention`] |
 //! | [`EcaBackward`] | `channel_scale_backward`, `channel_scale_backward_join`, `channel_scale`, [`eca_backward`](shaders::ECA_BACKWARD), [`eca_backward_weight`](shaders::ECA_BACKWARD_WEIGHT), [`part_sum`](shaders::PART_SUM), `channel_scale_backward_apply` | [`reference::eca_backward`] | [`Eca`] |
 //! | [`PointwiseConvBackward`] | [`pointwise_conv_backward_x`](shaders::POINTWISE_CONV_BACKWARD_X), [`pointwise_conv_backward_weights`](shaders::POINTWISE_CONV_BACKWARD_WEIGHTS), [`part_sum`](shaders::PART_SUM) | [`reference::pointwise_conv_backward`] | [`PointwiseConv`] |
+//! | [`MergeAttentionBackward`] | [`merge_attention_backward`](shaders::MERGE_ATTENTION_BACKWARD), [`merge_attention_backward_shares`](shaders::MERGE_ATTENTION_BACKWARD_SHARES) | [`reference::merge_attention_backward`] | [`MergeAttention`] |
+//! | [`CrossAttentionBackward`] | [`means`](shaders::CROSS_ATTENTION_BACKWARD_MEANS), [`cross_attention_backward`](shaders::CROSS_ATTENTION_BACKWARD), [`keys`](shaders::CROSS_ATTENTION_BACKWARD_KEYS), [`sum`](shaders::CROSS_ATTENTION_BACKWARD_SUM) | [`reference::cross_attention_backward`] | [`CrossAttention`] |
+//! | [`HeadNormRotaryBackward`] | [`head_norm_rotary_backward`](shaders::HEAD_NORM_ROTARY_BACKWARD), [`head_norm_rotary_backward_weight`](shaders::HEAD_NORM_ROTARY_BACKWARD_WEIGHT), `part_sum` | [`reference::head_norm_rotary_backward`] | [`HeadNormRotary`] |
+//! | [`SasaStemBackward`] | [`means`](shaders::SASA_STEM_BACKWARD_MEANS), [`sasa_stem_backward`](shaders::SASA_STEM_BACKWARD), [`mixture`](shaders::SASA_STEM_BACKWARD_MIXTURE), [`tables`](shaders::SASA_STEM_BACKWARD_TABLES), those of [`PointwiseConv`] and [`PointwiseConvBackward`] | [`reference::sasa_stem_backward`] | [`SasaStem`] |
 //! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
 //!
 //! # How an operator is used
@@ -120,6 +124,7 @@ pub use ops::channel_scale_backward::{ChannelScaleBackward, ChannelScaleBackward
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};
 pub use ops::crop_resize_backward::{CropResizeBackward, CropResizeBackwardBuffers};
 pub use ops::cross_attention::{CrossAttention, CrossAttentionBuffers, CrossAttentionOptions, CrossAttentionShape};
+pub use ops::cross_attention_backward::{CrossAttentionBackward, CrossAttentionBackwardBuffers};
 pub use ops::dense::{Dense, DenseBuffers, DenseShape};
 pub use ops::dense_backward::{DenseBackward, DenseBackwardBuffers};
 pub use ops::eca::{Eca, EcaBuffers, EcaShape};
@@ -128,9 +133,11 @@ pub use ops::epilogue::Epilogue;
 pub use ops::global_pool::{GlobalPool, GlobalPoolBuffers, Squeeze};
 pub use ops::global_pool_backward::{GlobalPoolBackward, GlobalPoolBackwardBuffers};
 pub use ops::head_norm_rotary::{HeadNorm, HeadNormRotary, HeadNormRotaryBuffers, HeadNormRotaryOptions};
+pub use ops::head_norm_rotary_backward::{HeadNormRotaryBackward, HeadNormRotaryBackwardBuffers};
 pub use ops::heat_overlay::{HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, HeatOverlayTexture};
 pub use ops::largest_component::{Connectivity, LabelBuffers, LargestComponent, LargestComponentBuffers};
 pub use ops::merge_attention::{MergeAttention, MergeAttentionBuffers};
+pub use ops::merge_attention_backward::{MergeAttentionBackward, MergeAttentionBackwardBuffers};
 pub use ops::normalize::{Normalization, Normalize, NormalizeBuffers};
 pub use ops::normalize_backward::{NormalizeBackward, NormalizeBackwardBuffers};
 pub use ops::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
@@ -139,6 +146,7 @@ pub use ops::resize::{Resize, ResizeBuffers, ResizeShape};
 pub use ops::resize_backward::{ResizeBackward, ResizeBackwardBuffers};
 pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
 pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
+pub use ops::sasa_stem_backward::{SasaStemBackward, SasaStemBackwardBuffers};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape};
 pub use ops::spatial_gate::{SpatialGate, SpatialGateBuffers, SpatialGateShape};
 pub use ops::spatial_gate_backward::{SpatialGateBackward, SpatialGateBackwardBuffers};

@@ -41,6 +41,14 @@ table! {
     CROP_RESIZE = crop_resize,
     /// [`CrossAttention`](crate::CrossAttention).
     CROSS_ATTENTION = cross_attention,
+    /// [`CrossAttentionBackward`](crate::CrossAttentionBackward), the gradient of the queries.
+    CROSS_ATTENTION_BACKWARD = cross_attention_backward,
+    /// [`CrossAttentionBackward`](crate::CrossAttentionBackward), the gradients of keys and values in tiles of queries.
+    CROSS_ATTENTION_BACKWARD_KEYS = cross_attention_backward,
+    /// [`CrossAttentionBackward`](crate::CrossAttentionBackward), the mean gradient of each query's weights.
+    CROSS_ATTENTION_BACKWARD_MEANS = cross_attention_backward,
+    /// [`CrossAttentionBackward`](crate::CrossAttentionBackward), the sums of the tiles.
+    CROSS_ATTENTION_BACKWARD_SUM = cross_attention_backward,
     /// [`Dense`](crate::Dense).
     DENSE = dense,
     /// [`DenseBackward`](crate::DenseBackward), the activation.
@@ -61,6 +69,10 @@ table! {
     GLOBAL_POOL_BACKWARD = global_pool_backward,
     /// [`HeadNormRotary`](crate::HeadNormRotary).
     HEAD_NORM_ROTARY = head_norm_rotary,
+    /// [`HeadNormRotaryBackward`](crate::HeadNormRotaryBackward), the gradient of the input.
+    HEAD_NORM_ROTARY_BACKWARD = head_norm_rotary_backward,
+    /// [`HeadNormRotaryBackward`](crate::HeadNormRotaryBackward), the gradient of the weight in tiles.
+    HEAD_NORM_ROTARY_BACKWARD_WEIGHT = head_norm_rotary_backward,
     /// [`HeatOverlay`](crate::HeatOverlay) into a buffer.
     HEAT_OVERLAY = heat_overlay,
     /// [`HeatOverlay`](crate::HeatOverlay) into a texture.
@@ -83,6 +95,10 @@ table! {
     LARGEST_COMPONENT_TILES = largest_component,
     /// [`MergeAttention`](crate::MergeAttention).
     MERGE_ATTENTION = merge_attention,
+    /// [`MergeAttentionBackward`](crate::MergeAttentionBackward), the gradients of the results.
+    MERGE_ATTENTION_BACKWARD = merge_attention_backward,
+    /// [`MergeAttentionBackward`](crate::MergeAttentionBackward), the gradients of their log-sum-exps.
+    MERGE_ATTENTION_BACKWARD_SHARES = merge_attention_backward,
     /// [`Normalize`](crate::Normalize), second pass.
     NORMALIZE = normalize,
     /// [`NormalizeBackward`](crate::NormalizeBackward), second pass.
@@ -111,6 +127,14 @@ table! {
     RESIZE_BACKWARD_ROWS = resize_backward,
     /// [`SasaStem`](crate::SasaStem).
     SASA_STEM_ATTENTION = sasa_stem,
+    /// [`SasaStemBackward`](crate::SasaStemBackward), the gradients of queries, keys and values.
+    SASA_STEM_BACKWARD = sasa_stem_backward,
+    /// [`SasaStemBackward`](crate::SasaStemBackward), the softmax of each query and the mean gradient of its weights.
+    SASA_STEM_BACKWARD_MEANS = sasa_stem_backward,
+    /// [`SasaStemBackward`](crate::SasaStemBackward), the gradient of the mixture in tiles of queries.
+    SASA_STEM_BACKWARD_MIXTURE = sasa_stem_backward,
+    /// [`SasaStemBackward`](crate::SasaStemBackward), the gradients of the embeddings.
+    SASA_STEM_BACKWARD_TABLES = sasa_stem_backward,
     /// [`SasaStem`](crate::SasaStem), the mixture of its values.
     SASA_STEM_MIXTURE = sasa_stem,
     /// [`SpatialGateBackward`](crate::SpatialGateBackward), last pass.

@@ -216,7 +216,8 @@ fn everything_is_send_and_sync() {
     use visual_attention::host::{Gpu, Timestamps};
     use visual_attention::operators::{Arrays, Entry, Operator, OptionSpec, Options, Shapes, Slices};
     use visual_attention::reference::{
-        AttendedRegions, Components, CrossAttentionResult, Excitation, Layer, Norm, PointwiseConvGradients,
+        AttendedRegions, Components, CrossAttentionGradients, CrossAttentionResult, Excitation,
+        HeadNormRotaryGradients, Layer, MergeAttentionGradients, Norm, PointwiseConvGradients, SasaStemGradients,
         WindowAttentionGradients, WindowAttentionResult, WindowAttentionSaved, WindowEntry,
     };
     use visual_attention::shaders::{Member, Overrides, Shader, Variant};
@@ -260,6 +261,8 @@ fn everything_is_send_and_sync() {
         BatchNorm<'_>,
         CrossAttention,
         CrossAttentionBuffers<'_>,
+        CrossAttentionBackward,
+        CrossAttentionBackwardBuffers<'_>,
         CrossAttentionOptions,
         CrossAttentionShape,
         Dense,
@@ -280,6 +283,8 @@ fn everything_is_send_and_sync() {
         HeadNormRotary,
         HeadNormRotaryBuffers<'_>,
         HeadNormRotaryOptions,
+        HeadNormRotaryBackward,
+        HeadNormRotaryBackwardBuffers<'_>,
         HeatOverlay,
         HeatOverlayBuffers<'_>,
         HeatOverlayTexture<'_>,
@@ -289,6 +294,8 @@ fn everything_is_send_and_sync() {
         LargestComponentBuffers<'_>,
         MergeAttention,
         MergeAttentionBuffers<'_>,
+        MergeAttentionBackward,
+        MergeAttentionBackwardBuffers<'_>,
         Normalization,
         Normalize,
         NormalizeBuffers<'_>,
@@ -309,6 +316,8 @@ fn everything_is_send_and_sync() {
         SasaStem,
         SasaStemBuffers<'_>,
         SasaStemOptions,
+        SasaStemBackward,
+        SasaStemBackwardBuffers<'_>,
         ScSe,
         ScSeBuffers<'_>,
         ScSeCombine,
@@ -385,6 +394,10 @@ fn everything_is_send_and_sync() {
         Layer<'_, f32>,
         Norm<'_, f32>,
         PointwiseConvGradients<f32>,
+        MergeAttentionGradients<f32>,
+        HeadNormRotaryGradients<f32>,
+        CrossAttentionGradients<f32>,
+        SasaStemGradients<f32>,
         CrossAttentionResult<f32>,
         WindowAttentionGradients<f32>,
         WindowAttentionResult<f32>,

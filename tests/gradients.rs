@@ -9,7 +9,7 @@ use crate::common::backward::{self, described, forward, is_constant, is_float};
 use crate::common::catalogue::{Contents, Entry, Input, Kind, entry_of};
 use crate::common::fixture::{Fixture, decoded, read};
 use crate::common::problems::{Problem, problems};
-use crate::common::{self, EXP_ROOM, Random, TestGpu, check_gradient, wide};
+use crate::common::{self, Random, TestGpu, check_gradient, wide};
 
 /// The step of a difference. Its square is what the difference is off by, and a rounding of f64 over it what it cannot see.
 const STEP: f64 = 1e-6;
@@ -20,11 +20,7 @@ const NOT_DIFFERENTIABLE: [&str; 5] =
 /// Operators whose gradients are still to come.
 #[rustfmt::skip]
 const PENDING: &[&str] = &[
-    "cross_attention",
-    "head_norm_rotary",
-    "merge_attention",
     "sasa_layer",
-    "sasa_stem",
     "scse",
 ];
 /// Most numbers of one tensor that are moved.
@@ -184,14 +180,7 @@ fn check(gpu: &TestGpu, entry: &Entry, shape: Nchw) {
         let Kind::Near(element) = kind else { panic!("{}: {name} is {kind:?}", entry.name) };
         let size = exact[index].iter().fold(1.0f64, |most, value| most.max(value.abs()));
         let what = format!("{} {shape}: {name}", entry.name);
-        // A gradient through two layers passes the exponentials of two activations.
-        let activations =
-            if entry.name.starts_with("squeeze_excite_backward") || entry.name.starts_with("cbam_backward") {
-                2.0
-            } else {
-                1.0
-            };
-        let room = EXP_ROOM * size * activations;
+        let room = backward::room(&entry.name, size);
         let outcome = check_gradient(&actual, &exact[index], &baseline[index], element.into(), room);
         assert!(outcome.is_ok(), "{what}: {outcome:?}");
     }

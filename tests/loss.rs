@@ -136,13 +136,18 @@ fn empty_tensors_do_not_notice() {
         .map(|entry| {
             let inputs: Vec<_> =
                 entry.inputs.iter().map(|input| gpu.upload("input", &stored(&input.contents)).unwrap()).collect();
-            let outputs: Vec<_> = entry.outputs.iter().map(|_| gpu.buffer("output", 4).unwrap()).collect();
+            let bytes = |len: usize| 4 * len.max(1) as u64;
+            let outputs: Vec<_> =
+                entry.outputs.iter().map(|&(_, len, _)| gpu.buffer("output", bytes(len)).unwrap()).collect();
             (entry, (entry.open)(&gpu.device).unwrap(), inputs, outputs)
         })
         .collect();
     gpu.device.destroy();
     for (entry, bind, inputs, outputs) in &opened {
+        // The gradient of a parameter is a sum over images: zeros for no image, which a dispatch has to write.
+        let zeros = entry.outputs.iter().any(|&(_, len, _)| len > 0);
         match bind(&gpu.device, &whole(inputs), &whole(outputs)) {
+            Ok(_) | Err(Error::DeviceUnavailable { .. }) if zeros => {}
             Ok(recording) => assert_eq!(recording.dispatches().len(), 0, "{}", entry.name),
             // No query lies in no image.
             Err(Error::InvalidParameter { parameter: "query.image", .. }) => {}

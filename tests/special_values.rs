@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use visual_attention::{Element, Nchw, wgpu};
 
+use crate::common::backward;
 use crate::common::catalogue::{Contents, Entry, Kind, catalogue};
 use crate::common::fixture::{Fixture, decoded, read, stored};
 use crate::common::{self, Precision, TestGpu, wide};
@@ -109,12 +110,10 @@ fn same_class(a: f64, b: f64) -> bool {
 }
 
 /// What is wrong with one output. `baseline` and `exact` are the reference in f32 and in f64, `nudged` the latter for inputs
-/// that are a few units in the last place away, and `ordinary` for inputs without special numbers. `weights` says that the operator takes
-/// exponentials of a saved statistic. If that is another number than the forward operator wrote, weights of a softmax are above 1.
+/// that are a few units in the last place away, and `ordinary` for inputs without special numbers. `name` is that of the entry.
 fn wrong(
-    weights: bool,
     actual: &[f64],
-    kind: Kind,
+    (kind, name): (Kind, &str),
     baseline: &[f32],
     exact: &[f64],
     nudged: &[&[f64]],
@@ -127,6 +126,8 @@ fn wrong(
     };
     let expected: Vec<(f64, f64)> =
         baseline.iter().zip(exact).map(|(&p, &r)| (precision.round(f64::from(p)), precision.round(r))).collect();
+    // It takes exponentials of a saved statistic. If that is another number than the forward operator wrote, weights of a softmax are above 1.
+    let weights = ["window_attention_backward", "cross_attention_backward"].iter().any(|op| name.starts_with(op));
     // The gate, from numbers of ordinary size: a huge one would make it blind.
     let most = if weights { 1e4 } else { 64.0 };
     let mut gate = 0.0f64;
@@ -136,7 +137,14 @@ fn wrong(
         gate = gate.max(2.0 * (p - r).abs() + 2.0 * rounding.abs());
         size = size.max(r.abs());
     }
-    gate = gate.max(common::EXP_ROOM * size);
+    gate = gate.max(backward::room(name, size));
+    // A gradient may cancel out numbers beyond that size. What the formula costs among numbers of a size hides nothing of larger ones.
+    let sized = |r: f64| {
+        let of_size = expected.iter().zip(exact).filter(|((p, other), _)| {
+            p.is_finite() && other.is_finite() && (64.0..=2.0 * r.abs()).contains(&other.abs())
+        });
+        of_size.fold(0.0f64, |most, (&(p, _), &other)| most.max(3.0 * (p - other).abs()))
+    };
     let moved = |index: usize| {
         let each = nudged.iter().map(|nudged| (nudged[index] - exact[index]).abs());
         // NaN stays.
@@ -161,7 +169,8 @@ fn wrong(
                 let shared = !nudged.is_empty() && exact[index] != ordinary[index];
                 let reached =
                     if moved > 0.0 || shared { 2.0 * (p - r).abs() + common::softmax_room(9, HUGE) } else { 0.0 };
-                !moved.is_finite() || (y - r).abs() <= gate + unit * r.abs() + 2.0 * moved + reached
+                let cancelled = if name.contains("_backward") && r.abs() >= 64.0 { sized(r) } else { 0.0 };
+                !moved.is_finite() || (y - r).abs() <= gate + cancelled + unit * r.abs() + 2.0 * moved + reached
             }
         };
         let right = match kind {
@@ -225,7 +234,6 @@ fn sweep(gpu: &TestGpu, entry: &Entry, failures: &mut Vec<String>) -> usize {
         };
         let nudged: Vec<_> = case.nudged.iter().map(nudge).collect();
         let what = format!("{}, {}", entry.name, case.what);
-        let weights = entry.name.starts_with("window_attention_backward");
         for (index, output) in fixture.outputs(run, &what).into_iter().enumerate() {
             let (name, _, kind) = entry.outputs[index];
             if case.overflows && matches!(kind, Kind::Near(_)) {
@@ -234,7 +242,7 @@ fn sweep(gpu: &TestGpu, entry: &Entry, failures: &mut Vec<String>) -> usize {
             let nudged: Vec<_> = nudged.iter().map(|outputs| outputs[index].as_slice()).collect();
             let actual = decoded(output, kind);
             if let Some(reason) =
-                wrong(weights, &actual, kind, &baseline[index], &exact[index], &nudged, &without[index])
+                wrong(&actual, (kind, &entry.name), &baseline[index], &exact[index], &nudged, &without[index])
             {
                 failures.push(format!("{what}: {name}: {reason}"));
             }

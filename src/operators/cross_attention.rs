@@ -15,9 +15,29 @@ use crate::{
 pub(super) struct Cross(CrossAttention);
 
 /// Positions of the queries, and keys.
-type Extents = (Positions, u32);
+pub(super) type Extents = (Positions, u32);
 
-fn shape((queries, keys): Extents) -> CrossAttentionShape {
+pub(super) fn extents(op: &'static str, shapes: &Shapes) -> Result<Extents, Error> {
+    let [_, _, keys]: [u32; 3] = shapes.axes(op, "k")?;
+    Ok((Positions::of(op, shapes, "q")?, keys))
+}
+
+/// The tensors with as many axes as the queries. Keys and values have one axis of their own.
+pub(super) fn specs((queries, _): Extents, specs: Vec<TensorSpec>) -> Vec<TensorSpec> {
+    let own = |spec: &TensorSpec| ["k", "v", "k_gradient", "v_gradient"].contains(&spec.name);
+    let of = |spec: TensorSpec| if own(&spec) { vec![spec] } else { queries.specs(vec![spec]) };
+    specs.into_iter().flat_map(of).collect()
+}
+
+pub(super) fn cross_options(options: &Reader<'_>) -> Result<CrossAttentionOptions, Error> {
+    let heads = options.integer("heads", Some(1))?;
+    let defaults = CrossAttentionOptions::new(heads, options.integer("head_dim", None)?);
+    Ok(defaults
+        .with_value_dim(options.integer("value_dim", Some(defaults.value_dim))?)
+        .with_scale(options.number("scale", Some(defaults.scale))?))
+}
+
+pub(super) fn shape((queries, keys): Extents) -> CrossAttentionShape {
     CrossAttentionShape { queries: queries.shape, keys }
 }
 
@@ -27,27 +47,15 @@ impl Described for Cross {
     type Shape = Extents;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
-        let heads = options.integer("heads", Some(1))?;
-        let defaults = CrossAttentionOptions::new(heads, options.integer("head_dim", None)?);
-        let read = defaults
-            .with_value_dim(options.integer("value_dim", Some(defaults.value_dim))?)
-            .with_scale(options.number("scale", Some(defaults.scale))?);
-        Ok(Self(CrossAttention::new(compiler, read, options.element()?)?))
+        Ok(Self(CrossAttention::new(compiler, cross_options(options)?, options.element()?)?))
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<Extents, Error> {
-        let [_, _, keys]: [u32; 3] = shapes.axes(Self::NAME, "k")?;
-        Ok((Positions::of(Self::NAME, shapes, "q")?, keys))
+        extents(Self::NAME, shapes)
     }
 
     fn tensors(&self, extents: Extents) -> Result<Vec<TensorSpec>, Error> {
-        let (queries, _) = extents;
-        let specs = self.0.tensors(shape(extents))?.into_iter();
-        // Keys and values have one axis of their own.
-        let (own, others): (Vec<_>, Vec<_>) = specs.partition(|spec| ["k", "v"].contains(&spec.name));
-        let mut specs = queries.specs(others);
-        specs.splice(1..1, own);
-        Ok(specs)
+        Ok(specs(extents, self.0.tensors(shape(extents))?))
     }
 
     fn bind(&self, device: &wgpu::Device, extents: Extents, slices: &Slices<'_>) -> Result<Recording, Error> {

@@ -14,21 +14,24 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Rotary(HeadNormRotary);
 
+pub(super) fn rotary_options(options: &Reader<'_>) -> Result<HeadNormRotaryOptions, Error> {
+    let defaults = HeadNormRotaryOptions::new(options.integer("heads", Some(1))?);
+    Ok(defaults
+        .with_norm(options.name("norm", HeadNorm::NAMES, defaults.norm)?)
+        .with_epsilon(options.number("epsilon", Some(defaults.epsilon))?)
+        .with_scale(options.number("scale", Some(defaults.scale))?)
+        .with_split(options.axes("split", defaults.split, false)?)
+        .with_first(options.axes("first", defaults.first, false)?)
+        .with_base(options.number("base", Some(defaults.base))?))
+}
+
 impl Described for Rotary {
     const NAME: &'static str = "head_norm_rotary";
     const ABOUT: &'static str = "norm of each head and rotary positions, for queries and keys";
     type Shape = Positions;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
-        let defaults = HeadNormRotaryOptions::new(options.integer("heads", Some(1))?);
-        let read = defaults
-            .with_norm(options.name("norm", HeadNorm::NAMES, defaults.norm)?)
-            .with_epsilon(options.number("epsilon", Some(defaults.epsilon))?)
-            .with_scale(options.number("scale", Some(defaults.scale))?)
-            .with_split(options.axes("split", defaults.split, false)?)
-            .with_first(options.axes("first", defaults.first, false)?)
-            .with_base(options.number("base", Some(defaults.base))?);
-        Ok(Self(HeadNormRotary::new(compiler, read, options.element()?)?))
+        Ok(Self(HeadNormRotary::new(compiler, rotary_options(options)?, options.element()?)?))
     }
 
     fn shape(&self, shapes: &Shapes) -> Result<Positions, Error> {

@@ -36,6 +36,7 @@ mod channel_scale_backward;
 mod crop_resize;
 mod crop_resize_backward;
 mod cross_attention;
+mod cross_attention_backward;
 mod dense;
 mod dense_backward;
 mod eca;
@@ -43,9 +44,11 @@ mod eca_backward;
 mod global_pool;
 mod global_pool_backward;
 mod head_norm_rotary;
+mod head_norm_rotary_backward;
 mod heat_overlay;
 mod largest_component;
 mod merge_attention;
+mod merge_attention_backward;
 mod normalize;
 mod normalize_backward;
 mod options;
@@ -55,6 +58,7 @@ mod resize;
 mod resize_backward;
 mod sasa_layer;
 mod sasa_stem;
+mod sasa_stem_backward;
 mod scse;
 mod shared;
 mod spatial_gate;
@@ -279,6 +283,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<crop_resize::Crop>(),
             Entry::of::<crop_resize_backward::CropGradient>(),
             Entry::of::<cross_attention::Cross>(),
+            Entry::of::<cross_attention_backward::CrossGradient>(),
             Entry::of::<dense::Layer>(),
             Entry::of::<dense_backward::LayerGradient>(),
             Entry::of::<eca::EcaGate>(),
@@ -286,9 +291,11 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<global_pool::Pool>(),
             Entry::of::<global_pool_backward::PoolGradient>(),
             Entry::of::<head_norm_rotary::Rotary>(),
+            Entry::of::<head_norm_rotary_backward::RotaryGradient>(),
             Entry::of::<heat_overlay::Overlay>(),
             Entry::of::<largest_component::Component>(),
             Entry::of::<merge_attention::Merge>(),
+            Entry::of::<merge_attention_backward::MergeGradient>(),
             Entry::of::<normalize::Normalized>(),
             Entry::of::<normalize_backward::NormalizedGradient>(),
             Entry::of::<pointwise_conv::Projection>(),
@@ -297,6 +304,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<resize_backward::ResizeGradient>(),
             Entry::of::<sasa_layer::Layer>(),
             Entry::of::<sasa_stem::Stem>(),
+            Entry::of::<sasa_stem_backward::StemGradient>(),
             Entry::of::<scse::ScSeGate>(),
             Entry::of::<spatial_gate::Spatial>(),
             Entry::of::<spatial_gate_backward::SpatialGradient>(),

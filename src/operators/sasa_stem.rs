@@ -13,23 +13,27 @@ pub(super) struct Stem {
     options: SasaStemOptions,
 }
 
+pub(super) fn stem_options(options: &Reader<'_>) -> Result<SasaStemOptions, Error> {
+    let inputs = options.integer("inputs", Some(3))?;
+    let (heads, head_dim) = (options.integer("heads", None)?, options.integer("head_dim", None)?);
+    let window = options.size("window", Some(Size::new(4, 4)))?;
+    let padding = options.size("padding", Some(Size::new(2, 2)))?;
+    let mixtures = options.integer("mixtures", Some(4))?;
+    Ok(SasaStemOptions::new(heads, head_dim, options.integer("embeddings", None)?)
+        .with_inputs(inputs)
+        .with_window(window)
+        .with_padding(padding)
+        .with_mixtures(mixtures)
+        .with_scale(options.number("scale", Some(1.0))?))
+}
+
 impl Described for Stem {
     const NAME: &'static str = "sasa_stem";
     const ABOUT: &'static str = "the attention stem of Stand-Alone Self-Attention: values mixed by position";
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
-        let inputs = options.integer("inputs", Some(3))?;
-        let (heads, head_dim) = (options.integer("heads", None)?, options.integer("head_dim", None)?);
-        let window = options.size("window", Some(Size::new(4, 4)))?;
-        let padding = options.size("padding", Some(Size::new(2, 2)))?;
-        let mixtures = options.integer("mixtures", Some(4))?;
-        let chosen = SasaStemOptions::new(heads, head_dim, options.integer("embeddings", None)?)
-            .with_inputs(inputs)
-            .with_window(window)
-            .with_padding(padding)
-            .with_mixtures(mixtures)
-            .with_scale(options.number("scale", Some(1.0))?);
+        let chosen = stem_options(options)?;
         Ok(Self { operator: SasaStem::new(compiler, chosen, options.element()?)?, options: chosen })
     }
 

@@ -204,7 +204,7 @@ impl Positions {
     // Tables of the axes and weights of a head have none of these axes.
     fn without_absent_axes(self, mut spec: TensorSpec) -> TensorSpec {
         match spec.name {
-            "tables.frames" | "tables.rows" | "tables.columns" | "weight" => {}
+            "tables.frames" | "tables.rows" | "tables.columns" | "weight" | "weight_gradient" => {}
             "tables.frames_gradient" | "tables.rows_gradient" | "tables.columns_gradient" => {}
             // A window of several frames, in an image, keeps its table.
             "tables.bias" | "tables.bias_gradient" if spec.shape[1..=self.absent].iter().any(|&extent| extent > 1) => {}

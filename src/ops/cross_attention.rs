@@ -142,9 +142,32 @@ impl CrossAttentionOptions {
         self.heads.saturating_mul(self.value_dim)
     }
 
-    fn check(&self) -> Result<(), Error> {
-        check::heads(OP, self.heads, self.head_dim, self.value_dim)?;
-        check::finite(OP, "scale", self.scale).map(|_| ())
+    pub(crate) fn check(&self, op: &'static str) -> Result<(), Error> {
+        check::heads(op, self.heads, self.head_dim, self.value_dim)?;
+        check::finite(op, "scale", self.scale).map(|_| ())
+    }
+
+    /// Checks the extents: the shape of the output.
+    pub(crate) fn check_shape(&self, op: &'static str, shape: CrossAttentionShape) -> Result<Ncthw, Error> {
+        let CrossAttentionShape { queries, keys } = shape;
+        let y = Ncthw { channels: self.value_channels(), ..queries };
+        for (name, shape) in [("q", queries), ("y", y)] {
+            check::elements(op, name, shape)?;
+        }
+        if queries.channels != self.channels() {
+            let (channels, heads, head_dim) = (self.channels(), self.heads, self.head_dim);
+            return Err(Error::InvalidShape {
+                op,
+                binding: "q",
+                given: queries.to_string(),
+                needed: format!("{channels} channels: {heads} heads of head_dim {head_dim}"),
+            });
+        }
+        if keys == 0 {
+            let given = format!("[{}, {}, 0]", queries.batch, queries.channels);
+            return Err(Error::InvalidShape { op, binding: "k", given, needed: "at least one key".into() });
+        }
+        Ok(y)
     }
 }
 
@@ -186,7 +209,7 @@ impl CrossAttention {
         options: CrossAttentionOptions,
         element: Element,
     ) -> Result<Self, Error> {
-        options.check()?;
+        options.check(OP)?;
         let compiler = compiler.into();
         let kernel = Kernel::new(
             compiler,
@@ -215,23 +238,7 @@ impl CrossAttention {
     /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: CrossAttentionShape) -> Result<Vec<TensorSpec>, Error> {
         let (CrossAttentionShape { queries, keys }, options) = (shape, &self.options);
-        let y = Ncthw { channels: options.value_channels(), ..queries };
-        for (name, shape) in [("q", queries), ("y", y)] {
-            check::elements(OP, name, shape)?;
-        }
-        if queries.channels != options.channels() {
-            let (channels, heads, head_dim) = (options.channels(), options.heads, options.head_dim);
-            return Err(Error::InvalidShape {
-                op: OP,
-                binding: "q",
-                given: queries.to_string(),
-                needed: format!("{channels} channels: {heads} heads of head_dim {head_dim}"),
-            });
-        }
-        if keys == 0 {
-            let given = format!("[{}, {}, 0]", queries.batch, queries.channels);
-            return Err(Error::InvalidShape { op: OP, binding: "k", given, needed: "at least one key".into() });
-        }
+        let y = options.check_shape(OP, shape)?;
         let log_sum_exp = Ncthw { channels: options.heads, ..y };
         Ok(vec![
             TensorSpec::input("q", queries, self.element),

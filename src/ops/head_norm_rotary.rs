@@ -87,7 +87,7 @@ pub(crate) const HEAD_NORM_ROTARY: Shader = shader!(
     ELEMENTS,
     &[],
     [x: Read, weight: Read, turns: Read, y: Write],
-    ["blocked_sum"],
+    ["head_norm", "blocked_sum"],
 );
 
 /// How a head is normalised.
@@ -104,6 +104,17 @@ pub enum HeadNorm {
 }
 
 names!(HeadNorm, "norm", None = "none", Rms = "rms", L2 = "l2");
+
+impl HeadNorm {
+    /// As the kernels number it.
+    pub(crate) const fn code(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Rms => 1,
+            Self::L2 => 2,
+        }
+    }
+}
 
 /// Options of a [`HeadNormRotary`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -169,9 +180,9 @@ impl HeadNormRotaryOptions {
     }
 
     /// Checks what does not depend on a shape.
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self, op: &'static str) -> Result<(), Error> {
         let refuse = |parameter, given: String, needed: &str| {
-            Err(Error::InvalidParameter { op: OP, parameter, given, needed: needed.into() })
+            Err(Error::InvalidParameter { op, parameter, given, needed: needed.into() })
         };
         if self.heads == 0 {
             return refuse("heads", "0".into(), "at least 1");
@@ -184,11 +195,26 @@ impl HeadNormRotaryOptions {
                 return refuse(parameter, value.to_string(), if positive { "above 0" } else { "0 or more" });
             }
         }
-        check::finite(OP, "scale", self.scale).map(|_| ())
+        check::finite(op, "scale", self.scale).map(|_| ())
+    }
+
+    /// Checks the shape of `x`: the channels of a head.
+    pub(crate) fn check_shape(&self, op: &'static str, shape: Ncthw) -> Result<u32, Error> {
+        check::elements(op, "x", shape)?;
+        let refuse = |needed| Err(Error::InvalidShape { op, binding: "x", given: shape.to_string(), needed });
+        if !shape.channels.is_multiple_of(self.heads) {
+            return refuse(format!("a multiple of {} channels, one share for each head", self.heads));
+        }
+        let head_dim = shape.channels / self.heads;
+        let turned: u64 = self.split.iter().map(|&split| u64::from(split)).sum();
+        if shape.channels > 0 && turned > u64::from(head_dim) {
+            return refuse(format!("at least {turned} channels for each head, those of the split"));
+        }
+        Ok(head_dim)
     }
 
     /// Pairs of channels that turn, for each axis.
-    fn pairs(&self) -> [u32; 3] {
+    pub(crate) fn pairs(&self) -> [u32; 3] {
         self.split.map(|split| split / 2)
     }
 
@@ -201,6 +227,46 @@ impl HeadNormRotaryOptions {
                 [angle.cos() as f32, angle.sin() as f32]
             })
         })
+    }
+}
+
+/// The cosines and sines of a shape, on the GPU.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    /// `None` if nothing turns.
+    buffer: Option<wgpu::Buffer>,
+    pairs: u64,
+    /// Where those of the rows and of the columns begin.
+    pub(crate) first_row: u32,
+    pub(crate) first_column: u32,
+}
+
+impl Turns {
+    /// For an `x` of this shape, whose elements of a head fit `u32`.
+    pub(crate) fn new(
+        op: &'static str,
+        device: &wgpu::Device,
+        options: &HeadNormRotaryOptions,
+        shape: Ncthw,
+    ) -> Result<Self, Error> {
+        let (pairs, extents) = (options.pairs(), [shape.frames, shape.height, shape.width]);
+        // No table is larger than a head, whose elements were counted.
+        let [frames, rows, columns] = [0, 1, 2].map(|axis| extents[axis] * pairs[axis]);
+        let pairs = u64::from(frames) + u64::from(rows) + u64::from(columns);
+        tensor::checked_size(op, device, 8 * pairs)?;
+        let turns: Vec<[f32; 2]> = (0..3).flat_map(|axis| options.turns(axis, extents[axis])).collect();
+        let buffer = match turns.as_slice() {
+            [] => None,
+            turns => {
+                let contents = bytemuck::cast_slice(turns);
+                Some(tensor::filled(op, device, "turns", contents, wgpu::BufferUsages::STORAGE)?)
+            }
+        };
+        Ok(Self { buffer, pairs, first_row: frames, first_column: frames + rows })
+    }
+
+    pub(crate) fn tensor(&self) -> Tensor<'_> {
+        Tensor::whole(self.buffer.as_ref().map(|buffer| buffer.slice(..)), self.pairs, 8)
     }
 }
 
@@ -240,7 +306,7 @@ impl HeadNormRotary {
         options: HeadNormRotaryOptions,
         element: Element,
     ) -> Result<Self, Error> {
-        options.check()?;
+        options.check(OP)?;
         let kernel = Kernel::new(
             compiler.into(),
             &Build {
@@ -268,16 +334,7 @@ impl HeadNormRotary {
     /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: impl Into<Ncthw>) -> Result<Vec<TensorSpec>, Error> {
         let (shape, options) = (shape.into(), &self.options);
-        check::elements(OP, "x", shape)?;
-        let refuse = |needed| Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
-        if !shape.channels.is_multiple_of(options.heads) {
-            return refuse(format!("a multiple of {} channels, one share for each head", options.heads));
-        }
-        let head_dim = shape.channels / options.heads;
-        let turned: u64 = options.split.iter().map(|&split| u64::from(split)).sum();
-        if shape.channels > 0 && turned > u64::from(head_dim) {
-            return refuse(format!("at least {turned} channels for each head, those of the split"));
-        }
+        let head_dim = options.check_shape(OP, shape)?;
         let y = TensorSpec::output("y", shape, self.element);
         Ok(vec![
             TensorSpec::input("x", shape, self.element),
@@ -316,29 +373,13 @@ impl HeadNormRotary {
         check::to_u32(OP, "elements of a head", head)?;
 
         let pairs = options.pairs();
-        let extents = [shape.frames, shape.height, shape.width];
-        // No table is larger than a head, whose elements were counted.
-        let [frames, rows, columns] = [0, 1, 2].map(|axis| extents[axis] * pairs[axis]);
-        let turns_bytes = 8 * (u64::from(frames) + u64::from(rows) + u64::from(columns));
-        tensor::checked_size(OP, device, turns_bytes)?;
-        let turns: Vec<[f32; 2]> = (0..3).flat_map(|axis| options.turns(axis, extents[axis])).collect();
-        let turns_buffer = match turns.as_slice() {
-            [] => None,
-            turns => {
-                let contents = bytemuck::cast_slice(turns);
-                Some(tensor::filled(OP, device, "turns", contents, wgpu::BufferUsages::STORAGE)?)
-            }
-        };
+        let turns = Turns::new(OP, device, options, shape)?;
         let in_place = tensor::in_place(x, y);
         let bytes = self.element.bytes();
         let tensors = [
             Tensor::divided((!in_place).then_some(x), head, bytes),
             Tensor::whole(weight, head_dim.into(), bytes),
-            Tensor::whole(
-                turns_buffer.as_ref().map(|buffer| buffer.slice(..)),
-                u64::from(frames) + u64::from(rows) + u64::from(columns),
-                8,
-            ),
+            turns.tensor(),
             Tensor::divided(y, head, bytes),
         ];
         let groups = [positions.div_ceil(GROUP), 1];
@@ -352,13 +393,9 @@ impl HeadNormRotary {
             frame_pairs: pairs[0],
             row_pairs: pairs[1],
             column_pairs: pairs[2],
-            first_row: frames,
-            first_column: frames + rows,
-            norm: match options.norm {
-                HeadNorm::None => 0,
-                HeadNorm::Rms => 1,
-                HeadNorm::L2 => 2,
-            },
+            first_row: turns.first_row,
+            first_column: turns.first_column,
+            norm: options.norm.code(),
             // The kernel compares bits, and -0.0 has large ones.
             epsilon: options.epsilon.abs(),
             scale: options.scale,

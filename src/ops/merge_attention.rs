@@ -82,7 +82,7 @@ pub(crate) const MERGE_ATTENTION: Shader = shader!(
     ELEMENTS,
     &[],
     [y1: Read, log_sum_exp1: Read, y2: Read, log_sum_exp2: Read, y: Write, log_sum_exp: Write],
-    [],
+    ["merge_shares"],
 );
 
 /// Two results of attention in one; the [page](self) has formula and example.

@@ -11,11 +11,11 @@ use visual_attention::{
     HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Ncthw, Nhw, Normalization,
     Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables,
     QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer,
-    SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine,
-    ScSeOptions, ScSeShape, Size, SpatialGate, SpatialGateBuffers, SpatialGateShape, Squeeze, SqueezeExcite,
-    SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, Statistic, Threshold, ThresholdBuffers,
-    ThresholdRule, ThresholdShape, WindowAttention, WindowAttentionBuffers, WindowAttentionOptions, WindowAxis,
-    WindowWeightsBuffers, wgpu,
+    SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBackward, SasaStemBackwardBuffers, SasaStemBuffers,
+    SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size, SpatialGate, SpatialGateBuffers,
+    SpatialGateShape, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape,
+    Statistic, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape, WindowAttention, WindowAttentionBuffers,
+    WindowAttentionOptions, WindowAxis, WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -872,6 +872,9 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                 .with_padding(padding)
                 .with_mixtures(mixtures)
                 .with_scale(if draw.right(true) { 0.5 } else { draw.number() });
+            if draw.option() {
+                return stem_backward(device, options, element);
+            }
             let operator = SasaStem::new(compiler::of(device), options, element)?;
             bound!(
                 "sasa_stem",
@@ -896,18 +899,48 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
     }
 }
 
+fn stem_backward(device: &wgpu::Device, options: SasaStemOptions, element: Element) -> Result<Bound, Error> {
+    let operator = SasaStemBackward::new(compiler::of(device), options, element)?;
+    bound!(
+        "sasa_stem_backward",
+        (options, element),
+        |device, pool, draw, deal| draw.with_channels(pool, options.inputs),
+        |shape| loop_bounds::stem_backward(&options),
+        {
+            let _ = operator.cost(shape);
+            let buffers = SasaStemBackwardBuffers {
+                x: deal.slice(draw),
+                projections: deal.slice(draw),
+                row: deal.slice(draw),
+                column: deal.slice(draw),
+                mix: deal.slice(draw),
+                y_gradient: deal.slice(draw),
+                x_gradient: deal.maybe(draw),
+                projections_gradient: deal.maybe(draw),
+                row_gradient: deal.maybe(draw),
+                column_gradient: deal.maybe(draw),
+                mix_gradient: deal.maybe(draw),
+            };
+            operator.bind(device, shape, buffers)
+        }
+    )
+}
+
 /// Operators whose options, and the shape of the input named here, decide everything. They need no code of their own.
-const BY_NAME: [(&str, &str); 6] = [
+const BY_NAME: &[(&str, &str)] = &[
     ("bisenet_backward", "features"),
     ("channel_scale_backward", "features"),
     ("cross_attention", "q"),
+    ("cross_attention_backward", "q"),
     ("head_norm_rotary", "x"),
+    ("head_norm_rotary_backward", "x"),
     ("merge_attention", "y1"),
+    ("merge_attention_backward", "y1"),
     ("window_pool", "x"),
 ];
 
 fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
-    let (name, input) = draw.of(&BY_NAME);
+    let (name, input) = draw.of(BY_NAME);
     let entry = operators::find(name).expect("an operator of the list");
     let mut options = Vec::new();
     for spec in entry.options(compiler::of(device), &Options::default())? {
@@ -949,7 +982,7 @@ fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
         |shape| rounds,
         {
             let keys = vec![shape.batch, shape.channels, draw.count()];
-            let others = (name == "cross_attention").then_some(("k", keys));
+            let others = name.starts_with("cross_attention").then_some(("k", keys));
             let shapes = Shapes::new(std::iter::once((input, Vec::from(shape))).chain(others));
             operator.tensors(&shapes).and_then(|specs| {
                 let _ = operator.cost(&shapes);

@@ -7,7 +7,7 @@ use super::catalogue::{self, Contents, Input, Kind, float};
 use super::describing::describing;
 use super::fixture::{Fixture, decoded, read};
 use super::problems::{self, Problem};
-use super::{Precision, TestGpu, check_gradient, compiler, rounded, wide};
+use super::{EXP_ROOM, Precision, TestGpu, check_gradient, compiler, rounded, softmax_room, wide};
 
 /// An operator that compiles nothing, with the shapes of its problem.
 pub(crate) fn described(problem: &Problem, element: Element) -> Box<dyn Operator> {
@@ -116,4 +116,19 @@ pub(crate) fn assert_matches(gpu: &TestGpu, problem: &Problem, element: Element,
         let outcome = check_gradient(&actual, &exact[index], &baseline[index], precision, room * largest);
         assert!(outcome.is_ok(), "{what}: {outcome:?}");
     }
+}
+
+/// What WGSL's own allowance leaves of a gradient up to `size`: where a softmax has a gradient, that of the softmax in every term, and
+/// elsewhere that of the activations that it passes.
+pub(crate) fn room(name: &str, size: f64) -> f64 {
+    if name.contains("attention_backward") || name.contains("sasa") && name.contains("backward") {
+        return softmax_room(9, size);
+    }
+    // Through two layers, and through both of CBAM's gates.
+    let activations = match name {
+        _ if name.starts_with("cbam_backward") => 3.0,
+        _ if name.starts_with("squeeze_excite_backward") || name.starts_with("scse_backward") => 2.0,
+        _ => 1.0,
+    };
+    EXP_ROOM * activations * size
 }

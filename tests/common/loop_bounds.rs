@@ -114,9 +114,12 @@ pub(crate) fn by_name(name: &str, options: &[(&str, String)]) -> u64 {
         // Eight channels.
         "merge_attention" => 8,
         // Bound by `bind`, which knows the keys, or the channels and pixels.
-        "cross_attention" | "bisenet_backward" | "channel_scale_backward" => MOST,
+        "bisenet_backward" | "channel_scale_backward" => MOST,
+        "cross_attention" | "cross_attention_backward" | "merge_attention_backward" => MOST,
         // Heads of 16,000 channels: their squares, and each of them.
         "head_norm_rotary" => summed(16_000) + 16_000,
+        // The squares, the products with the normalised channels, and each channel.
+        "head_norm_rotary_backward" => 2 * summed(10_000) + 10_000,
         other => panic!("no bound on the loops of {other}"),
     }
 }
@@ -151,4 +154,17 @@ pub(crate) fn stem(options: &SasaStemOptions) -> u64 {
     let attention =
         options.window.pixels().saturating_mul(entry).saturating_add(u64::from(options.window.height) + sums);
     attention.max(mixtures.saturating_mul(3 + embeddings))
+}
+
+/// Each entry over the head's channels twice, and over the mixed values of all channels; and the embeddings' kernel, for each mixture the
+/// softmax of each entry of a row or a column, or of all entries.
+pub(crate) fn stem_backward(options: &SasaStemOptions) -> u64 {
+    let [mixtures, head_dim, embeddings] = [options.mixtures, options.head_dim, options.embeddings].map(u64::from);
+    let entries = options.window.pixels();
+    let values = head_dim.saturating_mul(1 + mixtures);
+    let walk = entries.saturating_mul(2 * (1 + head_dim) + values).saturating_add(2 * u64::from(options.window.height));
+    let line = u64::from(options.window.height.max(options.window.width));
+    let tables = mixtures.saturating_mul(1 + line.saturating_mul(1 + mixtures));
+    let mix = entries.saturating_mul(1 + mixtures).saturating_add(u64::from(options.window.height));
+    walk.max(tables).max(mix).max(mixtures.saturating_mul(3 + embeddings))
 }

@@ -57,15 +57,19 @@
 //! [`SASA_STEM_ATTENTION`](crate::shaders::SASA_STEM_ATTENTION); reference
 //! [`reference::sasa_stem`](crate::reference::sasa_stem).
 
+mod mixture;
+
 use bytemuck::Zeroable;
 
 use super::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 use super::window_attention::shrink;
 use crate::cost::count;
 use crate::kernel::check::{MAX_EXTENT, signed};
-use crate::kernel::shader::{ELEMENTS, STEM, Shader, Variant, params, shader};
+use crate::kernel::shader::{STEM, Shader, Variant, params, shader};
 use crate::kernel::{Build, Compiler, Kernel, Tensor, check, tensor};
 use crate::{Cost, Element, Error, Nchw, Recording, Size, TensorSpec};
+
+pub(crate) use mixture::{Embeddings, Mixture, SASA_STEM_MIXTURE};
 
 const OP: &str = "sasa_stem";
 /// Queries of a workgroup on each axis.
@@ -93,23 +97,12 @@ params!(Params {
     shrink: f32,
 });
 
-params!(MixtureParams { origin: u32, mixtures: u32, embeddings: u32, window_height: u32, window_width: u32 });
-
 pub(crate) const SASA_STEM_ATTENTION: Shader = shader!(
     "sasa_stem_attention",
     Params,
     STEM,
     &[],
     [projected: Read, mixture: Read, y: Write],
-    [],
-);
-
-pub(crate) const SASA_STEM_MIXTURE: Shader = shader!(
-    "sasa_stem_mixture",
-    MixtureParams,
-    ELEMENTS,
-    &[],
-    [row: Read, column: Read, mix_table: Read, mixture: Write],
     [],
 );
 
@@ -199,6 +192,11 @@ impl SasaStemOptions {
     ///
     /// As [`SasaStem::new`], without what depends on a device.
     pub fn check(&self) -> Result<(), Error> {
+        self.check_as(OP)
+    }
+
+    /// As [`Self::check`], with errors under the name `op`.
+    pub(crate) fn check_as(&self, op: &'static str) -> Result<(), Error> {
         for (parameter, value) in [
             ("inputs", self.inputs),
             ("heads", self.heads),
@@ -210,14 +208,39 @@ impl SasaStemOptions {
         ] {
             if value == 0 {
                 let needed = "at least 1".into();
-                return Err(Error::InvalidParameter { op: OP, parameter, given: "0".into(), needed });
+                return Err(Error::InvalidParameter { op, parameter, given: "0".into(), needed });
             }
         }
-        check::finite(OP, "scale", self.scale)?;
+        check::finite(op, "scale", self.scale)?;
         let outputs =
             u64::from(self.heads).saturating_mul(self.head_dim.into()).saturating_mul(u64::from(self.mixtures) + 2);
-        check::to_u32(OP, "channels of queries, keys and values", outputs)?;
+        check::to_u32(op, "channels of queries, keys and values", outputs)?;
         Ok(())
+    }
+
+    /// Checks the shape of `x`.
+    pub(crate) fn check_shape(&self, op: &'static str, shape: Nchw) -> Result<(), Error> {
+        check::elements(op, "x", shape)?;
+        if shape.channels != self.inputs {
+            let needed = format!("{} channels", self.inputs);
+            return Err(Error::InvalidShape { op, binding: "x", given: shape.to_string(), needed });
+        }
+        check::elements(op, "projected", Nchw { channels: self.projections().outputs, ..shape })?;
+        for (limit, extent, window, padding) in [
+            ("height + window + padding", shape.height, self.window.height, self.padding.height),
+            ("width + window + padding", shape.width, self.window.width, self.padding.width),
+        ] {
+            let needed = u64::from(extent) + u64::from(window) + u64::from(padding);
+            if needed > MAX_EXTENT {
+                return Err(Error::LimitExceeded { op, limit, needed, given: MAX_EXTENT });
+            }
+        }
+        Ok(())
+    }
+
+    /// Extents of the embeddings, of type `element`.
+    pub(crate) const fn extents(&self, element: Element) -> Embeddings {
+        Embeddings { window: self.window, mixtures: self.mixtures, embeddings: self.embeddings, element }
     }
 
     /// Loop iterations for one query, and for the mixture of one entry.
@@ -254,7 +277,7 @@ pub struct SasaStem {
     options: SasaStemOptions,
     element: Element,
     projections: PointwiseConv,
-    mixture: Kernel,
+    mixture: Mixture,
     attention: Kernel,
 }
 
@@ -295,13 +318,16 @@ impl SasaStem {
         compiler.check_rounds(OP, query, "make the window smaller, or the heads less deep, or take fewer mixtures")?;
         compiler.check_rounds(OP, mixture, "take fewer mixtures or embeddings")?;
         let projections = PointwiseConv::new_within(OP, compiler, options.projections(), element, Element::F32)?;
-        let kernel = |shader, variant, workgroup| {
-            Kernel::new(compiler, &Build { op: OP, shader, variant, constants: &[], workgroup, workgroup_bytes: 0 })
+        let mixture = Mixture::new(OP, compiler, element)?;
+        let build = Build {
+            op: OP,
+            shader: &SASA_STEM_ATTENTION,
+            variant: Variant { inner: Element::F32, ..Variant::new(element, 1) },
+            constants: &[],
+            workgroup: [GROUP, GROUP, 1],
+            workgroup_bytes: 0,
         };
-        let variant = Variant::new(element, 1);
-        let mixture = kernel(&SASA_STEM_MIXTURE, variant, [64, 1, 1])?;
-        let variant = Variant { inner: Element::F32, ..variant };
-        let attention = kernel(&SASA_STEM_ATTENTION, variant, [GROUP, GROUP, 1])?;
+        let attention = Kernel::new(compiler, &build)?;
         Ok(Self { options, element, projections, mixture, attention })
     }
 
@@ -318,26 +344,11 @@ impl SasaStem {
     /// Whatever [`Self::bind`] refuses about a shape.
     pub fn tensors(&self, shape: Nchw) -> Result<Vec<TensorSpec>, Error> {
         let options = &self.options;
-        check::elements(OP, "x", shape)?;
-        if shape.channels != options.inputs {
-            let needed = format!("{} channels", options.inputs);
-            return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
-        }
-        let conv = options.projections();
-        check::elements(OP, "projected", Nchw { channels: conv.outputs, ..shape })?;
-        for (limit, extent, window, padding) in [
-            ("height + window + padding", shape.height, options.window.height, options.padding.height),
-            ("width + window + padding", shape.width, options.window.width, options.padding.width),
-        ] {
-            let needed = u64::from(extent) + u64::from(window) + u64::from(padding);
-            if needed > MAX_EXTENT {
-                return Err(Error::LimitExceeded { op: OP, limit, needed, given: MAX_EXTENT });
-            }
-        }
+        options.check_shape(OP, shape)?;
         let (channels, element) = (options.channels(), self.element);
         Ok(vec![
             TensorSpec::input("x", shape, element),
-            TensorSpec::input("projections", [2 + options.mixtures, channels, conv.inputs], element),
+            TensorSpec::input("projections", [2 + options.mixtures, channels, options.inputs], element),
             TensorSpec::input("row", [options.embeddings, options.window.height], element),
             TensorSpec::input("column", [options.embeddings, options.window.width], element),
             TensorSpec::input("mix", [options.mixtures, options.embeddings], element),
@@ -362,11 +373,6 @@ impl SasaStem {
         }
         let pixels = shape.size().pixels();
         let (bytes, entries) = (self.element.bytes(), options.window.pixels());
-        let embeddings = u64::from(options.embeddings);
-        let table = |slice, entries: u32| Tensor::whole(slice, embeddings * u64::from(entries), bytes);
-        let row = table(buffers.row, options.window.height);
-        let column = table(buffers.column, options.window.width);
-        let mix = table(buffers.mix, options.mixtures);
         let y = Tensor::divided(buffers.y, u64::from(options.channels()) * pixels, bytes);
         // Before the scratch is created: a caller's mistake is refused before any call to wgpu.
         let given = [
@@ -387,7 +393,8 @@ impl SasaStem {
 
         let elements = projected.elements().unwrap_or(u64::MAX);
         let scratch = tensor::scratch(OP, device, "projected", elements.saturating_mul(4))?;
-        let mixture_elements = u64::from(options.mixtures) * entries;
+        let extents = options.extents(self.element);
+        let mixture_elements = extents.weights();
         let mixture = tensor::scratch(OP, device, "mixture", mixture_elements * 4)?;
 
         let mut recording = self.projections.bind(
@@ -400,16 +407,8 @@ impl SasaStem {
                 y: [Some(scratch.slice(..)), None, None],
             },
         )?;
-        let tensors = [row, column, mix, Tensor::divided(mixture.slice(..), mixture_elements, 4)];
-        // The mixture fits a buffer, so the number of its workgroups fits `u32`.
-        let dispatches =
-            self.mixture.bind(device, 1, [entries.div_ceil(64) as u32, 1], &tensors, None, |_| MixtureParams {
-                mixtures: options.mixtures,
-                embeddings: options.embeddings,
-                window_height: options.window.height,
-                window_width: options.window.width,
-                ..Zeroable::zeroed()
-            })?;
+        let tables = [buffers.row, buffers.column, buffers.mix];
+        let dispatches = self.mixture.dispatches(device, extents, tables, mixture.slice(..))?;
         recording.extend(Recording::new(dispatches));
         let tensors =
             [Tensor::divided(scratch.slice(..), unit, 4), Tensor::whole(mixture.slice(..), mixture_elements, 4), y];
