@@ -4,14 +4,17 @@
 
 mod attended_region;
 mod attention_map;
+mod attention_map_backward;
 mod bisenet;
 mod bisenet_backward;
 mod bounding_box;
 mod cbam;
+mod cbam_backward;
 mod channel_scale;
 mod channel_scale_backward;
 mod common;
 mod crop_resize;
+mod crop_resize_backward;
 mod cross_attention;
 mod cross_attention_backward;
 mod dense;
@@ -19,6 +22,7 @@ mod dense_backward;
 mod eca;
 mod eca_backward;
 mod global_pool;
+mod global_pool_backward;
 mod head_norm_rotary;
 mod head_norm_rotary_backward;
 mod heat_overlay;
@@ -27,18 +31,23 @@ mod largest_component;
 mod merge_attention;
 mod merge_attention_backward;
 mod normalize;
+mod normalize_backward;
 mod pointwise_conv;
+mod pointwise_conv_backward;
 mod resize;
+mod resize_backward;
 mod sasa_layer;
 mod sasa_stem;
 mod sasa_stem_backward;
 mod scse;
+mod spatial_gate_backward;
 mod squeeze_excite;
 mod squeeze_excite_backward;
 mod threshold;
 mod window_attention;
 mod window_attention_backward;
 mod window_pool;
+mod window_pool_backward;
 mod window_stream;
 
 #[expect(dead_code, unused_imports, reason = "the suite uses the rest")]
@@ -52,17 +61,22 @@ type Rows = fn(&mut Bench);
 /// In the order of the README's table.
 const OPERATORS: &[(&str, Rows)] = &[
     ("attention_map", attention_map::bench),
+    ("attention_map_backward", attention_map_backward::bench),
     ("normalize", normalize::bench),
+    ("normalize_backward", normalize_backward::bench),
     ("resize", resize::bench),
+    ("resize_backward", resize_backward::bench),
     ("threshold", threshold::bench),
     ("largest_component", largest_component::bench),
     ("bounding_box", bounding_box::bench),
     ("crop_resize", crop_resize::bench),
+    ("crop_resize_backward", crop_resize_backward::bench),
     ("head_norm_rotary", head_norm_rotary::bench),
     ("head_norm_rotary_backward", head_norm_rotary_backward::bench),
     ("heat_overlay", heat_overlay::bench),
     ("attended_region", attended_region::bench),
     ("global_pool", global_pool::bench),
+    ("global_pool_backward", global_pool_backward::bench),
     ("cross_attention", cross_attention::bench),
     ("cross_attention_backward", cross_attention_backward::bench),
     ("dense", dense::bench),
@@ -73,11 +87,14 @@ const OPERATORS: &[(&str, Rows)] = &[
     ("squeeze_excite_backward", squeeze_excite_backward::bench),
     ("bisenet", bisenet::bench),
     ("bisenet_backward", bisenet_backward::bench),
+    ("spatial_gate_backward", spatial_gate_backward::bench),
     ("cbam", cbam::bench),
+    ("cbam_backward", cbam_backward::bench),
     ("scse", scse::bench),
     ("eca", eca::bench),
     ("eca_backward", eca_backward::bench),
     ("pointwise_conv", pointwise_conv::bench),
+    ("pointwise_conv_backward", pointwise_conv_backward::bench),
     ("sasa_layer", sasa_layer::bench),
     ("sasa_stem", sasa_stem::bench),
     ("sasa_stem_backward", sasa_stem_backward::bench),
@@ -86,6 +103,7 @@ const OPERATORS: &[(&str, Rows)] = &[
     ("merge_attention", merge_attention::bench),
     ("merge_attention_backward", merge_attention_backward::bench),
     ("window_pool", window_pool::bench),
+    ("window_pool_backward", window_pool_backward::bench),
     ("window_stream", window_stream::bench),
 ];
 

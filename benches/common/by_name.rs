@@ -1,9 +1,12 @@
 //! Operators opened by name, with numbers for every tensor: for operators whose tensors are many.
 
 use visual_attention::operators::{self, Arrays, Options, Shapes, Slices};
-use visual_attention::{DType, Element, Role, wgpu};
+use visual_attention::{Cost, DType, Element, Role, wgpu};
 
 use super::{Bench, noise};
+
+/// The box of every image.
+const BOX: [f32; 4] = [20.0, 30.0, 180.0, 200.0];
 
 /// An operator, its shapes, and the tensors that are left out.
 pub(crate) struct ByName<'a> {
@@ -17,6 +20,7 @@ pub(crate) struct ByName<'a> {
 pub(crate) struct Measured {
     /// What the reference gives for each output.
     pub(crate) expected: Arrays<f32>,
+    pub(crate) cost: Cost,
     inputs: Vec<(&'static str, wgpu::Buffer)>,
 }
 
@@ -28,7 +32,7 @@ impl Measured {
 }
 
 impl Bench {
-    /// Checks and times an operator with every output. All its tensors are of f32.
+    /// Checks and times an operator with every output. All its tensors are of f32, but for boxes.
     pub(crate) fn measure_by_name(&mut self, case: &str, problem: &ByName<'_>) -> Measured {
         let ByName { operator: name, options, shapes, without } = problem;
         let entry = operators::find(name).expect("an operator");
@@ -38,20 +42,28 @@ impl Bench {
         specs.retain(|spec| {
             !without.iter().any(|name| spec.name.strip_suffix("_gradient").unwrap_or(spec.name) == *name)
         });
-        assert!(specs.iter().all(|spec| spec.dtype == DType::F32), "{name}: floats");
+        assert!(specs.iter().all(|spec| matches!(spec.dtype, DType::F32 | DType::I32)), "{name}: floats and boxes");
         let (written, read): (Vec<_>, Vec<_>) = specs.into_iter().partition(|spec| spec.role == Role::Output);
         let numbers = Arrays::new(read.iter().map(|spec| {
+            if spec.dtype == DType::I32 {
+                return (spec.name, BOX.repeat(spec.shape[0] as usize));
+            }
             let mut numbers = noise(spec.elements().expect("small"));
             if spec.name.ends_with("norm.variance") {
                 numbers.iter_mut().for_each(|number| *number = 1.0 + number.abs());
             }
             (spec.name, numbers)
         }));
-        let upload = |name: &'static str| {
+        let upload = |name: &'static str, dtype: DType| {
             let numbers = numbers.get(name).expect("an input");
-            (name, self.gpu.upload(name, numbers).expect("tensor"))
+            let integers = || numbers.iter().map(|&number| number as i32).collect::<Vec<_>>();
+            let tensor = match dtype {
+                DType::I32 => self.gpu.upload(name, &integers()),
+                _ => self.gpu.upload(name, numbers),
+            };
+            (name, tensor.expect("tensor"))
         };
-        let inputs: Vec<_> = read.iter().map(|spec| upload(spec.name)).collect();
+        let inputs: Vec<_> = read.iter().map(|spec| upload(spec.name, spec.dtype)).collect();
         let output = |bytes: Option<u64>| self.gpu.buffer("output", bytes.expect("small")).expect("output");
         let outputs: Vec<_> = written.iter().map(|spec| (spec.name, output(spec.bytes()))).collect();
         let all = inputs.iter().chain(&outputs).map(|(name, buffer)| (*name, buffer.slice(..)));
@@ -63,6 +75,6 @@ impl Bench {
         }
         let cost = operator.cost(&shapes).expect("cost");
         self.measure(name, case, "fused", cost, |pass| recording.record(pass));
-        Measured { expected, inputs }
+        Measured { expected, cost, inputs }
     }
 }

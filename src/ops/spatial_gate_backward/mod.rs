@@ -173,7 +173,9 @@ impl SpatialGateBackward {
     /// # Errors
     ///
     /// - [`Error::InvalidParameter`]: a kernel that is even or above 127; a bias beside a batch norm; a `norm.epsilon` that is negative or
-    ///   not finite; the gradient of a bias or norm that is not given; a tensor that is missing, or that the [`Epilogue`] does not take.
+    ///   not finite.
+    /// - [`Error::InvalidParameter`]: the gradient of a bias or norm that is not given; a tensor that is missing, or that the [`Epilogue`]
+    ///   does not take.
     /// - [`Error::InvalidShape`]: pixels without channels.
     /// - [`Error::LimitExceeded`]: more than 31,774 channels, or an image that exceeds a binding of the device.
     /// - What [every operator refuses](crate#what-is-refused) about its buffers.
