@@ -207,10 +207,9 @@ fn ties_follow_the_references() {
         for problem in problems(shape).into_iter().filter(|problem| problem.forward().is_some()) {
             let Some(mut entry) = entry_of(&problem, Element::F32, 1) else { continue };
             for input in &mut entry.inputs {
-                if let Contents::Floats(_, numbers) = &mut input.contents {
-                    if !input.name.ends_with("norm.variance") {
-                        numbers.iter_mut().for_each(|number| *number = number.round().clamp(-1.0, 1.0));
-                    }
+                let Contents::Floats(_, numbers) = &mut input.contents else { continue };
+                if !input.name.ends_with("norm.variance") {
+                    numbers.iter_mut().for_each(|number| *number = number.round().clamp(-1.0, 1.0));
                 }
             }
             backward::save(&problem, Element::F32, &Shapes::new(problem.shapes.iter().cloned()), &mut entry.inputs);

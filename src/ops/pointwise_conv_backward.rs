@@ -54,6 +54,7 @@
 use bytemuck::Zeroable;
 
 use crate::cost::count;
+use crate::kernel::rounds::MAX_ROUNDS;
 use crate::kernel::shader::{INNER, NO_OR_YES, Shader, Variant, group, params, shader};
 use crate::kernel::tensor::Between;
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check};
@@ -73,6 +74,8 @@ const SLICE: u64 = 4096;
 /// Bytes of scratch above which slices are longer, and how many times at most.
 const MOST_SCRATCH: u64 = 64 << 20;
 const LONGEST: u64 = 4;
+// Iterations of one invocation: for each stage two loops, four iterations of the first, and the pixels.
+const _: () = assert!(LONGEST * SLICE / 32 * (2 + 4 + 32) <= MAX_ROUNDS);
 
 params!(XParams {
     origin_x: u32,
@@ -265,13 +268,9 @@ impl PointwiseConvBackward {
         ];
         given.extend(Y.into_iter().zip(y_gradient));
         check::slices(op, device, &specs, &given)?;
-        let missing = |wanted: bool, there: bool| wanted && !there;
-        if missing(x_gradient.is_some(), weights.is_some()) {
-            check::presence(op, "weights", false, true, "`x_gradient` is computed from it")?;
-        }
-        if missing(weights_gradient.is_some(), x.is_some()) {
-            check::presence(op, "x", false, true, "`weights_gradient` is computed from it")?;
-        }
+        let reason = "a gradient that is wanted is computed from it";
+        check::presence(op, "weights", weights.is_some(), weights.is_some() || x_gradient.is_some(), reason)?;
+        check::presence(op, "x", x.is_some(), x.is_some() || weights_gradient.is_some(), reason)?;
         if shape.is_empty() {
             return self.of_empty(device, weights_gradient, bias_gradient);
         }
@@ -451,7 +450,5 @@ mod tests {
         assert_eq!(slice(512 * 512, 1, 512 * 512), SLICE);
         assert_eq!(slice(512 * 512, 8, 256 * 256), 2 * SLICE);
         assert_eq!(slice(1 << 22, 8, 1 << 20), 4 * SLICE);
-        // Iterations of one invocation: for each stage two loops, four iterations of the first, and the pixels.
-        assert!(LONGEST * SLICE / 32 * (2 + 4 + 32) <= crate::kernel::rounds::MAX_ROUNDS);
     }
 }

@@ -29,7 +29,8 @@ pub fn normalize<T: Float>(shape: Nhw, normalization: Normalization, map: &[T]) 
     normalized
 }
 
-/// Minimum and maximum of each image of `map [n, h, w]`: `[n, 2]`. The maximum propagates NaN.
+/// Minimum and maximum of each image of `map [n, h, w]`: `[n, 2]`. The maximum propagates NaN. The minimum is that of the other numbers, and
+/// NaN if there are none.
 #[must_use]
 pub fn map_range<T: Float>(shape: Nhw, map: &[T]) -> Vec<T> {
     if shape.is_empty() {
@@ -40,5 +41,5 @@ pub fn map_range<T: Float>(shape: Nhw, map: &[T]) -> Vec<T> {
 }
 
 fn lowest<T: Float>(image: &[T]) -> T {
-    image.iter().copied().fold(T::infinity(), T::min)
+    image.iter().copied().reduce(T::min).unwrap_or_else(T::nan)
 }
