@@ -40,7 +40,8 @@ pub fn spatial_gate_backward<T: Float>(
     // The upstream gradient behind the epilogue's ReLU.
     let g = |index: usize| match (epilogue, upstream.output, upstream.output_gradient) {
         (Epilogue::GateOnly, ..) | (.., None) => T::zero(),
-        (Epilogue::Residual, Some(output), _) if !(output[index] > T::zero()) => T::zero(),
+        (Epilogue::Residual, Some(output), Some(gradient)) if output[index] > T::zero() => gradient[index],
+        (Epilogue::Residual, ..) => T::zero(),
         (.., Some(gradient)) => gradient[index],
     };
     let reads_output = epilogue != Epilogue::GateOnly;
