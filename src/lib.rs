@@ -139,6 +139,7 @@ pub use ops::resize_backward::{ResizeBackward, ResizeBackwardBuffers};
 pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
 pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape};
+pub use ops::scse_backward::{ScSeBackward, ScSeBackwardBuffers};
 pub use ops::spatial_gate::{SpatialGate, SpatialGateBuffers, SpatialGateShape};
 pub use ops::spatial_gate_backward::{SpatialGateBackward, SpatialGateBackwardBuffers};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape};

@@ -26,7 +26,6 @@ const PENDING: &[&str] = &[
     "merge_attention",
     "sasa_layer",
     "sasa_stem",
-    "scse",
 ];
 /// Most numbers of one tensor that are moved.
 const MOST: usize = 48;

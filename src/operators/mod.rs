@@ -55,6 +55,7 @@ mod resize_backward;
 mod sasa_layer;
 mod sasa_stem;
 mod scse;
+mod scse_backward;
 mod shared;
 mod spatial_gate;
 mod spatial_gate_backward;
@@ -296,6 +297,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<sasa_layer::Layer>(),
             Entry::of::<sasa_stem::Stem>(),
             Entry::of::<scse::ScSeGate>(),
+            Entry::of::<scse_backward::ScSeGradient>(),
             Entry::of::<spatial_gate::Spatial>(),
             Entry::of::<spatial_gate_backward::SpatialGradient>(),
             Entry::of::<squeeze_excite::Excite>(),

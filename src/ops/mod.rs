@@ -35,6 +35,7 @@ pub mod resize_backward;
 pub mod sasa_layer;
 pub mod sasa_stem;
 pub mod scse;
+pub mod scse_backward;
 pub mod spatial_gate;
 pub mod spatial_gate_backward;
 pub mod squeeze_excite;
