@@ -29,6 +29,7 @@ mod resize;
 mod sasa_layer;
 mod sasa_stem;
 mod scse;
+mod scse_backward;
 mod squeeze_excite;
 mod squeeze_excite_backward;
 mod threshold;
@@ -69,6 +70,7 @@ const OPERATORS: &[(&str, Rows)] = &[
     ("bisenet_backward", bisenet_backward::bench),
     ("cbam", cbam::bench),
     ("scse", scse::bench),
+    ("scse_backward", scse_backward::bench),
     ("eca", eca::bench),
     ("eca_backward", eca_backward::bench),
     ("pointwise_conv", pointwise_conv::bench),

@@ -45,6 +45,7 @@
 //! | [`SqueezeExciteBackward`] | the two operators above, [`channel_scale_backward_apply`](shaders::CHANNEL_SCALE_BACKWARD_APPLY) | [`reference::squeeze_excite_backward`] | [`SqueezeExcite`] |
 //! | [`BiSeNetAttentionBackward`] | as [`SqueezeExciteBackward`] | [`reference::bisenet_backward`] | [`BiSeNetAttention`] |
 //! | [`EcaBackward`] | `channel_scale_backward`, `channel_scale_backward_join`, `channel_scale`, [`eca_backward`](shaders::ECA_BACKWARD), [`eca_backward_weight`](shaders::ECA_BACKWARD_WEIGHT), [`part_sum`](shaders::PART_SUM), `channel_scale_backward_apply` | [`reference::eca_backward`] | [`Eca`] |
+//! | [`ScSeBackward`] | [`scse_backward_pixels`](shaders::SCSE_BACKWARD_PIXELS), [`scse_backward_planes`](shaders::SCSE_BACKWARD_PLANES), `channel_scale_backward_join`, those of [`DenseBackward`], `part_sum`, [`scse_backward_apply`](shaders::SCSE_BACKWARD_APPLY), for a maximum `spatial_gate_squeeze` | [`reference::scse_backward`] | [`ScSe`] |
 //! | [`PointwiseConvBackward`] | [`pointwise_conv_backward_x`](shaders::POINTWISE_CONV_BACKWARD_X), [`pointwise_conv_backward_weights`](shaders::POINTWISE_CONV_BACKWARD_WEIGHTS), [`part_sum`](shaders::PART_SUM) | [`reference::pointwise_conv_backward`] | [`PointwiseConv`] |
 //! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
 //!

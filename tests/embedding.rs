@@ -311,6 +311,8 @@ fn everything_is_send_and_sync() {
         SasaStemOptions,
         ScSe,
         ScSeBuffers<'_>,
+        ScSeBackward,
+        ScSeBackwardBuffers<'_>,
         ScSeCombine,
         ScSeOptions,
         SqueezeExcite,

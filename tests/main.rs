@@ -53,6 +53,7 @@ mod resize_backward;
 mod sasa_layer;
 mod sasa_stem;
 mod scse;
+mod scse_backward;
 mod side_effects;
 mod special_values;
 mod squeeze_excite;
