@@ -40,6 +40,7 @@ mod sasa_layer;
 mod sasa_stem;
 mod sasa_stem_backward;
 mod scse;
+mod scse_backward;
 mod spatial_gate_backward;
 mod squeeze_excite;
 mod squeeze_excite_backward;
@@ -91,6 +92,7 @@ const OPERATORS: &[(&str, Rows)] = &[
     ("cbam", cbam::bench),
     ("cbam_backward", cbam_backward::bench),
     ("scse", scse::bench),
+    ("scse_backward", scse_backward::bench),
     ("eca", eca::bench),
     ("eca_backward", eca_backward::bench),
     ("pointwise_conv", pointwise_conv::bench),

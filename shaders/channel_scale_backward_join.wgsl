@@ -5,7 +5,7 @@
 //   first_maximum(n, c)    = the pixel where the maximum is found first
 //
 // Source    Hu et al. 2018, arXiv:1709.01507, Eq. 2; Woo et al. 2018, arXiv:1807.06521, Sec. 3.1
-// Host      src/ops/channel_scale_backward/passes.rs        Reference  src/reference/channel_scale_backward.rs
+// Host      src/ops/channel_scale_backward/join.rs        Reference  src/reference/channel_scale_backward.rs
 // Shapes    sums [n, c, parts], upstream [n, c] -> gate_gradient, first_maximum [n, c], squeezed [n, vectors, c]
 // Grid      x: ceil(c / WORKGROUP_SIZE), z: n; one invocation for each plane
 // Numerics  sums in f32 in order, of at most 64 parts; NaN propagates

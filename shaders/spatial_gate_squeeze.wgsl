@@ -27,6 +27,8 @@ struct Params {
     pixels: u32,
     has_gate: u32,
     has_bias: u32,
+    // Planes of an image: the projection is the first.
+    outputs: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -127,7 +129,7 @@ fn spatial_gate_squeeze(
         }
         // The sigmoid of every component. The exponent is never positive, so `exp` does not overflow.
         let e = exp(-abs(t));
-        planes[params.planes_base + image * params.pixels + pixel] = select(e, Real(1.0), t >= Real(0.0)) / (1.0 + e);
+        planes[params.planes_base + image * params.outputs * params.pixels + pixel] = select(e, Real(1.0), t >= Real(0.0)) / (1.0 + e);
     } else {
         let first = params.planes_base + image * 2u * params.pixels + pixel;
         planes[first] = from_ordered(wg_maximum[slot]);

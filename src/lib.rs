@@ -46,6 +46,7 @@
 //! | [`SpatialGateBackward`] | [`squeeze`](shaders::SPATIAL_GATE_BACKWARD_SQUEEZE), `spatial_gate_conv`, [`taps`](shaders::SPATIAL_GATE_BACKWARD_TAPS), `part_sum`, [`parameters`](shaders::SPATIAL_GATE_BACKWARD_PARAMETERS), [`planes`](shaders::SPATIAL_GATE_BACKWARD_PLANES), [`apply`](shaders::SPATIAL_GATE_BACKWARD_APPLY) | [`reference::spatial_gate_backward`] | [`SpatialGate`] |
 //! | [`CbamBackward`] | the above, [`cbam_backward`](shaders::CBAM_BACKWARD) | [`reference::cbam_backward`] | [`Cbam`] |
 //! | [`EcaBackward`] | `channel_scale_backward`, `channel_scale_backward_join`, `channel_scale`, [`eca_backward`](shaders::ECA_BACKWARD), [`eca_backward_weight`](shaders::ECA_BACKWARD_WEIGHT), [`part_sum`](shaders::PART_SUM), `channel_scale_backward_apply` | [`reference::eca_backward`] | [`Eca`] |
+//! | [`ScSeBackward`] | [`scse_backward_pixels`](shaders::SCSE_BACKWARD_PIXELS), [`scse_backward_planes`](shaders::SCSE_BACKWARD_PLANES), `channel_scale_backward_join`, those of [`DenseBackward`], `part_sum`, [`scse_backward_apply`](shaders::SCSE_BACKWARD_APPLY), for a maximum `spatial_gate_squeeze` | [`reference::scse_backward`] | [`ScSe`] |
 //! | [`PointwiseConvBackward`] | [`pointwise_conv_backward_x`](shaders::POINTWISE_CONV_BACKWARD_X), [`pointwise_conv_backward_weights`](shaders::POINTWISE_CONV_BACKWARD_WEIGHTS), [`part_sum`](shaders::PART_SUM) | [`reference::pointwise_conv_backward`] | [`PointwiseConv`] |
 //! | [`WindowAttentionBackward`] | [`prepare`](shaders::WINDOW_ATTENTION_BACKWARD_PREPARE), [`query`](shaders::WINDOW_ATTENTION_BACKWARD_QUERY), [`key`](shaders::WINDOW_ATTENTION_BACKWARD_KEY), and of tables and strides [`tables`](shaders::WINDOW_ATTENTION_BACKWARD_TABLES), [`product`](shaders::WINDOW_ATTENTION_BACKWARD_PRODUCT), [`offsets`](shaders::WINDOW_ATTENTION_BACKWARD_OFFSETS), [`bias`](shaders::WINDOW_ATTENTION_BACKWARD_BIAS), [`sum`](shaders::WINDOW_ATTENTION_BACKWARD_SUM), [`clear`](shaders::WINDOW_ATTENTION_BACKWARD_CLEAR) | [`reference::window_attention_backward`] | [`WindowAttention`] |
 //! | [`MergeAttentionBackward`] | [`merge_attention_backward`](shaders::MERGE_ATTENTION_BACKWARD), [`merge_attention_backward_shares`](shaders::MERGE_ATTENTION_BACKWARD_SHARES) | [`reference::merge_attention_backward`] | [`MergeAttention`] |
@@ -150,6 +151,7 @@ pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
 pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
 pub use ops::sasa_stem_backward::{SasaStemBackward, SasaStemBackwardBuffers};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape};
+pub use ops::scse_backward::{ScSeBackward, ScSeBackwardBuffers};
 pub use ops::spatial_gate::{SpatialGate, SpatialGateBuffers, SpatialGateShape};
 pub use ops::spatial_gate_backward::{SpatialGateBackward, SpatialGateBackwardBuffers};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape};

@@ -137,6 +137,12 @@ table! {
     SASA_STEM_BACKWARD_TABLES = sasa_stem_backward,
     /// [`SasaStem`](crate::SasaStem), the mixture of its values.
     SASA_STEM_MIXTURE = sasa_stem,
+    /// [`ScSeBackward`](crate::ScSeBackward), last pass.
+    SCSE_BACKWARD_APPLY = scse_backward,
+    /// [`ScSeBackward`](crate::ScSeBackward), first pass.
+    SCSE_BACKWARD_PIXELS = scse_backward,
+    /// [`ScSeBackward`](crate::ScSeBackward), second pass.
+    SCSE_BACKWARD_PLANES = scse_backward,
     /// [`SpatialGateBackward`](crate::SpatialGateBackward), last pass.
     SPATIAL_GATE_BACKWARD_APPLY = spatial_gate_backward,
     /// [`SpatialGateBackward`](crate::SpatialGateBackward), the gradients of the parameters.

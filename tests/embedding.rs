@@ -324,6 +324,8 @@ fn everything_is_send_and_sync() {
         SasaStemBackwardBuffers<'_>,
         ScSe,
         ScSeBuffers<'_>,
+        ScSeBackward,
+        ScSeBackwardBuffers<'_>,
         ScSeCombine,
         ScSeOptions,
         SqueezeExcite,

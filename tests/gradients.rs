@@ -21,7 +21,6 @@ const NOT_DIFFERENTIABLE: [&str; 5] =
 #[rustfmt::skip]
 const PENDING: &[&str] = &[
     "sasa_layer",
-    "scse",
 ];
 /// Most numbers of one tensor that are moved.
 const MOST: usize = 48;
@@ -206,9 +205,13 @@ fn ties_follow_the_references() {
     for shape in SHAPES {
         for problem in problems(shape).into_iter().filter(|problem| problem.forward().is_some()) {
             let Some(mut entry) = entry_of(&problem, Element::F32, 1) else { continue };
+            // Means of whole numbers are rounded, and equal gates with them. Without means, the gates of a maximum are equal or far apart.
+            let gates = entry.name.starts_with("scse_backward Max");
             for input in &mut entry.inputs {
                 let Contents::Floats(_, numbers) = &mut input.contents else { continue };
-                if !input.name.ends_with("norm.variance") {
+                if gates && input.name == "reduce_weight" {
+                    numbers.fill(0.0);
+                } else if !input.name.ends_with("norm.variance") {
                     numbers.iter_mut().for_each(|number| *number = number.round().clamp(-1.0, 1.0));
                 }
             }

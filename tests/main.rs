@@ -58,6 +58,7 @@ mod sasa_layer;
 mod sasa_stem;
 mod sasa_stem_backward;
 mod scse;
+mod scse_backward;
 mod side_effects;
 mod special_values;
 mod squeeze_excite;

@@ -60,6 +60,7 @@ mod sasa_layer;
 mod sasa_stem;
 mod sasa_stem_backward;
 mod scse;
+mod scse_backward;
 mod shared;
 mod spatial_gate;
 mod spatial_gate_backward;
@@ -306,6 +307,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<sasa_stem::Stem>(),
             Entry::of::<sasa_stem_backward::StemGradient>(),
             Entry::of::<scse::ScSeGate>(),
+            Entry::of::<scse_backward::ScSeGradient>(),
             Entry::of::<spatial_gate::Spatial>(),
             Entry::of::<spatial_gate_backward::SpatialGradient>(),
             Entry::of::<squeeze_excite::Excite>(),

@@ -40,6 +40,7 @@ pub mod sasa_layer;
 pub mod sasa_stem;
 pub mod sasa_stem_backward;
 pub mod scse;
+pub mod scse_backward;
 pub mod spatial_gate;
 pub mod spatial_gate_backward;
 pub mod squeeze_excite;

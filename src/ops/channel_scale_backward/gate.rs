@@ -1,6 +1,7 @@
 //! Both passes together, for operators whose gate is computed from the features.
 
-use super::passes::{Apply, ApplyTensors, Planes, PlanesTensors, Upstream, vectors};
+use super::join::vectors;
+use super::passes::{Apply, ApplyTensors, Planes, PlanesTensors, Upstream};
 use crate::cost::count;
 use crate::kernel::{Compiler, Dispatch, tensor};
 use crate::ops::global_pool::PlaneGrid;

@@ -50,6 +50,7 @@
 //! [`reference::channel_scale_backward`](crate::reference::channel_scale_backward).
 
 mod gate;
+mod join;
 mod passes;
 
 use super::global_pool::PlaneGrid;
@@ -58,10 +59,8 @@ use crate::kernel::{Compiler, check};
 use crate::{Cost, Element, Epilogue, Error, Nchw, Recording, TensorSpec};
 
 pub(crate) use gate::{Gate, gate_cost};
-pub(crate) use passes::{
-    CHANNEL_SCALE_BACKWARD, CHANNEL_SCALE_BACKWARD_APPLY, CHANNEL_SCALE_BACKWARD_JOIN, Planes, PlanesTensors, Upstream,
-    vectors,
-};
+pub(crate) use join::{CHANNEL_SCALE_BACKWARD_JOIN, Join, JoinTensors, vectors};
+pub(crate) use passes::{CHANNEL_SCALE_BACKWARD, CHANNEL_SCALE_BACKWARD_APPLY, Planes, PlanesTensors, Upstream};
 
 const OP: &str = "channel_scale_backward";
 

@@ -5,7 +5,8 @@
 
 use bytemuck::Zeroable;
 
-use crate::kernel::shader::{NO_OR_YES, PLAIN, Shader, THREE_CODES, VECTORS, Variant, group, params, shader};
+use super::join::{Join, JoinTensors, vectors};
+use crate::kernel::shader::{NO_OR_YES, Shader, THREE_CODES, VECTORS, Variant, group, params, shader};
 use crate::kernel::tuning::Team;
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tensor, tuning};
 use crate::ops::channel_scale::CHUNK;
@@ -35,22 +36,6 @@ params!(PlanesParams {
     writes_identity: u32,
     writes_gate: u32,
     writes_sums: u32,
-});
-
-params!(JoinParams {
-    origin: u32,
-    sums_base: u32,
-    upstream_base: u32,
-    gate_gradient_base: u32,
-    squeezed_base: u32,
-    first_maximum_base: u32,
-    channels: u32,
-    parts: u32,
-    has_upstream: u32,
-    writes_gate: u32,
-    vectors: u32,
-    writes_mean: u32,
-    writes_maximum: u32,
 });
 
 params!(ApplyParams {
@@ -87,15 +72,6 @@ pub(crate) const CHANNEL_SCALE_BACKWARD: Shader = shader!(
         gate_gradient: Write, sums: Write,
     ],
     ["ordered", "blocked_sum"],
-);
-
-pub(crate) const CHANNEL_SCALE_BACKWARD_JOIN: Shader = shader!(
-    "channel_scale_backward_join",
-    JoinParams,
-    PLAIN,
-    &[tuning::VECTOR_GROUPS],
-    [sums: Read, upstream: Read, gate_gradient: Write, squeezed: Write, first_maximum: Write],
-    ["ordered"],
 );
 
 pub(crate) const CHANNEL_SCALE_BACKWARD_APPLY: Shader = shader!(
@@ -202,12 +178,7 @@ pub(crate) struct Planes {
     squeeze: Option<Squeeze>,
     /// By vector width (1, 4), then as [`tuning::plane_teams`].
     kernels: [Vec<Kernel>; 2],
-    join: Kernel,
-}
-
-/// Vectors that a plane is squeezed to: the mean, the maximum, or both.
-pub(crate) fn vectors(squeeze: Squeeze) -> u32 {
-    u32::from(squeeze.mean()) + u32::from(squeeze.maximum())
+    join: Join,
 }
 
 impl Planes {
@@ -243,19 +214,8 @@ impl Planes {
         let kernels = |lanes| -> Result<_, Error> {
             tuning::plane_teams(software).iter().map(|team| kernel(lanes, team)).collect()
         };
-        let size = tuning::vector_group(software);
         // Few operators need it for every shape.
-        let join = Kernel::new(
-            if squeeze.is_some() { compiler } else { compiler.at_first_use() },
-            &Build {
-                op,
-                shader: &CHANNEL_SCALE_BACKWARD_JOIN,
-                variant: Variant::F32,
-                constants: &[("WORKGROUP_SIZE", f64::from(size))],
-                workgroup: [size, 1, 1],
-                workgroup_bytes: 0,
-            },
-        )?;
+        let join = Join::new(op, if squeeze.is_some() { compiler } else { compiler.at_first_use() })?;
         Ok(Self { op, element, software, squeeze, kernels: [kernels(1)?, kernels(4)?], join })
     }
 
@@ -312,28 +272,14 @@ impl Planes {
             ..Zeroable::zeroed()
         })?;
         let Some(sums) = sums else { return Ok(dispatches) };
-
-        let channels = u64::from(shape.channels);
-        let squeeze = self.squeeze.filter(|_| squeezed.is_some());
-        let vectors = squeeze.map_or(0, vectors);
-        let bound = [
-            Tensor::divided(sums, channels * u64::from(parts), 16),
-            Tensor::divided(upstream.gate_gradient, channels, 4),
-            Tensor::divided(gate_gradient, channels, 4),
-            Tensor::divided(squeezed, channels * u64::from(vectors), 4),
-            Tensor::divided(first_maximum, channels, 4),
-        ];
-        let groups = [shape.channels.div_ceil(tuning::vector_group(self.software)), 1];
-        dispatches.extend(self.join.bind(device, shape.batch, groups, &bound, None, |_| JoinParams {
-            channels: shape.channels,
-            parts,
-            has_upstream: upstream.gate_gradient.is_some().into(),
-            writes_gate: gate_gradient.is_some().into(),
-            vectors,
-            writes_mean: squeeze.is_some_and(Squeeze::mean).into(),
-            writes_maximum: squeeze.is_some_and(Squeeze::maximum).into(),
-            ..Zeroable::zeroed()
-        })?);
+        let joined = JoinTensors {
+            sums,
+            upstream: upstream.gate_gradient,
+            gate_gradient,
+            squeezed: squeezed.zip(self.squeeze),
+            first_maximum,
+        };
+        dispatches.extend(self.join.dispatches(device, shape, parts, joined)?);
         Ok(dispatches)
     }
 }

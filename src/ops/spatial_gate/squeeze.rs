@@ -18,6 +18,7 @@ params!(Params {
     pixels: u32,
     has_gate: u32,
     has_bias: u32,
+    outputs: u32,
 });
 
 pub(crate) const SPATIAL_GATE_SQUEEZE: Shader = shader!(
@@ -112,17 +113,28 @@ impl SpatialSqueeze {
         grid: &PlaneGrid,
         tensors: SqueezeTensors<'_>,
     ) -> Result<Vec<Dispatch>, Error> {
+        self.dispatches_into(device, shape, grid, tensors, if self.projection { 1 } else { 2 })
+    }
+
+    /// As [`Self::dispatches`], into the first of `outputs` planes of each image.
+    pub(crate) fn dispatches_into(
+        &self,
+        device: &wgpu::Device,
+        shape: Nchw,
+        grid: &PlaneGrid,
+        tensors: SqueezeTensors<'_>,
+        outputs: u32,
+    ) -> Result<Vec<Dispatch>, Error> {
         let SqueezeTensors { features, gate, weight, bias, planes } = tensors;
         let (channels, pixels) = (shape.channels, grid.pixels);
         let team = tuning::channel_team(self.software, pixels.into(), channels);
         let bytes = self.element.bytes();
-        let outputs = if self.projection { 1 } else { 2 };
         let tensors = [
             Tensor::divided(features, u64::from(channels) * u64::from(pixels), bytes * grid.lanes),
             Tensor::divided(gate, channels.into(), 4),
             Tensor::whole(weight, channels.into(), bytes),
             Tensor::whole(bias, 1, bytes),
-            Tensor::divided(planes, outputs * u64::from(pixels), 4 * grid.lanes),
+            Tensor::divided(planes, u64::from(outputs) * u64::from(pixels), 4 * grid.lanes),
         ];
         let kernel = &self.kernels[grid.lanes_index()][team];
         let groups = [pixels.div_ceil(tuning::channel_teams(self.software)[team].across), 1];
@@ -131,6 +143,7 @@ impl SpatialSqueeze {
             pixels,
             has_gate: gate.is_some().into(),
             has_bias: bias.is_some().into(),
+            outputs,
             ..Zeroable::zeroed()
         })
     }
