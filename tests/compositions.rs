@@ -21,7 +21,6 @@ const STEPS: &[(&str, &str, &str)] = &[
     ("scse", "features", "output"),
     ("spatial_gate", "features", "output"),
     ("squeeze_excite", "features", "output"),
-    ("window_pool", "x", "y"),
 ];
 const COMPOSITIONS: u64 = 24;
 /// Numbers of the input that are moved.

@@ -12,7 +12,7 @@ fn upstream_of(at: u32) -> Real {
     return select(Real(0.0), upstream, (bits - Bits(1u)) < Bits(0x7f800000u));
 }
 
-// 1 where a maximum of the two products takes the channel gate's, else 0. Equal products take the channel gate's, and so does a NaN of it.
+// 1 where a maximum of the two products takes the channel gate's, else 0. Equal products take the channel gate's, and so does a product that is NaN.
 fn takes_channel(feature: Real, channel_gate: f32, spatial_gate: Real) -> Bits {
     let larger = ordered(feature * channel_gate) >= ordered(feature * spatial_gate);
     return select(Bits(0u), Bits(1u), larger);
