@@ -148,7 +148,10 @@ impl Mutant {
         });
         let users = users.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned() + "::");
         let own = hosts.iter().map(|host| format!("{host}::")).chain(["golden::".to_owned()]).collect::<BTreeSet<_>>();
-        let further = users.chain(["places::".to_owned()]).collect::<BTreeSet<_>>();
+        // The tests that all gradients go through.
+        let backward = hosts.iter().any(|host| host.ends_with("_backward") || *host == "part_sum");
+        let gradients = backward.then(|| "gradients::".to_owned());
+        let further = users.chain(["places::".to_owned()]).chain(gradients).collect::<BTreeSet<_>>();
         let further = &further - &own;
         [own, further]
     }
