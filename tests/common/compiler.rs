@@ -19,9 +19,11 @@ pub(crate) fn bounded<R>(bound: DispatchBound, action: impl FnOnce() -> R) -> R 
     result
 }
 
-/// For the variants that the adapter gets, unless [`VARIANTS`] says otherwise.
+/// For the variants that the adapter gets, unless [`VARIANTS`] says otherwise. The suite compiles the kernels that it runs: compiling all of
+/// them would take most of its time. Benches measure what `new` costs by itself.
 pub(crate) fn of(device: &wgpu::Device) -> Compiler<'_> {
     let compiler = Compiler::from(device);
+    let compiler = if cfg!(test) { compiler.at_first_use() } else { compiler };
     let compiler = BOUND.get().map_or(compiler, |bound| compiler.with_dispatch_bound(bound));
     match std::env::var(VARIANTS).as_deref() {
         Err(_) => compiler,
