@@ -37,6 +37,7 @@ mod pointwise_conv_backward;
 mod resize;
 mod resize_backward;
 mod sasa_layer;
+mod sasa_layer_backward;
 mod sasa_stem;
 mod sasa_stem_backward;
 mod scse;
@@ -98,6 +99,7 @@ const OPERATORS: &[(&str, Rows)] = &[
     ("pointwise_conv", pointwise_conv::bench),
     ("pointwise_conv_backward", pointwise_conv_backward::bench),
     ("sasa_layer", sasa_layer::bench),
+    ("sasa_layer_backward", sasa_layer_backward::bench),
     ("sasa_stem", sasa_stem::bench),
     ("sasa_stem_backward", sasa_stem_backward::bench),
     ("window_attention", window_attention::bench),

@@ -27,12 +27,13 @@ pub(crate) fn bench(bench: &mut Bench) {
             projections: projections.slice(..),
             tables: PositionTables::rows_and_columns(table_buffer.slice(..), table_buffer.slice(..)),
             y: y.slice(..),
+            log_sum_exp: None,
         };
         let recording = operator.bind(&bench.gpu.device, shape, buffers).expect("bind");
         bench.gpu.run(|pass| recording.record(pass)).expect("run");
         let what = format!("k7 {shape}");
         let tables = PositionTables::rows_and_columns(table.as_slice(), table.as_slice());
-        let expected = reference::sasa_layer(shape, &options, &values, &weights, tables);
+        let expected = reference::sasa_layer(shape, &options, &values, &weights, tables).y;
         bench.check(&what, Element::F32, &y, &expected);
         let cost = operator.cost(shape);
         bench.measure("sasa_layer", &what, "fused", cost, |pass| recording.record(pass));

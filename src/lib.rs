@@ -53,6 +53,7 @@
 //! | [`CrossAttentionBackward`] | [`means`](shaders::CROSS_ATTENTION_BACKWARD_MEANS), [`cross_attention_backward`](shaders::CROSS_ATTENTION_BACKWARD), [`keys`](shaders::CROSS_ATTENTION_BACKWARD_KEYS), [`sum`](shaders::CROSS_ATTENTION_BACKWARD_SUM) | [`reference::cross_attention_backward`] | [`CrossAttention`] |
 //! | [`HeadNormRotaryBackward`] | [`head_norm_rotary_backward`](shaders::HEAD_NORM_ROTARY_BACKWARD), [`head_norm_rotary_backward_weight`](shaders::HEAD_NORM_ROTARY_BACKWARD_WEIGHT), `part_sum` | [`reference::head_norm_rotary_backward`] | [`HeadNormRotary`] |
 //! | [`SasaStemBackward`] | [`means`](shaders::SASA_STEM_BACKWARD_MEANS), [`sasa_stem_backward`](shaders::SASA_STEM_BACKWARD), [`mixture`](shaders::SASA_STEM_BACKWARD_MIXTURE), [`tables`](shaders::SASA_STEM_BACKWARD_TABLES), those of [`PointwiseConv`] and [`PointwiseConvBackward`] | [`reference::sasa_stem_backward`] | [`SasaStem`] |
+//! | [`SasaLayerBackward`] | `pointwise_conv`, `window_attention`, those of [`WindowAttentionBackward`] and [`PointwiseConvBackward`] | [`reference::sasa_layer_backward`] | [`SasaLayer`] |
 //! | [`WindowPoolBackward`] | [`window_pool_backward`](shaders::WINDOW_POOL_BACKWARD) | [`reference::window_pool_backward`] | [`WindowPool`] |
 //!
 //! # How an operator is used
@@ -148,6 +149,7 @@ pub use ops::pointwise_conv_backward::{PointwiseConvBackward, PointwiseConvBackw
 pub use ops::resize::{Resize, ResizeBuffers, ResizeShape};
 pub use ops::resize_backward::{ResizeBackward, ResizeBackwardBuffers};
 pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};
+pub use ops::sasa_layer_backward::{SasaLayerBackward, SasaLayerBackwardBuffers};
 pub use ops::sasa_stem::{SasaStem, SasaStemBuffers, SasaStemOptions};
 pub use ops::sasa_stem_backward::{SasaStemBackward, SasaStemBackwardBuffers};
 pub use ops::scse::{ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape};

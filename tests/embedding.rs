@@ -217,8 +217,9 @@ fn everything_is_send_and_sync() {
     use visual_attention::operators::{Arrays, Entry, Operator, OptionSpec, Options, Shapes, Slices};
     use visual_attention::reference::{
         AttendedRegions, Components, CrossAttentionGradients, CrossAttentionResult, Excitation,
-        HeadNormRotaryGradients, Layer, MergeAttentionGradients, Norm, PointwiseConvGradients, SasaStemGradients,
-        WindowAttentionGradients, WindowAttentionResult, WindowAttentionSaved, WindowEntry,
+        HeadNormRotaryGradients, Layer, MergeAttentionGradients, Norm, PointwiseConvGradients, SasaLayerGradients,
+        SasaLayerSaved, SasaStemGradients, WindowAttentionGradients, WindowAttentionResult, WindowAttentionSaved,
+        WindowEntry,
     };
     use visual_attention::shaders::{Member, Overrides, Shader, Variant};
     use visual_attention::*;
@@ -316,6 +317,8 @@ fn everything_is_send_and_sync() {
         ResizeBackwardBuffers<'_>,
         SasaLayer,
         SasaLayerBuffers<'_>,
+        SasaLayerBackward,
+        SasaLayerBackwardBuffers<'_>,
         SasaLayerOptions,
         SasaStem,
         SasaStemBuffers<'_>,
@@ -404,6 +407,8 @@ fn everything_is_send_and_sync() {
         HeadNormRotaryGradients<f32>,
         CrossAttentionGradients<f32>,
         SasaStemGradients<f32>,
+        SasaLayerGradients<f32>,
+        SasaLayerSaved<'_, f32>,
         CrossAttentionResult<f32>,
         WindowAttentionGradients<f32>,
         WindowAttentionResult<f32>,

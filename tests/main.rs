@@ -55,6 +55,7 @@ mod pointwise_conv_backward;
 mod resize;
 mod resize_backward;
 mod sasa_layer;
+mod sasa_layer_backward;
 mod sasa_stem;
 mod sasa_stem_backward;
 mod scse;

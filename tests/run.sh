@@ -76,6 +76,7 @@ bash tests/runs/mutants.sh --sample
 
 say "examples"
 cargo run --quiet --example check_cases -- tests/golden | tail -n 1
+cargo run --quiet --example train_attention | tail -n 3
 
 say "machine code"
 cargo run --quiet --example isa_report -- --check benches/isa.tsv --if-present

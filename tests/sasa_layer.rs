@@ -68,6 +68,7 @@ fn matches_reference() {
                 projections: projections_buffer.slice(..),
                 tables,
                 y: y.slice(),
+                log_sum_exp: None,
             };
             gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
             let (wide_first, wide_second) = (wide(&first), wide(&second));
@@ -82,8 +83,8 @@ fn matches_reference() {
             } else {
                 PositionTables::rows_and_columns(first.as_slice(), second.as_slice())
             };
-            let exact = reference::sasa_layer(shape, &options, &wide(&x), &wide(&projections), exact_tables);
-            let baseline = reference::sasa_layer(shape, &options, &x, &projections, tables);
+            let exact = reference::sasa_layer(shape, &options, &wide(&x), &wide(&projections), exact_tables).y;
+            let baseline = reference::sasa_layer(shape, &options, &x, &projections, tables).y;
             // Values are up to about 4.
             let room = softmax_room(options.attention.keys(), 4.0);
             let what = format!("{element:?} {shape} {options:?}");
@@ -115,7 +116,8 @@ fn refuses_what_has_no_meaning() {
     let x = gpu.upload("x", &[0f32; 256]).unwrap();
     let y = gpu.upload("y", &[0f32; 256]).unwrap();
     let tables = PositionTables::rows_and_columns(x.slice(..), x.slice(..));
-    let buffers = SasaLayerBuffers { x: x.slice(..), projections: x.slice(..), tables, y: y.slice(..) };
+    let buffers =
+        SasaLayerBuffers { x: x.slice(..), projections: x.slice(..), tables, y: y.slice(..), log_sum_exp: None };
     let refused = |shape: Nchw, buffers: SasaLayerBuffers<'_>, words: &[&str]| {
         let error = operator.bind(&gpu.device, shape, buffers).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");

@@ -57,6 +57,7 @@ mod pointwise_conv_backward;
 mod resize;
 mod resize_backward;
 mod sasa_layer;
+mod sasa_layer_backward;
 mod sasa_stem;
 mod sasa_stem_backward;
 mod scse;
@@ -304,6 +305,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<resize::Resized>(),
             Entry::of::<resize_backward::ResizeGradient>(),
             Entry::of::<sasa_layer::Layer>(),
+            Entry::of::<sasa_layer_backward::LayerGradient>(),
             Entry::of::<sasa_stem::Stem>(),
             Entry::of::<sasa_stem_backward::StemGradient>(),
             Entry::of::<scse::ScSeGate>(),

@@ -8,6 +8,12 @@ use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Nchw, Recording, SasaLayer, SasaLayerBuffers, SasaLayerOptions, TensorSpec, reference};
 
+/// The options of the layer and of its gradients.
+pub(super) fn layer_options(options: &Reader<'_>) -> Result<SasaLayerOptions, Error> {
+    let (inputs, groups) = (options.integer("inputs", None)?, options.integer("groups", Some(1))?);
+    Ok(SasaLayerOptions::new(inputs, window_options(options)?).with_groups(groups))
+}
+
 #[derive(Debug)]
 pub(super) struct Layer {
     operator: SasaLayer,
@@ -20,8 +26,7 @@ impl Described for Layer {
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {
-        let (inputs, groups) = (options.integer("inputs", None)?, options.integer("groups", Some(1))?);
-        let chosen = SasaLayerOptions::new(inputs, window_options(options)?).with_groups(groups);
+        let chosen = layer_options(options)?;
         Ok(Self { operator: SasaLayer::new(compiler, chosen, options.element()?)?, options: chosen })
     }
 
@@ -39,6 +44,7 @@ impl Described for Layer {
             projections: slices.required(Self::NAME, "projections")?,
             tables: tables(&self.options.attention, |name| slices.required(Self::NAME, name))?,
             y: slices.required(Self::NAME, "y")?,
+            log_sum_exp: slices.optional("log_sum_exp"),
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -50,7 +56,7 @@ impl Described for Layer {
     fn reference<T: Float>(&self, shape: Nchw, inputs: &Arrays<T>) -> Result<Arrays<T>, Error> {
         let need = |name| inputs.required(Self::NAME, name);
         let tables = tables(&self.options.attention, need)?;
-        let y = reference::sasa_layer(shape, &self.options, need("x")?, need("projections")?, tables);
-        Ok(Arrays::new([("y", y)]))
+        let found = reference::sasa_layer(shape, &self.options, need("x")?, need("projections")?, tables);
+        Ok(Arrays::new([("y", found.y), ("log_sum_exp", found.log_sum_exp)]))
     }
 }

@@ -9,13 +9,38 @@ use crate::kernel::compiler::Compiler;
 use crate::reference::{WindowAttentionGradients, WindowAttentionSaved};
 use crate::{
     Cost, Error, PositionTables, Recording, RelativePosition, TensorSpec, WindowAttentionBackward,
-    WindowAttentionBackwardBuffers, reference,
+    WindowAttentionBackwardBuffers, WindowAttentionOptions, reference,
 };
 
 const BIAS: &str = "tables.bias_gradient";
 const FRAMES: &str = "tables.frames_gradient";
 const ROWS: &str = "tables.rows_gradient";
 const COLUMNS: &str = "tables.columns_gradient";
+
+/// The gradients of the tables of the options' relative term, as far as they are given.
+pub(super) fn table_gradients<'a>(
+    options: &WindowAttentionOptions,
+    slices: &Slices<'a>,
+) -> PositionTables<wgpu::BufferSlice<'a>> {
+    match options.relative {
+        RelativePosition::None => PositionTables::None,
+        RelativePosition::Bias => slices.optional(BIAS).map_or(PositionTables::None, PositionTables::Bias),
+        RelativePosition::PerHead | RelativePosition::WholeChannel | RelativePosition::Sum => {
+            let [frames, rows, columns] = [FRAMES, ROWS, COLUMNS].map(|name| slices.optional(name));
+            PositionTables::Axes { frames, rows, columns }
+        }
+    }
+}
+
+/// Gradients of tables by name.
+pub(super) fn named_gradients<T>(tables: PositionTables<Vec<T>>) -> impl Iterator<Item = (&'static str, Vec<T>)> {
+    let tables = match tables {
+        PositionTables::None => [(BIAS, None), (ROWS, None), (COLUMNS, None)],
+        PositionTables::Bias(bias) => [(BIAS, Some(bias)), (ROWS, None), (COLUMNS, None)],
+        PositionTables::Axes { frames, rows, columns } => [(FRAMES, frames), (ROWS, rows), (COLUMNS, columns)],
+    };
+    tables.into_iter().filter_map(|(name, table)| Some((name, table?)))
+}
 
 #[derive(Debug)]
 pub(super) struct AttentionGradient(WindowAttentionBackward);
@@ -40,14 +65,6 @@ impl Described for AttentionGradient {
     }
 
     fn bind(&self, device: &wgpu::Device, shape: Positions, slices: &Slices<'_>) -> Result<Recording, Error> {
-        let tables_gradient = match self.0.options().relative {
-            RelativePosition::None => PositionTables::None,
-            RelativePosition::Bias => slices.optional(BIAS).map_or(PositionTables::None, PositionTables::Bias),
-            RelativePosition::PerHead | RelativePosition::WholeChannel | RelativePosition::Sum => {
-                let [frames, rows, columns] = [FRAMES, ROWS, COLUMNS].map(|name| slices.optional(name));
-                PositionTables::Axes { frames, rows, columns }
-            }
-        };
         let buffers = WindowAttentionBackwardBuffers {
             q: slices.required(Self::NAME, "q")?,
             k: slices.required(Self::NAME, "k")?,
@@ -60,7 +77,7 @@ impl Described for AttentionGradient {
             q_gradient: slices.optional("q_gradient"),
             k_gradient: slices.optional("k_gradient"),
             v_gradient: slices.optional("v_gradient"),
-            tables_gradient,
+            tables_gradient: table_gradients(self.0.options(), slices),
         };
         self.0.bind(device, shape.shape, buffers)
     }
@@ -84,14 +101,7 @@ impl Described for AttentionGradient {
         let WindowAttentionGradients { q, k, v, tables } =
             reference::window_attention_backward(shape.shape, self.0.options(), saved);
         let mut found = vec![("q_gradient", q), ("k_gradient", k), ("v_gradient", v)];
-        match tables {
-            PositionTables::None => {}
-            PositionTables::Bias(bias) => found.push((BIAS, bias)),
-            PositionTables::Axes { frames, rows, columns } => {
-                let tables = [(FRAMES, frames), (ROWS, rows), (COLUMNS, columns)];
-                found.extend(tables.into_iter().filter_map(|(name, table)| Some((name, table?))));
-            }
-        }
+        found.extend(named_gradients(tables));
         Ok(Arrays::new(found))
     }
 }

@@ -37,6 +37,7 @@ pub mod pointwise_conv_backward;
 pub mod resize;
 pub mod resize_backward;
 pub mod sasa_layer;
+pub mod sasa_layer_backward;
 pub mod sasa_stem;
 pub mod sasa_stem_backward;
 pub mod scse;

@@ -27,6 +27,7 @@
 //!     projections: projections.slice(..),
 //!     tables: PositionTables::rows_and_columns(table.slice(..), table.slice(..)),
 //!     y: y.slice(..),
+//!     log_sum_exp: None,
 //! };
 //! let recording = layer.bind(&gpu.device, Nchw::new(1, 64, 56, 56), buffers)?;
 //! gpu.run(|pass| recording.record(pass))?;
@@ -38,7 +39,8 @@
 //!
 //! [`SasaLayerOptions::new`] takes the options of the attention, and projects all channels densely. Its channels are those of the output.
 //!
-//! `x [n, inputs, h, w] -> y [n, heads*d, ho, wo]`. [`SasaLayer::tensors`] lists the tensors. Queries, keys and values are scratch of
+//! `x [n, inputs, h, w] -> y [n, heads*d, ho, wo]`. [`SasaLayer::tensors`] lists the tensors. `log_sum_exp` is that of the attention, and
+//! spares [`SasaLayerBackward`](crate::SasaLayerBackward) the attention. Queries, keys and values are scratch of
 //! `3 * n * heads*d * h * w` f32, which the [`Recording`] keeps.
 //!
 //! # Errors and cost
@@ -95,22 +97,27 @@ impl SasaLayerOptions {
     ///
     /// As [`SasaLayer::new`] and [`SasaLayer::bind`], without what depends on a device or a buffer.
     pub fn check(&self, shape: Nchw) -> Result<(), Error> {
-        self.check_attention()?;
-        self.projections().check(OP)?;
+        self.check_within(OP, shape)
+    }
+
+    /// As [`Self::check`], for the operator of this name.
+    pub(crate) fn check_within(&self, op: &'static str, shape: Nchw) -> Result<(), Error> {
+        self.check_attention(op)?;
+        self.projections().check(op)?;
         if shape.channels != self.inputs {
             let needed = format!("{} channels", self.inputs);
-            return Err(Error::InvalidShape { op: OP, binding: "x", given: shape.to_string(), needed });
+            return Err(Error::InvalidShape { op, binding: "x", given: shape.to_string(), needed });
         }
-        self.attention.check_shape(OP, Nchw { channels: self.attention.channels(), ..shape }.into())
+        self.attention.check_shape(op, Nchw { channels: self.attention.channels(), ..shape }.into())
     }
 
     /// Checks the attention. The projections are equally large, so that values have as many channels as queries.
-    fn check_attention(&self) -> Result<(), Error> {
-        self.attention.check_options(OP)?;
+    pub(crate) fn check_attention(&self, op: &'static str) -> Result<(), Error> {
+        self.attention.check_options(op)?;
         if self.attention.value_dim != self.attention.head_dim {
             let given = self.attention.value_dim.to_string();
             let needed = format!("{}, the head_dim", self.attention.head_dim);
-            return Err(Error::InvalidParameter { op: OP, parameter: "value_dim", given, needed });
+            return Err(Error::InvalidParameter { op, parameter: "value_dim", given, needed });
         }
         Ok(())
     }
@@ -146,6 +153,8 @@ pub struct SasaLayerBuffers<'a> {
     pub tables: PositionTables<wgpu::BufferSlice<'a>>,
     /// Out: `[n, heads*d, ho, wo]`.
     pub y: wgpu::BufferSlice<'a>,
+    /// Out, optional: `[n, heads, ho, wo]` f32, of the logits of the attention.
+    pub log_sum_exp: Option<wgpu::BufferSlice<'a>>,
 }
 
 impl SasaLayer {
@@ -160,7 +169,7 @@ impl SasaLayer {
         element: Element,
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
-        options.check_attention()?;
+        options.check_attention(OP)?;
         let projections = PointwiseConv::new_within(OP, compiler, options.projections(), element, Element::F32)?;
         let attention = WindowAttention::new_within(OP, compiler, options.attention, element, Element::F32)?;
         Ok(Self { options, element, projections, attention })
@@ -190,6 +199,8 @@ impl SasaLayer {
             TensorSpec::input("projections", [stack, outputs, inputs / groups], self.element),
             TensorSpec::output("y", Nchw { height, width, ..projected }, self.element),
         ];
+        let log_sum_exp = Nchw { channels: attention.heads, height, width, ..shape };
+        specs.push(TensorSpec::output("log_sum_exp", log_sum_exp, Element::F32).optional());
         specs.extend(attention.table_specs(self.element));
         Ok(specs)
     }
@@ -206,8 +217,12 @@ impl SasaLayer {
             return Ok(Recording::default());
         }
         // Before the scratch is created: a caller's mistake is refused before any call to wgpu.
-        let mut given =
-            vec![("x", Some(buffers.x)), ("projections", Some(buffers.projections)), ("y", Some(buffers.y))];
+        let mut given = vec![
+            ("x", Some(buffers.x)),
+            ("projections", Some(buffers.projections)),
+            ("y", Some(buffers.y)),
+            ("log_sum_exp", buffers.log_sum_exp),
+        ];
         given.extend(self.options.attention.table_slices(OP, buffers.tables)?);
         check::slices(OP, device, &specs, &given)?;
 
@@ -235,7 +250,7 @@ impl SasaLayer {
                 v: v.slice(..),
                 tables: buffers.tables,
                 y: buffers.y,
-                log_sum_exp: None,
+                log_sum_exp: buffers.log_sum_exp,
             },
         )?);
         Ok(recording)

@@ -39,6 +39,7 @@ mod pointwise_conv_backward;
 mod resize;
 mod resize_backward;
 mod sasa_layer;
+mod sasa_layer_backward;
 mod sasa_stem;
 mod sasa_stem_backward;
 mod scse;
@@ -85,6 +86,7 @@ pub use pointwise_conv_backward::{PointwiseConvGradients, pointwise_conv_backwar
 pub use resize::resize;
 pub use resize_backward::resize_backward;
 pub use sasa_layer::sasa_layer;
+pub use sasa_layer_backward::{SasaLayerGradients, SasaLayerSaved, sasa_layer_backward};
 pub use sasa_stem::sasa_stem;
 pub use sasa_stem_backward::{SasaStemGradients, sasa_stem_backward};
 pub use scse::scse;

@@ -857,7 +857,8 @@ fn windows(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Boun
                     let _ = operator.cost(shape);
                     let tables = deal.tables(draw, &attention);
                     let (x, projections, y) = (deal.slice(draw), deal.slice(draw), deal.slice(draw));
-                    operator.bind(device, shape, SasaLayerBuffers { x, projections, tables, y })
+                    let buffers = SasaLayerBuffers { x, projections, tables, y, log_sum_exp: None };
+                    operator.bind(device, shape, buffers)
                 }
             )
         }

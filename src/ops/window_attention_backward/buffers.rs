@@ -33,7 +33,7 @@ pub struct WindowAttentionBackwardBuffers<'a> {
 }
 
 /// Slices of three tables by name, in the order of the axes.
-pub(super) type Tables<'a> = [(&'static str, Option<wgpu::BufferSlice<'a>>); 3];
+pub(crate) type Tables<'a> = [(&'static str, Option<wgpu::BufferSlice<'a>>); 3];
 
 /// Tables and their gradients by name.
 pub(super) const TABLES: [(&str, &str); 4] = [

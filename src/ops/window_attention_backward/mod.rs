@@ -273,7 +273,10 @@ impl WindowAttentionBackward {
     }
 
     /// The slices of the tables' gradients, in the order of the axes. A bias table takes the place of the rows'.
-    fn gradient_slices<'a>(&self, tables: PositionTables<wgpu::BufferSlice<'a>>) -> Result<Tables<'a>, Error> {
+    pub(crate) fn gradient_slices<'a>(
+        &self,
+        tables: PositionTables<wgpu::BufferSlice<'a>>,
+    ) -> Result<Tables<'a>, Error> {
         let [_, (_, frames), (_, rows), (_, columns)] = TABLES;
         if tables == PositionTables::None {
             return Ok([(frames, None), (rows, None), (columns, None)]);
