@@ -137,9 +137,13 @@ fn wrong(
         gate = gate.max(2.0 * (p - r).abs() + 2.0 * rounding.abs());
         size = size.max(r.abs());
     }
-    // The worst of a few errors says little of what the formula costs: a parameter's gradient has few numbers.
+    // As in `room`: a parameter's gradient has few numbers.
     let few = if name.contains("_backward") && exact.len() < 64 { 4.0 } else { 1.0 };
-    gate = few * gate.max(backward::room(name, size));
+    gate = (few * gate).max(if few > 1.0 {
+        backward::room(name, size, exact.len())
+    } else {
+        backward::room(name, size, 64)
+    });
     // A gradient may cancel out numbers beyond that size. What the formula costs among numbers of a size hides nothing of larger ones.
     let sized = |r: f64| {
         let of_size = expected.iter().zip(exact).filter(|((p, other), _)| {

@@ -68,8 +68,8 @@
 //! for each pixel of a map `[n, h, w]`, and that of the two layers. [`CbamBackward::bind`] lists the errors, [`CbamBackward::cost`] counts
 //! bytes and operations.
 //!
-//! Kernels [`CBAM_BACKWARD`](crate::shaders::CBAM_BACKWARD), those of [`spatial_gate_backward`](super::spatial_gate_backward) and of
-//! [`dense_backward`](super::dense_backward); reference [`reference::cbam_backward`](crate::reference::cbam_backward).
+//! Kernels [`CBAM_BACKWARD`](crate::shaders::CBAM_BACKWARD), and those of [the spatial gate](super::spatial_gate_backward) and of
+//! [the layers](super::dense_backward); reference [`reference::cbam_backward`](crate::reference::cbam_backward).
 
 use bytemuck::Zeroable;
 

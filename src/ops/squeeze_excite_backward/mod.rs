@@ -11,10 +11,10 @@
 //! ```
 //!
 //! Source: the chain rule of Squeeze-and-Excitation's Eqs. 2 to 4 (Hu et al. 2018, arXiv:1709.01507). The gradients of the biases are the
-//! sums of `dv` and `dt` over the batch. [`Epilogue::ScaleAdd`] adds `u` to `dx`, and [`Epilogue::Residual`] has `identity_gradient = u`.
+//! sums of `dv` and `dt` over the batch. [`Epilogue::ScaleAdd`](crate::Epilogue::ScaleAdd) adds `u` to `dx`, and [`Epilogue::Residual`](crate::Epilogue::Residual) has `identity_gradient = u`.
 //!
-//! With [`Squeeze::Max`] the whole of `ds` goes to one pixel of the plane: the first in row order that holds the maximum, as in `PyTorch`'s
-//! `adaptive_max_pool2d`. A NaN counts as the largest number. With [`Squeeze::MeanAndMax`] each vector passes both layers, so the weights'
+//! With [`Squeeze::Max`](crate::Squeeze::Max) the whole of `ds` goes to one pixel of the plane: the first in row order that holds the maximum, as in `PyTorch`'s
+//! `adaptive_max_pool2d`. A NaN counts as the largest number. With [`Squeeze::MeanAndMax`](crate::Squeeze::MeanAndMax) each vector passes both layers, so the weights'
 //! gradients add up over both, and `expand_bias` counts twice.
 //!
 //! # Example
@@ -108,16 +108,16 @@ pub struct SqueezeExciteBackwardBuffers<'a> {
     pub expand_weight: wgpu::BufferSlice<'a>,
     /// In: `[c]`, the operator's element type.
     pub expand_bias: Option<wgpu::BufferSlice<'a>>,
-    /// In: `[n, c, h, w]`, the operator's element type, as the forward operator wrote it. Only [`Epilogue::Residual`] reads it.
+    /// In: `[n, c, h, w]`, the operator's element type, as the forward operator wrote it. Only [`Epilogue::Residual`](crate::Epilogue::Residual) reads it.
     pub output: Option<wgpu::BufferSlice<'a>>,
-    /// In: `[n, c, h, w]`, the operator's element type, the gradient of the loss with respect to the output. [`Epilogue::GateOnly`] has no
+    /// In: `[n, c, h, w]`, the operator's element type, the gradient of the loss with respect to the output. [`Epilogue::GateOnly`](crate::Epilogue::GateOnly) has no
     /// output.
     pub output_gradient: Option<wgpu::BufferSlice<'a>>,
-    /// In: `[n, c]` f32, the gradient of the loss with respect to the gate. Required by [`Epilogue::GateOnly`], optional otherwise.
+    /// In: `[n, c]` f32, the gradient of the loss with respect to the gate. Required by [`Epilogue::GateOnly`](crate::Epilogue::GateOnly), optional otherwise.
     pub gate_gradient: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[n, c, h, w]`, the operator's element type.
     pub features_gradient: Option<wgpu::BufferSlice<'a>>,
-    /// Out, only for [`Epilogue::Residual`]: `[n, c, h, w]`, the operator's element type.
+    /// Out, only for [`Epilogue::Residual`](crate::Epilogue::Residual): `[n, c, h, w]`, the operator's element type.
     pub identity_gradient: Option<wgpu::BufferSlice<'a>>,
     /// Out: `[r, c]` f32.
     pub reduce_weight_gradient: Option<wgpu::BufferSlice<'a>>,
@@ -185,7 +185,7 @@ impl SqueezeExciteBackward {
     /// # Errors
     ///
     /// - [`Error::InvalidParameter`] for a reduced width of zero, for the gradient of a bias that is not given, or if `output`,
-    ///   `output_gradient`, `gate_gradient` or `identity_gradient` does not match the operator's [`Epilogue`].
+    ///   `output_gradient`, `gate_gradient` or `identity_gradient` does not match the operator's [`Epilogue`](crate::Epilogue).
     /// - [`Error::InvalidShape`] for planes without pixels.
     /// - [`Error::LimitExceeded`] if one plane or the weights exceed a binding of the device, and for more than 31,774 vectors in the batch:
     ///   one for each image and statistic.
