@@ -182,11 +182,20 @@ fn check(gpu: &TestGpu, entry: &Entry, shape: Nchw) {
     }
 }
 
+/// Whether the operator has tests of its own over many shapes, and no maximum. Its kernels take long to compile.
+fn is_attention(problem: &Problem) -> bool {
+    problem.operator.contains("attention") || problem.operator.contains("sasa")
+}
+
 #[test]
 fn every_gradient_kernel_matches_its_reference() {
     let Some(gpu) = common::gpu() else { return };
     for (seed, shape) in (0..).zip(SHAPES) {
+        let few = shape.batch == 1;
         for problem in problems(shape).into_iter().filter(|problem| problem.forward().is_some()) {
+            if few && is_attention(&problem) {
+                continue;
+            }
             for element in gpu.elements().into_iter().filter(|&element| problem.generic || element == Element::F32) {
                 let Some(entry) = entry_of(&problem, element, seed) else { continue };
                 check(gpu, &entry, shape);
@@ -200,7 +209,8 @@ fn every_gradient_kernel_matches_its_reference() {
 fn ties_follow_the_references() {
     let Some(gpu) = common::gpu() else { return };
     for shape in SHAPES {
-        for problem in problems(shape).into_iter().filter(|problem| problem.forward().is_some()) {
+        let all = problems(shape).into_iter().filter(|problem| problem.forward().is_some());
+        for problem in all.filter(|problem| !is_attention(problem)) {
             let Some(mut entry) = entry_of(&problem, Element::F32, 1) else { continue };
             // Means of whole numbers are rounded, and equal gates with them. Without means, the gates of a maximum are equal or far apart.
             let gates = entry.name.starts_with("scse_backward Max");

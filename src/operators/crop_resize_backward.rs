@@ -5,6 +5,7 @@ use num_traits::Float;
 use super::options::Reader;
 use super::shared::boxes;
 use super::{Arrays, Described, Shapes, Slices};
+use crate::kernel::check;
 use crate::kernel::compiler::Compiler;
 use crate::{
     Cost, CropEnd, CropResizeBackward, CropResizeBackwardBuffers, CropResizeShape, Element, Error, Recording, Sampling,
@@ -18,6 +19,13 @@ pub(super) struct CropGradient {
     sampling: Sampling,
     size: Size,
     element: Element,
+}
+
+impl CropGradient {
+    /// The forward operator's input, which gives the shape and is not read.
+    fn unread(&self, shape: CropResizeShape) -> TensorSpec {
+        TensorSpec::input("images", shape.images, self.element).optional()
+    }
 }
 
 impl Described for CropGradient {
@@ -38,12 +46,12 @@ impl Described for CropGradient {
     }
 
     fn tensors(&self, shape: CropResizeShape) -> Result<Vec<TensorSpec>, Error> {
-        // The forward operator's input gives the shape, and is not read.
-        let images = TensorSpec::input("images", shape.images, self.element).optional();
-        Ok([vec![images], self.operator.tensors(shape)?].concat())
+        Ok([vec![self.unread(shape)], self.operator.tensors(shape)?].concat())
     }
 
     fn bind(&self, device: &wgpu::Device, shape: CropResizeShape, slices: &Slices<'_>) -> Result<Recording, Error> {
+        // What is given is checked, even if it is not read.
+        check::slices(Self::NAME, device, &[self.unread(shape)], &[("images", slices.optional("images"))])?;
         let buffers = CropResizeBackwardBuffers {
             boxes: slices.required(Self::NAME, "boxes")?,
             crops_gradient: slices.required(Self::NAME, "crops_gradient")?,

@@ -4,6 +4,7 @@ use num_traits::Float;
 
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
+use crate::kernel::check;
 use crate::kernel::compiler::Compiler;
 use crate::{
     Cost, Element, Error, Recording, ResizeBackward, ResizeBackwardBuffers, ResizeShape, Sampling, Size, TensorSpec,
@@ -16,6 +17,13 @@ pub(super) struct ResizeGradient {
     sampling: Sampling,
     size: Size,
     element: Element,
+}
+
+impl ResizeGradient {
+    /// The forward operator's input, which gives the shape and is not read.
+    fn unread(&self, shape: ResizeShape) -> TensorSpec {
+        TensorSpec::input("input", shape.input, self.element).optional()
+    }
 }
 
 impl Described for ResizeGradient {
@@ -34,12 +42,12 @@ impl Described for ResizeGradient {
     }
 
     fn tensors(&self, shape: ResizeShape) -> Result<Vec<TensorSpec>, Error> {
-        // The forward operator's input gives the shape, and is not read.
-        let input = TensorSpec::input("input", shape.input, self.element).optional();
-        Ok([vec![input], self.operator.tensors(shape)?].concat())
+        Ok([vec![self.unread(shape)], self.operator.tensors(shape)?].concat())
     }
 
     fn bind(&self, device: &wgpu::Device, shape: ResizeShape, slices: &Slices<'_>) -> Result<Recording, Error> {
+        // What is given is checked, even if it is not read.
+        check::slices(Self::NAME, device, &[self.unread(shape)], &[("input", slices.optional("input"))])?;
         let buffers = ResizeBackwardBuffers {
             output_gradient: slices.required(Self::NAME, "output_gradient")?,
             input_gradient: slices.optional("input_gradient"),
