@@ -95,6 +95,10 @@ fn cases(entry: &Entry) -> Vec<Case> {
             entry.inputs[case.input].name != "expand_weight" || case.numbers.iter().all(|number| !number.is_infinite())
         });
     }
+    // The layer computes the logits again. With the log-sum-exp of others a softmax has weights of any size, which cancel out.
+    if entry.name.starts_with("sasa_layer_backward") {
+        cases.retain(|case| entry.inputs[case.input].name != "log_sum_exp");
+    }
     // A driver may compute the sum of two gated terms as one product of the gates' sum, which has no 0 * infinity.
     if entry.name.starts_with("scse Add") {
         cases.retain(|case| {
