@@ -267,7 +267,7 @@ fn windows(shape: Nchw) -> Vec<Problem> {
     let strided = over(&[height, width], "3").named("relative", RelativePosition::PerHead);
     all.push(strided.with("stride", 2).labelled("strided"));
     // More cells of a table than a workgroup has invocations.
-    let wide = over(&[height, width], "3,41").named("relative", RelativePosition::Bias);
+    let wide = over(&[height, width], "3,141").named("relative", RelativePosition::Bias);
     all.push(wide.with("border", Border::Mask).labelled("wide"));
     let values = over(&[height, width], "3").named("relative", RelativePosition::None);
     all.push(values.with("value_dim", channels / 2 + 9).labelled("deeper values"));
