@@ -11,7 +11,6 @@
 //           weight [c]; four pixels per load if h*w is a multiple of 4
 // Grid      x: ceil(h*w / lanes / 64), y: c, z: n
 // Numerics  f32; NaN propagates
-// Uses      `ordered` of shared/ordered.wgsl
 // Uses      `upstream_of`, `takes_channel` of shared/scse_upstream.wgsl
 // Needs     f16 variants: SHADER_F16
 

@@ -12,7 +12,6 @@
 //           maps [n, 2, h, w]; four pixels per load if h*w is a multiple of 4
 // Grid      x: ceil(h*w / lanes / PIXELS), z: n; CHANNELS invocations share the channels of a pixel if there are few pixels
 // Numerics  sums in f32, in blocks of blocks within an invocation, then as a tree across invocations; NaN propagates
-// Uses      `ordered` of shared/ordered.wgsl
 // Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Uses      `upstream_of`, `takes_channel` of shared/scse_upstream.wgsl
 // Needs     f16 variants: SHADER_F16

@@ -12,7 +12,6 @@
 // Grid      x: planes / PLANES, y: parts of a plane, z: n; PIXELS invocations share one part of one plane
 // Numerics  sums in f32, in blocks of blocks of strided pixels within an invocation, then as a tree across invocations. A part's mean is
 //           its share of the whole mean. NaN propagates.
-// Uses      `ordered` of shared/ordered.wgsl
 // Uses      `with_block`, `total_of` of shared/blocked_sum.wgsl
 // Uses      `upstream_of`, `takes_channel` of shared/scse_upstream.wgsl
 // Needs     f16 variants: SHADER_F16
