@@ -78,5 +78,5 @@ say "examples"
 cargo run --quiet --example check_cases -- tests/golden | tail -n 1
 cargo run --quiet --example train_attention | tail -n 3
 
-say "machine code"
-cargo run --quiet --example isa_report -- --check benches/isa.tsv --if-present
+say "machine code, a sample"
+cargo run --quiet --example isa_report -- --check benches/isa.tsv --every 12 --if-present

@@ -42,6 +42,9 @@ struct Arguments {
     /// driver are not compared.
     #[arg(long, value_name = "TSV")]
     check: Option<PathBuf>,
+    /// Compiles one of this many pipelines, spread over all of them.
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "write")]
+    every: std::num::NonZeroUsize,
     /// Writes the figures to this file.
     #[arg(long, value_name = "TSV", conflicts_with = "check")]
     write: Option<PathBuf>,
@@ -74,7 +77,7 @@ impl From<String> for Failure {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.child {
-        Some(family) => child(family, arguments.kernel.as_deref()).map(|()| true).map_err(Failure::Other),
+        Some(family) => child(family, &arguments).map(|()| true).map_err(Failure::Other),
         None => run(&arguments),
     };
     match result {
@@ -103,7 +106,7 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
     // The driver reads the family once in a process.
     let mut children = Vec::new();
     for family in families {
-        let mut child = spawn(family, &manifest, arguments.kernel.as_deref())?;
+        let mut child = spawn(family, &manifest, arguments)?;
         let lines = BufReader::new(child.0.stdout.take().ok_or("a child without output".to_owned())?).lines();
         children.push((family, child, lines));
     }
@@ -163,10 +166,10 @@ impl Drop for Reaped {
     }
 }
 
-fn spawn(family: &str, manifest: &Path, kernel: Option<&str>) -> Result<Reaped, String> {
+fn spawn(family: &str, manifest: &Path, arguments: &Arguments) -> Result<Reaped, String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(this);
-    command.arg("--child").arg(family).args(kernel);
+    command.arg("--child").arg(family).args(["--every", &arguments.every.to_string()]).args(&arguments.kernel);
     command.env("RADV_FORCE_FAMILY", family);
     // Two names of one thing: before and since version 1.3.207 of the loader.
     command.env("VK_ICD_FILENAMES", manifest).env("VK_DRIVER_FILES", manifest);
@@ -178,18 +181,24 @@ fn spawn(family: &str, manifest: &Path, kernel: Option<&str>) -> Result<Reaped, 
     command.stdout(Stdio::piped()).spawn().map(Reaped).map_err(|error| error.to_string())
 }
 
-/// Compiles everything for one family.
-fn child(family: &str, kernel: Option<&str>) -> Result<(), String> {
+/// Compiles for one family.
+fn child(family: &str, arguments: &Arguments) -> Result<(), String> {
     let driver = Driver::open().map_err(|error| format!("{family}: {error}"))?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", driver.version).map_err(|error| error.to_string())?;
-    for shader in shaders::ALL.iter().filter(|shader| kernel.is_none_or(|part| shader.name.contains(part))) {
+    let named = |name: &str| arguments.kernel.as_deref().is_none_or(|part| name.contains(part));
+    let mut pipelines = 0;
+    for shader in shaders::ALL.iter().filter(|shader| named(shader.name)) {
         for &variant in shader.variants {
             if !driver.takes(variant) {
                 eprintln!("{family}: no 16-bit floats for {} {}", shader.name, label(variant));
                 continue;
             }
             for constants in shader.constants() {
+                pipelines += 1;
+                if pipelines % arguments.every != 0 {
+                    continue;
+                }
                 let figures = driver
                     .figures(shader, variant, &constants)
                     .map_err(|error| format!("{family}: {} {variant:?} {constants:?}: {error}", shader.name))?;
