@@ -110,6 +110,7 @@ pub use element::Element;
 pub use error::Error;
 pub use kernel::bound::DispatchBound;
 pub use kernel::compiler::Compiler;
+pub use kernel::pipelines::Pipelines;
 pub use kernel::recording::{Dispatch, Recording};
 pub use kernel::resample::Sampling;
 pub use names::UnknownName;

@@ -360,6 +360,7 @@ fn everything_is_send_and_sync() {
         WindowPoolBackward,
         WindowPoolBackwardBuffers<'_>,
         Compiler<'_>,
+        Pipelines,
         Recording,
         Dispatch,
         DispatchBound,

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use visual_attention::{Compiler, Element, GlobalPool, GlobalPoolBuffers, Nchw, Squeeze, wgpu};
+use visual_attention::{
+    Compiler, Element, GlobalPool, GlobalPoolBuffers, Nchw, Pipelines, Squeeze, SqueezeExcite, SqueezeExciteOptions,
+    wgpu,
+};
 
 use crate::common::catalogue::{Bind, Entry, catalogue};
 use crate::common::fixture::{Fixture, read};
@@ -190,6 +193,42 @@ fn a_pipeline_cache_is_used_and_changes_nothing() {
     let scope = other.push_error_scope(wgpu::ErrorFilter::Validation);
     let _ = GlobalPool::new(Compiler::from(&other).with_cache(&cache), Squeeze::Mean, Element::F32).unwrap();
     assert!(pollster::block_on(scope.pop()).is_some(), "the cache was not used");
+}
+
+/// What the first operator has compiled, the second takes: wgpu counts the device's pipelines.
+#[test]
+fn operators_share_pipelines() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let adapter = pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).unwrap();
+    let open = || pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).unwrap().0;
+    let (device, other) = (open(), open());
+    let count = |device: &wgpu::Device| device.get_internal_counters().hal.compute_pipelines.read();
+    // wgpu has pipelines of its own.
+    let own = count(&other);
+    let shared = Pipelines::default();
+    let compile = |device: &wgpu::Device, options| {
+        let compiler = Compiler::from(device).with_pipelines(&shared);
+        SqueezeExcite::new(compiler, options, Element::F32).unwrap()
+    };
+    let gate = compile(&device, SqueezeExciteOptions::STANDARD);
+    let first = count(&device);
+    assert!(first > own, "wgpu does not count pipelines");
+    let _second = compile(&device, SqueezeExciteOptions::STANDARD);
+    assert_eq!(count(&device), first);
+    // Pipelines outlive the operator that compiled them.
+    drop(gate);
+    let compiler = Compiler::from(&device).with_pipelines(&shared);
+    let _pool = GlobalPool::new(compiler, Squeeze::Mean, Element::F32).unwrap();
+    assert_eq!(count(&device), first);
+    // Another kernel's variant is another pipeline.
+    let _maximum = GlobalPool::new(compiler, Squeeze::Max, Element::F32).unwrap();
+    assert!(count(&device) > first);
+    assert_eq!(count(&other), own);
+    let _other = compile(&other, SqueezeExciteOptions::STANDARD);
+    assert_eq!(count(&other), first);
 }
 
 /// 2,000 operations, bound, recorded and submitted by 8 threads at once, on inputs that differ; each result is the one that its

@@ -1,6 +1,7 @@
 //! What every operator is compiled with.
 
 use super::bound::DispatchBound;
+use super::pipelines::Pipelines;
 use super::rounds;
 use crate::Error;
 
@@ -13,6 +14,7 @@ use crate::Error;
 pub struct Compiler<'a> {
     pub(crate) device: &'a wgpu::Device,
     pub(super) cache: Option<&'a wgpu::PipelineCache>,
+    pub(super) pipelines: Option<&'a Pipelines>,
     pub(crate) software: bool,
     /// Whether kernels are compiled at their first `bind` rather than by `new`.
     pub(super) at_first_use: bool,
@@ -26,6 +28,12 @@ impl<'a> Compiler<'a> {
     #[must_use]
     pub fn with_cache(self, cache: &'a wgpu::PipelineCache) -> Self {
         Self { cache: Some(cache), ..self }
+    }
+
+    /// Compiles no pipeline that another operator with the same `pipelines` has compiled for this device.
+    #[must_use]
+    pub fn with_pipelines(self, pipelines: &'a Pipelines) -> Self {
+        Self { pipelines: Some(pipelines), ..self }
     }
 
     /// Compiles the kernel variants of `device_type` instead of those of the device's own type. On a software adapter
@@ -71,6 +79,7 @@ impl<'a> From<&'a wgpu::Device> for Compiler<'a> {
         let own = Self {
             device,
             cache: None,
+            pipelines: None,
             software: false,
             at_first_use: false,
             most_rounds: rounds::most_rounds(device_type),

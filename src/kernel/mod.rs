@@ -1,11 +1,13 @@
 //! What operators are built from. Nothing here depends on an operator.
 //!
-//! This file compiles and binds kernels. No other file creates shader modules, pipelines or bind groups.
+//! This file binds kernels; `program.rs` compiles them. No other file creates shader modules, pipelines or bind groups.
 
 pub(crate) mod bound;
 pub(crate) mod check;
 pub(crate) mod compiler;
 pub(crate) mod divide;
+pub(crate) mod pipelines;
+pub(crate) mod program;
 pub(crate) mod recording;
 pub(crate) mod resample;
 pub(crate) mod rounds;
@@ -18,29 +20,16 @@ use std::sync::{Arc, OnceLock};
 
 use self::bound::DispatchBound;
 use self::divide::Part;
+use self::program::Program;
 use self::shader::{Access, Shader, Variant};
 use self::tensor::{Between, Extent};
 use crate::cost::{Count, count};
 use crate::{Cost, Error};
 
 pub(crate) use self::compiler::Compiler;
+pub(crate) use self::program::Build;
 pub(crate) use self::recording::Dispatch;
 pub(crate) use self::tensor::Tensor;
-
-/// What a kernel is compiled for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Build<'a> {
-    /// The operator, for messages.
-    pub(crate) op: &'static str,
-    pub(crate) shader: &'static Shader,
-    pub(crate) variant: Variant,
-    /// Values of the overrides.
-    pub(crate) constants: &'a [(&'static str, f64)],
-    /// Workgroup size, as the overrides set it.
-    pub(crate) workgroup: [u32; 3],
-    /// Bytes of workgroup memory, as the overrides set them.
-    pub(crate) workgroup_bytes: u32,
-}
 
 /// A compiled kernel.
 #[derive(Clone, Debug)]
@@ -51,17 +40,12 @@ pub(crate) struct Kernel {
     constants: Vec<(&'static str, f64)>,
     cache: Option<wgpu::PipelineCache>,
     bound: DispatchBound,
-    /// The program for inputs and outputs in separate buffers. `new` compiles it, or the first `bind` of a kernel that may never run.
+    /// The program for inputs and outputs in separate buffers. `new` compiles it, or the first `bind` of a kernel that may never run, unless
+    /// another operator of the same [`Pipelines`](pipelines::Pipelines) has.
     separate: Arc<OnceLock<Program>>,
     /// The program for an input and an output in one buffer. WebGPU refuses such bindings, even of separate ranges, unless both
     /// are read-write. The first `bind` with such slices compiles it.
     shared: Arc<OnceLock<Program>>,
-}
-
-#[derive(Clone, Debug)]
-struct Program {
-    pipeline: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
 }
 
 impl Kernel {
@@ -100,9 +84,12 @@ impl Kernel {
                 return Err(Error::LimitExceeded { op, limit, needed: needed.into(), given: given.into() });
             }
         }
-        let separate = Arc::new(OnceLock::new());
+        let place = |read_write| {
+            compiler.pipelines.map_or_else(Arc::default, |pipelines| pipelines.place(device, build, read_write))
+        };
+        let separate = place(false);
         // A kernel without inputs has no binding to make read-write.
-        let shared = if count(&[Access::Read]) == 0 { Arc::clone(&separate) } else { Arc::default() };
+        let shared = if count(&[Access::Read]) == 0 { Arc::clone(&separate) } else { place(true) };
         let constants = constants.to_vec();
         let kernel = Self { op, shader, variant, constants, cache: cache.cloned(), bound, separate, shared };
         if !compiler.at_first_use {
@@ -282,58 +269,5 @@ impl Kernel {
             });
         }
         Ok(dispatches)
-    }
-}
-
-impl Program {
-    fn new(device: &wgpu::Device, build: &Build<'_>, cache: Option<&wgpu::PipelineCache>, shared: bool) -> Self {
-        let label = tensor::label(build.op, build.shader.name);
-        let label = Some(label.as_str());
-        let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
-        let mut types = vec![buffer(wgpu::BufferBindingType::Uniform)];
-        types.extend(build.shader.storage().map(|(_, access)| {
-            buffer(wgpu::BufferBindingType::Storage { read_only: access == Access::Read && !shared })
-        }));
-        if build.shader.bindings.iter().any(|binding| binding.access == Access::Texture) {
-            types.push(wgpu::BindingType::StorageTexture {
-                access: wgpu::StorageTextureAccess::WriteOnly,
-                format: wgpu::TextureFormat::Rgba8Unorm,
-                view_dimension: wgpu::TextureViewDimension::D2Array,
-            });
-        }
-        let entries: Vec<_> = (0..)
-            .zip(types)
-            .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty,
-                count: None,
-            })
-            .collect();
-        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
-        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label,
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
-        let shader = build.shader;
-        let source = if shared { shader.shared_source(build.variant) } else { shader.source(build.variant) };
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label,
-            source: wgpu::ShaderSource::Wgsl(source.into()),
-        });
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label,
-            layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some(build.shader.name),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants: build.constants,
-                // Every kernel writes its workgroup memory before it reads it.
-                zero_initialize_workgroup_memory: false,
-            },
-            cache,
-        });
-        Self { pipeline, layout }
     }
 }

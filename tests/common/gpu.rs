@@ -6,7 +6,11 @@ use half::f16;
 use visual_attention::host::Gpu;
 use visual_attention::{Element, Recording, wgpu};
 
+use super::compiler;
 use super::guards::{self, GUARD, POISON};
+
+/// What [`Gpu::open`] asks for.
+const FEATURES: wgpu::Features = wgpu::Features::SHADER_F16.union(wgpu::Features::TIMESTAMP_QUERY);
 
 pub(crate) struct TestGpu(Gpu);
 
@@ -22,9 +26,10 @@ impl std::ops::Deref for TestGpu {
 /// `VISUAL_ATTENTION_REQUIRE_GPU=1`.
 pub(crate) fn gpu() -> Option<&'static TestGpu> {
     static GPU: OnceLock<Option<TestGpu>> = OnceLock::new();
-    let gpu = GPU.get_or_init(|| match Gpu::open() {
+    let gpu = GPU.get_or_init(|| match Gpu::open_with(FEATURES, &compiler::shared_limits()) {
         Ok(gpu) => {
             eprintln!("adapter: {}", gpu.describe());
+            compiler::share(&gpu.device);
             Some(TestGpu(gpu))
         }
         Err(error) => {
