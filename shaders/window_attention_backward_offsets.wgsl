@@ -6,14 +6,15 @@
 // Host      src/ops/window_attention_backward/plan.rs        Reference  src/reference/window_attention_backward.rs
 // Shapes    q, k [n, g*d, t, h, w], v [n, g*dv, t, h, w], y_gradient [n, g*dv, to, ho, wo], tables [all elements] f32,
 //           records [n, g, 2, to, ho, wo] f32 -> marginals [n, g, to * slices, kt, cells, steps, 4] f32
-// Grid      x: ceil(cells / (4 * BLOCKS) * steps / 64), y: frames of keys for each slice of each frame of queries, z: one head of one image;
-//           one invocation for the offsets of a block of keys
+// Grid      x: ceil(cells / (4 * BLOCKS) * min(steps, columns_keys) / 64), y: frames of keys for each slice of a frame of queries,
+//           z: one head of one image. An invocation has two columns of offsets of a block of keys
 // Numerics  f32, in the order of the columns of queries
 // Uses      `frames_axis`, `window_axis` of shared/window.wgsl
 // Uses      `keys`, `key`, `value`, `query`, `upstream`, `record`, `products`, `terms`, `gradients`, `tile_of` of shared/window_logits.wgsl
 // Needs     f16 variants: SHADER_F16
 //
-// An invocation has the same offsets for all queries of its slice, so it adds up by itself.
+// An invocation has the same offsets for all queries of its slice, so it adds up by itself. The window of a query covers columns_keys steps in
+// a row: of two steps that lie columns_keys apart it has one. One invocation therefore takes both.
 
 const RELATIVE = 2u;
 // A block has 4 * BLOCKS keys. BLOCKS is 1 to 3.
@@ -129,8 +130,10 @@ fn window_attention_backward_offsets(
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
     let number = (params.origin_x + group.x) * 64u + index;
-    let cell = number / params.column_steps * 4u * BLOCKS;
-    let step = number % params.column_steps;
+    let pairs = min(params.column_steps, u32(params.columns_keys));
+    let cell = number / pairs * 4u * BLOCKS;
+    // The first of the two steps.
+    let pair = number % pairs;
     let out_slice = (params.origin_y + group.y) / u32(params.frames_keys);
     let f = i32((params.origin_y + group.y) % u32(params.frames_keys));
     let out_frame = out_slice / params.slices;
@@ -149,22 +152,28 @@ fn window_attention_backward_offsets(
     let keys_base = params.k_base + frame_place + first_key * params.channel_stride;
     let values_base = params.v_base + frame_place + first_value * params.channel_stride;
     let bias = (i32(head) * (2 * params.frames_keys - 1) + f + along.offset) * (2 * params.rows_keys - 1)
-        * (2 * params.columns_keys - 1) + i32(step) + params.column_low;
+        * (2 * params.columns_keys - 1) + params.column_low;
     let shared_channels = min(params.head_dim, params.value_dim);
     let query_frame = out_frame * u32(params.frames_stride) * params.frame_stride;
     var sum0 = mat4x4<f32>();
     var sum1 = mat4x4<f32>();
     var sum2 = mat4x4<f32>();
+    var later0 = mat4x4<f32>();
+    var later1 = mat4x4<f32>();
+    var later2 = mat4x4<f32>();
     for (var lane = first_lane; lane < end_lane; lane += 1u) {
         let tile = tile_of(lane);
         rows_entries = tile.rows.entries;
         rows_offset = tile.rows.offset;
         // The block's first row and the column of these offsets, in the queries' windows.
         let e = i32(cell) + params.row_low - rows_offset;
-        let b = i32(step) + params.column_low - tile.across.offset;
+        let earlier = i32(pair) + params.column_low - tile.across.offset;
+        let later = earlier < 0;
+        let step = select(pair, pair + pairs, later);
+        let b = select(earlier, earlier + i32(pairs), later);
         let column = tile.across.first + b * params.columns_dilation;
         let used_rows = e < tile.start.w + params.rows_keys && e + i32(4u * BLOCKS) > 0;
-        let used_column = b >= tile.across.begin && b < tile.across.end;
+        let used_column = step < params.column_steps && b >= tile.across.begin && b < tile.across.end;
         if tile.working && f >= along.begin && f < along.end && used_rows && used_column {
             let place = query_frame + tile.out_row * u32(params.rows_stride) * params.row_stride
                 + tile.out_column * u32(params.columns_stride) * params.column_stride;
@@ -217,24 +226,32 @@ fn window_attention_backward_offsets(
                 if BLOCKS > 2u { value2 += products(own_upstream, value(value_plane, at2)); }
             }
             let none = vec4<u32>(0u);
-            score0 = gradients(score0, value0, terms(none, bias, entry0, e, NOTHING), entry0, at0);
-            sum0 += kept(score0, tile.written);
+            score0 = gradients(score0, value0, terms(none, bias + i32(step), entry0, e, NOTHING), entry0, at0);
+            let kept0 = kept(score0, tile.written);
+            if later { later0 += kept0; } else { sum0 += kept0; }
             if BLOCKS > 1u {
-                score1 = gradients(score1, value1, terms(none, bias, entry0 + 4, e + 4, NOTHING), entry0 + 4, at1);
-                sum1 += kept(score1, tile.written);
+                score1 = gradients(score1, value1, terms(none, bias + i32(step), entry0 + 4, e + 4, NOTHING), entry0 + 4, at1);
+                let kept1 = kept(score1, tile.written);
+                if later { later1 += kept1; } else { sum1 += kept1; }
             }
             if BLOCKS > 2u {
-                score2 = gradients(score2, value2, terms(none, bias, entry0 + 8, e + 8, NOTHING), entry0 + 8, at2);
-                sum2 += kept(score2, tile.written);
+                score2 = gradients(score2, value2, terms(none, bias + i32(step), entry0 + 8, e + 8, NOTHING), entry0 + 8, at2);
+                let kept2 = kept(score2, tile.written);
+                if later { later2 += kept2; } else { sum2 += kept2; }
             }
         }
     }
     let cells = params.row_cells * params.column_steps * 4u;
     let slices = u32(1 + (params.frames_extent - 1) / params.frames_stride) * params.slices;
     let slice = (group.z * slices + out_slice) * u32(params.frames_keys) + u32(f);
-    let at = params.marginals_base + slice * cells + (cell * params.column_steps + step) * 4u;
+    let at = params.marginals_base + slice * cells + (cell * params.column_steps + pair) * 4u;
     let block = 4u * params.column_steps * 4u;
     put_block(at, sum0);
     if BLOCKS > 1u { put_block(at + block, sum1); }
     if BLOCKS > 2u { put_block(at + 2u * block, sum2); }
+    if pair + pairs < params.column_steps {
+        put_block(at + pairs * 4u, later0);
+        if BLOCKS > 1u { put_block(at + block + pairs * 4u, later1); }
+        if BLOCKS > 2u { put_block(at + 2u * block + pairs * 4u, later2); }
+    }
 }

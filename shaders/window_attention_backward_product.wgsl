@@ -2,22 +2,31 @@
 //
 //   partial(c, a) = sum over queries of q(c) * marginal(a)
 //
+// An invocation has a tile of four channels and four entries, which share the numbers that they load.
+//
 // Source    chain rule of Ramachandran et al. 2019, arXiv:1906.05909, Eq. 3
 // Host      src/ops/window_attention_backward/tables.rs        Reference  src/reference/window_attention_backward.rs
 // Shapes    q [n, g*d, t, h, w], records and marginals as in the other kernels -> partials [n, g, slices, d, entries] f32
-// Grid      x: ceil(d * entries / 64), y: slices of the queries, z: one head of one image; one invocation for each number
-// Numerics  f32, in the order of rows and columns
+// Grid      x: ceil(slices * ceil(d / 4) * ceil(entries / 4) / 64), z: one head of one image; one invocation for each tile of a slice of the
+//           queries
+// Numerics  f32, in the order of the places along the table's axis, and within these along the other axis of a frame
 // Uses      `frames_axis`, `rows_axis`, `columns_axis`, `window_axis` of shared/window.wgsl
 // Needs     f16 variants: SHADER_F16
 
 struct Params {
-    origin_x: u32,
-    origin_y: u32,
+    origin: u32,
     q_base: u32,
     records_base: u32,
     marginals_base: u32,
     partials_base: u32,
+    // The first plane of the dispatch. A plane is one head of one image, counted through the batch.
+    plane: u32,
+    heads: u32,
     head_dim: u32,
+    // Channels that have this table, of a head or of all heads.
+    table_begin: u32,
+    table_end: u32,
+    whole_channel: u32,
     fields: u32,
     // Numbers of the marginals of a query.
     marginals: u32,
@@ -71,12 +80,31 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;
 
 const MINUS_INFINITY = 0xff800000u;
+const NEXT = vec4<u32>(0u, 1u, 2u, 3u);
+const NOTHING = vec4<f32>(0.0);
 
-// The entry of a window that is in column `at` of the table, or -1 if the window has none.
-fn entry_of(at: i32, query: u32, axis: Axis) -> i32 {
+// The entries of a window that are in four columns of the table, from `at` on. Only those in `used` are the window's and the table's.
+struct Entries {
+    entry: vec4<u32>,
+    used: vec4<bool>,
+}
+
+fn entries_of(at: vec4<u32>, query: u32, axis: Axis) -> Entries {
     let window = window_axis(i32(query), axis);
-    let entry = select(at, at - window.offset, params.by_offset == 1u);
-    return select(-1, entry, entry >= window.begin && entry < window.end);
+    let entry = vec4<i32>(at) - select(0, window.offset, params.by_offset == 1u);
+    let used = (entry >= vec4<i32>(window.begin)) & (entry < vec4<i32>(window.end)) & (at < vec4<u32>(params.entries));
+    return Entries(vec4<u32>(clamp(entry, vec4<i32>(0), vec4<i32>(axis.keys - 1))), used);
+}
+
+fn put(plane: u32, slice: u32, channel: u32, at: vec4<u32>, sums: vec4<f32>) {
+    if channel >= params.head_dim {
+        return;
+    }
+    let to = params.partials_base + ((plane * params.slices + slice) * params.head_dim + channel) * params.entries + at;
+    if at.x < params.entries { partials[to.x] = sums.x; }
+    if at.y < params.entries { partials[to.y] = sums.y; }
+    if at.z < params.entries { partials[to.z] = sums.z; }
+    if at.w < params.entries { partials[to.w] = sums.w; }
 }
 
 @compute @workgroup_size(64)
@@ -84,13 +112,18 @@ fn window_attention_backward_product(
     @builtin(local_invocation_index) index: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
-    let element = (params.origin_x + group.x) * 64u + index;
-    let slice = params.origin_y + group.y;
-    if element >= params.head_dim * params.entries {
+    let number = (params.origin + group.x) * 64u + index;
+    let entry_tiles = (params.entries + 3u) / 4u;
+    let tiles = (params.head_dim + 3u) / 4u * entry_tiles;
+    let slice = number / tiles;
+    let tile = number - slice * tiles;
+    let channel = tile / entry_tiles * 4u;
+    let at = (tile % entry_tiles) * 4u + NEXT;
+    let head = (params.plane + group.z) % params.heads;
+    let first = channel + select(0u, head * params.head_dim, params.whole_channel == 1u);
+    if slice >= params.slices || first + 4u <= params.table_begin || first >= params.table_end {
         return;
     }
-    let channel = element / params.entries;
-    let at = i32(element - channel * params.entries);
     let frame = slice / (params.row_slices * params.column_slices);
     let in_frame = slice - frame * params.row_slices * params.column_slices;
     let row_slice = in_frame / params.column_slices;
@@ -99,38 +132,55 @@ fn window_attention_backward_product(
     let first_column = (in_frame - row_slice * params.column_slices) * params.slice_columns;
     let end_column = min(first_column + params.slice_columns, params.out_width);
 
-    let query = params.q_base + (group.z * params.head_dim + channel) * params.positions
+    let own = min(channel + NEXT, vec4<u32>(params.head_dim - 1u));
+    let query = params.q_base + (group.z * params.head_dim + own) * params.positions
         + frame * u32(params.frames_stride) * params.frame_stride;
     let record = params.records_base + group.z * params.fields * params.out_positions;
     let marginal = params.marginals_base + group.z * params.marginals * params.out_positions;
-    var entry = -1;
-    var first_field = 0;
+    var entries: Entries;
+    var first_field = 0u;
     if params.axis == 0u {
-        entry = entry_of(at, frame, frames_axis());
+        entries = entries_of(at, frame, frames_axis());
     } else if params.axis == 1u {
-        first_field = params.frames_keys;
+        first_field = u32(params.frames_keys);
     } else {
-        first_field = params.frames_keys + params.rows_keys;
+        first_field = u32(params.frames_keys + params.rows_keys);
     }
-    var total = 0.0;
-    for (var row = first_row; row < end_row; row += 1u) {
+    // The outer loop goes along the table's axis, so that the entries stay the same in the inner one. With a table of frames it goes along rows.
+    let by_column = params.axis == 2u;
+    let outer_range = select(vec2<u32>(first_row, end_row), vec2<u32>(first_column, end_column), by_column);
+    let inner_range = select(vec2<u32>(first_column, end_column), vec2<u32>(first_row, end_row), by_column);
+    // A column of the matrix is one channel, a row one entry.
+    var total = mat4x4<f32>();
+    for (var outer = outer_range.x; outer < outer_range.y; outer += 1u) {
         if params.axis == 1u {
-            entry = entry_of(at, row, rows_axis());
+            entries = entries_of(at, outer, rows_axis());
+        } else if by_column {
+            entries = entries_of(at, outer, columns_axis());
         }
-        var sum = 0.0;
-        for (var column = first_column; column < end_column; column += 1u) {
-            if params.axis == 2u {
-                entry = entry_of(at, column, columns_axis());
-            }
+        var sum = mat4x4<f32>();
+        for (var inner = inner_range.x; inner < inner_range.y; inner += 1u) {
+            let row = select(outer, inner, by_column);
+            let column = select(inner, outer, by_column);
             let out = frame * params.out_frame_stride + row * params.out_row_stride + column * params.out_column_stride;
             // A query without keys uses no entry, not even as 0 * NaN.
-            if entry >= 0 && bitcast<u32>(records[record + out]) != MINUS_INFINITY {
-                let place = row * u32(params.rows_stride) * params.row_stride
+            if bitcast<u32>(records[record + out]) != MINUS_INFINITY {
+                let place = query + row * u32(params.rows_stride) * params.row_stride
                     + column * u32(params.columns_stride) * params.column_stride;
-                sum += f32(q[query + place]) * marginals[marginal + u32(first_field + entry) * params.out_positions + out];
+                let i = marginal + (first_field + entries.entry) * params.out_positions + out;
+                let of_entries = vec4<f32>(marginals[i.x], marginals[i.y], marginals[i.z], marginals[i.w]);
+                sum += mat4x4<f32>(
+                    select(NOTHING, f32(q[place.x]) * of_entries, entries.used),
+                    select(NOTHING, f32(q[place.y]) * of_entries, entries.used),
+                    select(NOTHING, f32(q[place.z]) * of_entries, entries.used),
+                    select(NOTHING, f32(q[place.w]) * of_entries, entries.used),
+                );
             }
         }
         total += sum;
     }
-    partials[params.partials_base + (group.z * params.slices + slice) * params.head_dim * params.entries + element] = total;
+    put(group.z, slice, channel, at, total[0]);
+    put(group.z, slice, channel + 1u, at, total[1]);
+    put(group.z, slice, channel + 2u, at, total[2]);
+    put(group.z, slice, channel + 3u, at, total[3]);
 }

@@ -190,13 +190,17 @@ params!(windows KeyParams {
 });
 
 params!(windows ProductParams {
-    origin_x: u32,
-    origin_y: u32,
+    origin: u32,
     q_base: u32,
     records_base: u32,
     marginals_base: u32,
     partials_base: u32,
+    plane: u32,
+    heads: u32,
     head_dim: u32,
+    table_begin: u32,
+    table_end: u32,
+    whole_channel: u32,
     fields: u32,
     marginals: u32,
     axis: u32,

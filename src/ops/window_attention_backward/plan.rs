@@ -350,7 +350,9 @@ impl<'a> Plan<'a> {
             self.marginals(Some(marginals)),
         ];
         let frames = self.options().axes[0].keys;
-        let blocks = u64::from(self.row_cells / (4 * self.core.tiles[2].blocks)) * u64::from(self.steps.columns);
+        // An invocation takes two steps that lie a window apart.
+        let pairs = self.steps.columns.min(self.options().kernel_axes()[2].keys);
+        let blocks = u64::from(self.row_cells / (4 * self.core.tiles[2].blocks)) * u64::from(pairs);
         let rows = u64::from(self.slices()) * u64::from(self.out_frames) * u64::from(frames);
         let blocks = check::to_u32(op, "cells of a bias table", blocks)?;
         let groups = [blocks.div_ceil(GROUP), check::to_u32(op, "slices of all frames", rows)?];

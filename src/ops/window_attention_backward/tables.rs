@@ -10,7 +10,7 @@ use crate::kernel::{Dispatch, Tensor, check, rounds, tensor};
 use crate::ops::window_attention::RelativePosition;
 
 /// Queries of a slice of a frame, about. One invocation adds up the queries of a slice.
-const SLICE: u32 = 1024;
+const SLICE: u32 = 256;
 /// Slices of the queries that one invocation adds up for a bias table.
 const SLICE_GROUPS: u32 = 512;
 
@@ -83,10 +83,22 @@ fn axis_gradient(
         plan.marginals(Some(marginals)),
         Tensor::divided(partials.buffer.slice(..), partials.unit(), 4),
     ];
-    let groups = [row.div_ceil(GROUP), slices];
+    let [first, end] = [
+        [g.frame_table_begin, g.frame_table_end],
+        [g.row_table_begin, g.row_table_end],
+        [g.column_table_begin, g.column_table_end],
+    ][axis as usize];
+    // Fewer than the partial sums.
+    let tiles = slices * options.head_dim.div_ceil(4) * entries.div_ceil(4);
     let kernel = &plan.core.kernels.product;
-    let mut dispatches = kernel.bind(walked.device, plan.planes, groups, &tensors, None, |_| ProductParams {
+    let groups = [tiles.div_ceil(GROUP), 1];
+    let mut dispatches = kernel.bind(walked.device, plan.planes, groups, &tensors, None, |part| ProductParams {
+        plane: part.units.start,
+        heads: options.heads,
         head_dim: options.head_dim,
+        table_begin: first,
+        table_end: end,
+        whole_channel: options.whole_channel().into(),
         fields: plan.fields,
         marginals: plan.fields - 2,
         axis,
@@ -109,7 +121,6 @@ fn axis_gradient(
         column_stride: g.column_stride,
         ..ProductParams::windows(g.axes())
     })?;
-    let first = [g.frame_table_begin, g.row_table_begin, g.column_table_begin][axis as usize];
     let heads = if options.whole_channel() { options.heads } else { 1 };
     let params = SumParams {
         width: entries,
