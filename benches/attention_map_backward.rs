@@ -2,7 +2,7 @@ use visual_attention::{Nchw, Statistic};
 
 use crate::common::Bench;
 use crate::common::by_name::ByName;
-use crate::common::unfused::Unfused;
+use crate::common::unfused::{Join, Unfused};
 
 pub(crate) fn bench(bench: &mut Bench) {
     for shape in [Nchw::new(1, 256, 56, 56), Nchw::new(8, 512, 28, 28), Nchw::new(8, 2048, 7, 7)] {
@@ -22,9 +22,13 @@ pub(crate) fn bench(bench: &mut Bench) {
             let gradient = if statistic == Statistic::MaxAbs {
                 // The largest magnitudes again, as the drawn map is none of these features.
                 let magnitudes = unfused.each("abs(a[i])", &[x], len);
-                let largest =
-                    unfused.across(crate::common::unfused::Join::Maximum, &magnitudes, shape.channels, pixels);
-                let mask = unfused.each(&format!("select(0.0, 1.0, a[i] == {map})"), &[&magnitudes, &largest], len);
+                let largest = unfused.across(Join::Maximum, &magnitudes, shape.channels, pixels);
+                // Of equal magnitudes the first channel has the gradient.
+                let channel = format!("f32(i / #{pixels} % #{})", shape.channels);
+                let ranks = format!("select(-1e9, -{channel}, a[i] == {map})");
+                let ranks = unfused.each(&ranks, &[&magnitudes, &largest], len);
+                let first = unfused.across(Join::Maximum, &ranks, shape.channels, pixels);
+                let mask = unfused.each(&format!("select(0.0, 1.0, a[i] == {map})"), &[&ranks, &first], len);
                 let signs = unfused.each("sign(a[i])", &[x], len);
                 let signs = unfused.each("a[i] * b[i]", &[&signs, &mask], len);
                 unfused.each(&format!("a[i] * {map}"), &[&signs, upstream], len)
