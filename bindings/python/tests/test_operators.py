@@ -81,7 +81,7 @@ def typed():
             yield pytest.param(problem, element, id=" ".join(filter(None, (*problem[:2], element))))
 
 
-@pytest.mark.parametrize(("problem", "element"), typed())
+@pytest.mark.parametrize(("problem", "element"), list(typed()))
 def test_against_the_reference(problem, element, device):
     name, _, shapes, options, without = problem
     description = descriptions()[name]

@@ -133,12 +133,27 @@ def class_doc(description: Description) -> str:
     return "\n".join(lines)
 
 
-def _bound(signature: inspect.Signature, name: str, arguments: Any, keywords: Any) -> dict[str, Any]:
+def torch_signature(description: Description) -> inspect.Signature:
+    """Of the function on PyTorch's tensors."""
+    signature = function_signature(description)
+    parameters = [
+        parameter.replace(annotation=parameter.annotation.replace("Array", "torch.Tensor"))
+        for name, parameter in signature.parameters.items()
+        if name != "device"
+    ]
+    return inspect.Signature(parameters, return_annotation=result_type(description, "torch.Tensor"))
+
+
+def torch_doc(description: Description) -> str:
+    lines = [summary(description), "", *tensor_lines(description), *option_lines(description, False)]
+    return "\n".join([*lines, "", "Tensors are on the CPU. `want` names the optional outputs to compute."])
+
+
+def bound(signature: inspect.Signature, name: str, arguments: Any, keywords: Any) -> dict[str, Any]:
     try:
-        bound = signature.bind(*arguments, **keywords)
+        return signature.bind(*arguments, **keywords).arguments
     except TypeError as error:
         raise TypeError(f"{name}: {error}") from None
-    return bound.arguments
 
 
 def _given(description: Description, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -155,11 +170,11 @@ def make_function(description: Description) -> Callable[..., Any]:
     options = set(description.by_option)
 
     def call(*arguments: Any, **keywords: Any) -> Any:
-        bound = _bound(signature, description.name, arguments, keywords)
-        chosen = {name: value for name, value in bound.items() if name in options - description.flags}
-        chosen |= {name: bound.get(name) is not None for name in description.flags}
-        want = _call.wanted(description, bound.get("want"))
-        return _call.function(description, _given(description, bound), chosen, want, bound.get("device"))
+        passed = bound(signature, description.name, arguments, keywords)
+        chosen = {name: value for name, value in passed.items() if name in options - description.flags}
+        chosen |= {name: passed.get(name) is not None for name in description.flags}
+        want = _call.wanted(description, passed.get("want"))
+        return _call.function(description, _given(description, passed), chosen, want, passed.get("device"))
 
     call.__name__ = call.__qualname__ = description.name
     call.__module__ = "visual_attention"
@@ -199,25 +214,25 @@ def make_class(description: Description) -> type[Operator]:
     of_init, of_call = init_signature(description), call_signature(description)
 
     def __init__(self: Operator, *arguments: Any, **keywords: Any) -> None:
-        bound = _bound(of_init, description.class_name, arguments, keywords)
-        device = bound.pop("device", None) or default_device()
-        self._texts = _call.texts(description, bound)
+        passed = bound(of_init, description.class_name, arguments, keywords)
+        device = passed.pop("device", None) or default_device()
+        self._texts = _call.texts(description, passed)
         for option in description.options:
-            if option.required and option.name not in bound:
+            if option.required and option.name not in passed:
                 raise TypeError(f"{description.name}: `{option.name}` is missing, needs {option.values}")
         self._opened = _call.Opened(description, device, self._texts)
 
     def __call__(self: Operator, *arguments: Any, **keywords: Any) -> Any:
-        bound = _bound(of_call, description.name, arguments, keywords)
-        want = _call.wanted(description, bound.get("want"))
+        passed = bound(of_call, description.name, arguments, keywords)
+        want = _call.wanted(description, passed.get("want"))
         given = {}
-        for name, value in _given(description, bound).items():
+        for name, value in _given(description, passed).items():
             given[name] = value if isinstance(value, Tensor) else _call.array(description, name, value)
         if any(not isinstance(value, Tensor) for value in given.values()):
             # What does not fit is refused before anything goes to the device.
             self._opened.plan(given, want)
             given = {name: _call.uploaded(value, self.device) for name, value in given.items()}
-        return _call.result(description, self._opened.run(given, want, bound.get("out")), want)
+        return _call.result(description, self._opened.run(given, want, passed.get("out")), want)
 
     for method, signature in ((__init__, of_init), (__call__, of_call)):
         own = _parameter("self", inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.empty)

@@ -66,6 +66,41 @@ def uploaded(value: Any, device: _native.Device) -> Any:
     return Tensor(value, device=device) if isinstance(value, np.ndarray) else value
 
 
+def planned(
+    description: Description, rows: list[Any], given: dict[str, Any], want: tuple[str, ...] | None
+) -> tuple[list[Any], list[Any]]:
+    """Of an operator's rows those of the inputs that are given, and of the outputs to compute."""
+    op, known, inputs = description.name, {row[0]: row for row in rows}, []
+    for name, shape, dtype, role, optional, _ in rows:
+        if role == "output":
+            continue
+        value = given.get(name)
+        if value is None or isinstance(value, ShapeOnly):
+            if not optional:
+                raise TypeError(f"{op}: `{name}` is missing, needs {DTYPES[dtype]} {shape}")
+            continue
+        if value.dtype != DTYPES[dtype]:
+            raise TypeError(f"{op}: `{name}` is {value.dtype}, needs {DTYPES[dtype]}")
+        if list(value.shape) != shape:
+            raise ValueError(f"{op}: shape of `{name}` is {list(value.shape)}, needs {shape}")
+        inputs.append(known[name])
+    outputs = [row for row in rows if row[3] != "input"]
+    if want is None:
+        chosen = [row for row in outputs if not row[4]]
+        return inputs, chosen or [row for row in outputs if _applies(row[0], known, given)]
+    names = {description.crate_names.get(name, name) for name in want}
+    has = {row[0] for row in outputs}
+    for name in names - has:
+        raise ValueError(f"{op}: `want` has {name}, needs some of {', '.join(sorted(has))}")
+    return inputs, [row for row in outputs if row[0] in names or not row[4]]
+
+
+def _applies(name: str, known: dict[str, Any], given: dict[str, Any]) -> bool:
+    """Whether an optional gradient has something to be the gradient of."""
+    of = name.removesuffix("_gradient")
+    return of == name or of in given or of not in known or not known[of][4]
+
+
 class Opened:
     """An operator with its options, on a device."""
 
@@ -76,39 +111,8 @@ class Opened:
 
     def plan(self, given: dict[str, Any], want: tuple[str, ...] | None) -> tuple[list[Any], list[Any]]:
         """Rows of the inputs and of the outputs. `given` has inputs by the crate's names."""
-        op = self.description.name
         rows = self.native.tensors([(name, list(value.shape)) for name, value in given.items()])
-        known = {row[0]: row for row in rows}
-        inputs = []
-        for name, shape, dtype, role, optional, _ in rows:
-            if role == "output":
-                continue
-            value = given.get(name)
-            if value is None or isinstance(value, ShapeOnly):
-                if not optional:
-                    raise TypeError(f"{op}: `{name}` is missing, needs {DTYPES[dtype]} {shape}")
-                continue
-            if value.dtype != DTYPES[dtype]:
-                raise TypeError(f"{op}: `{name}` is {value.dtype}, needs {DTYPES[dtype]}")
-            if list(value.shape) != shape:
-                raise ValueError(f"{op}: shape of `{name}` is {list(value.shape)}, needs {shape}")
-            inputs.append(known[name])
-        outputs = [row for row in rows if row[3] != "input"]
-        if want is None:
-            chosen = [row for row in outputs if not row[4]]
-            if not chosen:
-                chosen = [row for row in outputs if self._applies(row[0], known, given)]
-            return inputs, chosen
-        names = {self.description.crate_names.get(name, name) for name in want}
-        has = {row[0] for row in outputs}
-        for name in names - has:
-            raise ValueError(f"{op}: `want` has {name}, needs some of {', '.join(sorted(has))}")
-        return inputs, [row for row in outputs if row[0] in names or not row[4]]
-
-    def _applies(self, name: str, known: dict[str, Any], given: dict[str, Any]) -> bool:
-        """Whether an optional gradient has something to be the gradient of."""
-        of = name.removesuffix("_gradient")
-        return of == name or of in given or of not in known or not known[of][4]
+        return planned(self.description, rows, given, want)
 
     def run(
         self,
@@ -135,6 +139,8 @@ class Opened:
         results = {}
         for name, shape, dtype, role, _, _ in outputs:
             tensor = out.pop(name, None)
+            if not isinstance(tensor, (Tensor, type(None))):
+                raise TypeError(f"{op}: `out` has {type(tensor).__name__} for `{name}`, needs Tensor")
             if tensor is None and role == "in_place" and consume:
                 tensor = tensors[name]
             if tensor is None:

@@ -1,7 +1,7 @@
 # Written by `python -m visual_attention._stubs`. What it says comes from the crate's descriptions.
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 import numpy.typing as npt
 
@@ -112,8 +112,7 @@ class AttendedRegion(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         features: Tensor | Array,
         *,
         images: Tensor | Array | None = None,
@@ -125,11 +124,12 @@ class AttentionMapOutputs(NamedTuple, Generic[_T]):
     """Results of `attention_map`. A result that was not computed is `None`."""
     map: _T
 
+@overload
 def attention_map(
     features: Array,
     *,
     statistic: Literal['max_abs', 'mean_abs', 'rms', 'l2', 'max', 'mean'] = 'max_abs',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """One statistic over the channels of each pixel.
@@ -147,6 +147,14 @@ def attention_map(
     type of the others. `want` names the optional outputs to compute.
     `AttentionMap` keeps results on the GPU.
     """
+@overload
+def attention_map(
+    features: Array,
+    *,
+    statistic: Literal['max_abs', 'mean_abs', 'rms', 'l2', 'max', 'mean'] = 'max_abs',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> AttentionMapOutputs[Array]: ...
 
 class AttentionMap(Operator):
     """One statistic over the channels of each pixel.
@@ -170,25 +178,33 @@ class AttentionMap(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> AttentionMapOutputs[Tensor]: ...
 
 class AttentionMapBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `attention_map_backward`. A result that was not computed is `None`."""
     features_gradient: _T | None
 
+@overload
 def attention_map_backward(
     features: Array | tuple[int, ...],
     map_gradient: Array,
     *,
     map: Array | None = None,
     statistic: Literal['max_abs', 'mean_abs', 'rms', 'l2', 'max', 'mean'] = 'max_abs',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The gradient of an attention map with respect to its features.
@@ -208,6 +224,16 @@ def attention_map_backward(
     type of the others. `want` names the optional outputs to compute.
     `AttentionMapBackward` keeps results on the GPU.
     """
+@overload
+def attention_map_backward(
+    features: Array | tuple[int, ...],
+    map_gradient: Array,
+    *,
+    map: Array | None = None,
+    statistic: Literal['max_abs', 'mean_abs', 'rms', 'l2', 'max', 'mean'] = 'max_abs',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> AttentionMapBackwardOutputs[Array]: ...
 
 class AttentionMapBackward(Operator):
     """The gradient of an attention map with respect to its features.
@@ -233,21 +259,31 @@ class AttentionMapBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array | tuple[int, ...],
         map_gradient: Tensor | Array,
         *,
         map: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array | tuple[int, ...],
+        map_gradient: Tensor | Array,
+        *,
+        map: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> AttentionMapBackwardOutputs[Tensor]: ...
 
 class BisenetOutputs(NamedTuple, Generic[_T]):
     """Results of `bisenet`. A result that was not computed is `None`."""
     output: _T
     gate: _T | None
 
+@overload
 def bisenet(
     features: Array,
     weight: Array,
@@ -259,7 +295,7 @@ def bisenet(
     identity: Array | None = None,
     epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
     norm_epsilon: float = 1e-05,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """BiSeNet's attention: a gate from one layer with batch norm.
@@ -285,6 +321,21 @@ def bisenet(
     type of the others. `want` names the optional outputs to compute.
     `Bisenet` keeps results on the GPU.
     """
+@overload
+def bisenet(
+    features: Array,
+    weight: Array,
+    norm_weight: Array,
+    norm_bias: Array,
+    norm_mean: Array,
+    norm_variance: Array,
+    *,
+    identity: Array | None = None,
+    epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
+    norm_epsilon: float = 1e-05,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> BisenetOutputs[Array]: ...
 
 class Bisenet(Operator):
     """BiSeNet's attention: a gate from one layer with batch norm.
@@ -317,8 +368,8 @@ class Bisenet(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array,
         weight: Tensor | Array,
         norm_weight: Tensor | Array,
@@ -327,9 +378,22 @@ class Bisenet(Operator):
         norm_variance: Tensor | Array,
         *,
         identity: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array,
+        weight: Tensor | Array,
+        norm_weight: Tensor | Array,
+        norm_bias: Tensor | Array,
+        norm_mean: Tensor | Array,
+        norm_variance: Tensor | Array,
+        *,
+        identity: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> BisenetOutputs[Tensor]: ...
 
 class BisenetBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `bisenet_backward`. A result that was not computed is `None`."""
@@ -420,8 +484,7 @@ class BisenetBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         features: Tensor | Array,
         weight: Tensor | Array,
         norm_weight: Tensor | Array,
@@ -440,10 +503,11 @@ class BoundingBoxOutputs(NamedTuple, Generic[_T]):
     """Results of `bounding_box`. A result that was not computed is `None`."""
     boxes: _T
 
+@overload
 def bounding_box(
     mask: Array,
     *,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The box around what is set in each mask.
@@ -458,6 +522,13 @@ def bounding_box(
     type of the others. `want` names the optional outputs to compute.
     `BoundingBox` keeps results on the GPU.
     """
+@overload
+def bounding_box(
+    mask: Array,
+    *,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> BoundingBoxOutputs[Array]: ...
 
 class BoundingBox(Operator):
     """The box around what is set in each mask.
@@ -476,18 +547,26 @@ class BoundingBox(Operator):
         *,
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         mask: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        mask: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> BoundingBoxOutputs[Tensor]: ...
 
 class CbamOutputs(NamedTuple, Generic[_T]):
     """Results of `cbam`. A result that was not computed is `None`."""
     output: _T
 
+@overload
 def cbam(
     features: Array,
     reduce_weight: Array,
@@ -506,7 +585,7 @@ def cbam(
     gate: str = 'sigmoid',
     epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
     norm_epsilon: float = 1e-05,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """CBAM: the channel gate and then the spatial gate.
@@ -538,6 +617,28 @@ def cbam(
     type of the others. `want` names the optional outputs to compute.
     `Cbam` keeps results on the GPU.
     """
+@overload
+def cbam(
+    features: Array,
+    reduce_weight: Array,
+    expand_weight: Array,
+    spatial_weight: Array,
+    *,
+    reduce_bias: Array | None = None,
+    expand_bias: Array | None = None,
+    spatial_bias: Array | None = None,
+    spatial_norm_weight: Array | None = None,
+    spatial_norm_bias: Array | None = None,
+    spatial_norm_mean: Array | None = None,
+    spatial_norm_variance: Array | None = None,
+    identity: Array | None = None,
+    activation: str = 'relu',
+    gate: str = 'sigmoid',
+    epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
+    norm_epsilon: float = 1e-05,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> CbamOutputs[Array]: ...
 
 class Cbam(Operator):
     """CBAM: the channel gate and then the spatial gate.
@@ -578,8 +679,8 @@ class Cbam(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array,
         reduce_weight: Tensor | Array,
         expand_weight: Tensor | Array,
@@ -593,9 +694,27 @@ class Cbam(Operator):
         spatial_norm_mean: Tensor | Array | None = None,
         spatial_norm_variance: Tensor | Array | None = None,
         identity: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array,
+        reduce_weight: Tensor | Array,
+        expand_weight: Tensor | Array,
+        spatial_weight: Tensor | Array,
+        *,
+        reduce_bias: Tensor | Array | None = None,
+        expand_bias: Tensor | Array | None = None,
+        spatial_bias: Tensor | Array | None = None,
+        spatial_norm_weight: Tensor | Array | None = None,
+        spatial_norm_bias: Tensor | Array | None = None,
+        spatial_norm_mean: Tensor | Array | None = None,
+        spatial_norm_variance: Tensor | Array | None = None,
+        identity: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> CbamOutputs[Tensor]: ...
 
 class CbamBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `cbam_backward`. A result that was not computed is `None`."""
@@ -721,8 +840,7 @@ class CbamBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         features: Tensor | Array,
         reduce_weight: Tensor | Array,
         expand_weight: Tensor | Array,
@@ -745,13 +863,14 @@ class ChannelScaleOutputs(NamedTuple, Generic[_T]):
     """Results of `channel_scale`. A result that was not computed is `None`."""
     output: _T
 
+@overload
 def channel_scale(
     features: Array,
     gate: Array,
     *,
     identity: Array | None = None,
     epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Every channel times a gate that is given.
@@ -771,6 +890,16 @@ def channel_scale(
     type of the others. `want` names the optional outputs to compute.
     `ChannelScale` keeps results on the GPU.
     """
+@overload
+def channel_scale(
+    features: Array,
+    gate: Array,
+    *,
+    identity: Array | None = None,
+    epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> ChannelScaleOutputs[Array]: ...
 
 class ChannelScale(Operator):
     """Every channel times a gate that is given.
@@ -796,15 +925,24 @@ class ChannelScale(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array,
         gate: Tensor | Array,
         *,
         identity: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array,
+        gate: Tensor | Array,
+        *,
+        identity: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> ChannelScaleOutputs[Tensor]: ...
 
 class ChannelScaleBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `channel_scale_backward`. A result that was not computed is `None`."""
@@ -870,8 +1008,7 @@ class ChannelScaleBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         features: Tensor | Array,
         gate: Tensor | Array,
         output_gradient: Tensor | Array,
@@ -885,6 +1022,7 @@ class CropResizeOutputs(NamedTuple, Generic[_T]):
     """Results of `crop_resize`. A result that was not computed is `None`."""
     crops: _T
 
+@overload
 def crop_resize(
     images: Array,
     boxes: Array,
@@ -892,7 +1030,7 @@ def crop_resize(
     size: int | Sequence[int],
     crop_end: Literal['inclusive', 'exclusive'] = 'inclusive',
     sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The box of each image, resized.
@@ -913,6 +1051,17 @@ def crop_resize(
     type of the others. `want` names the optional outputs to compute.
     `CropResize` keeps results on the GPU.
     """
+@overload
+def crop_resize(
+    images: Array,
+    boxes: Array,
+    *,
+    size: int | Sequence[int],
+    crop_end: Literal['inclusive', 'exclusive'] = 'inclusive',
+    sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> CropResizeOutputs[Array]: ...
 
 class CropResize(Operator):
     """The box of each image, resized.
@@ -941,19 +1090,28 @@ class CropResize(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         images: Tensor | Array,
         boxes: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        images: Tensor | Array,
+        boxes: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> CropResizeOutputs[Tensor]: ...
 
 class CropResizeBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `crop_resize_backward`. A result that was not computed is `None`."""
     images_gradient: _T | None
 
+@overload
 def crop_resize_backward(
     images: Array | tuple[int, ...],
     boxes: Array,
@@ -962,7 +1120,7 @@ def crop_resize_backward(
     size: int | Sequence[int],
     crop_end: Literal['inclusive', 'exclusive'] = 'inclusive',
     sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The gradient of crops with respect to the images.
@@ -984,6 +1142,18 @@ def crop_resize_backward(
     type of the others. `want` names the optional outputs to compute.
     `CropResizeBackward` keeps results on the GPU.
     """
+@overload
+def crop_resize_backward(
+    images: Array | tuple[int, ...],
+    boxes: Array,
+    crops_gradient: Array,
+    *,
+    size: int | Sequence[int],
+    crop_end: Literal['inclusive', 'exclusive'] = 'inclusive',
+    sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> CropResizeBackwardOutputs[Array]: ...
 
 class CropResizeBackward(Operator):
     """The gradient of crops with respect to the images.
@@ -1013,21 +1183,31 @@ class CropResizeBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         images: Tensor | Array | tuple[int, ...],
         boxes: Tensor | Array,
         crops_gradient: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        images: Tensor | Array | tuple[int, ...],
+        boxes: Tensor | Array,
+        crops_gradient: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> CropResizeBackwardOutputs[Tensor]: ...
 
 class CrossAttentionOutputs(NamedTuple, Generic[_T]):
     """Results of `cross_attention`. A result that was not computed is `None`."""
     y: _T
     log_sum_exp: _T | None
 
+@overload
 def cross_attention(
     q: Array,
     k: Array,
@@ -1037,7 +1217,7 @@ def cross_attention(
     heads: int = 1,
     value_dim: int | None = None,
     scale: float | None = None,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Softmax attention of every position to a few keys that all positions see.
@@ -1061,6 +1241,19 @@ def cross_attention(
     type of the others. `want` names the optional outputs to compute.
     `CrossAttention` keeps results on the GPU.
     """
+@overload
+def cross_attention(
+    q: Array,
+    k: Array,
+    v: Array,
+    *,
+    head_dim: int,
+    heads: int = 1,
+    value_dim: int | None = None,
+    scale: float | None = None,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> CrossAttentionOutputs[Array]: ...
 
 class CrossAttention(Operator):
     """Softmax attention of every position to a few keys that all positions see.
@@ -1093,15 +1286,24 @@ class CrossAttention(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         q: Tensor | Array,
         k: Tensor | Array,
         v: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        q: Tensor | Array,
+        k: Tensor | Array,
+        v: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> CrossAttentionOutputs[Tensor]: ...
 
 class CrossAttentionBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `cross_attention_backward`. A result that was not computed is `None`."""
@@ -1185,8 +1387,7 @@ class CrossAttentionBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         q: Tensor | Array,
         k: Tensor | Array,
         v: Tensor | Array,
@@ -1202,6 +1403,7 @@ class DenseOutputs(NamedTuple, Generic[_T]):
     """Results of `dense`. A result that was not computed is `None`."""
     output: _T
 
+@overload
 def dense(
     input: Array,
     weight: Array,
@@ -1214,7 +1416,7 @@ def dense(
     norm_variance: Array | None = None,
     activation: str = 'none',
     norm_epsilon: float = 1e-05,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """A fully connected layer with bias or batch norm and an activation.
@@ -1240,6 +1442,22 @@ def dense(
     type of the others. `want` names the optional outputs to compute.
     `Dense` keeps results on the GPU.
     """
+@overload
+def dense(
+    input: Array,
+    weight: Array,
+    *,
+    second: Array | None = None,
+    bias: Array | None = None,
+    norm_weight: Array | None = None,
+    norm_bias: Array | None = None,
+    norm_mean: Array | None = None,
+    norm_variance: Array | None = None,
+    activation: str = 'none',
+    norm_epsilon: float = 1e-05,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> DenseOutputs[Array]: ...
 
 class Dense(Operator):
     """A fully connected layer with bias or batch norm and an activation.
@@ -1272,8 +1490,8 @@ class Dense(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         input: Tensor | Array,
         weight: Tensor | Array,
         *,
@@ -1283,9 +1501,23 @@ class Dense(Operator):
         norm_bias: Tensor | Array | None = None,
         norm_mean: Tensor | Array | None = None,
         norm_variance: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        input: Tensor | Array,
+        weight: Tensor | Array,
+        *,
+        second: Tensor | Array | None = None,
+        bias: Tensor | Array | None = None,
+        norm_weight: Tensor | Array | None = None,
+        norm_bias: Tensor | Array | None = None,
+        norm_mean: Tensor | Array | None = None,
+        norm_variance: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> DenseOutputs[Tensor]: ...
 
 class DenseBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `dense_backward`. A result that was not computed is `None`."""
@@ -1379,8 +1611,7 @@ class DenseBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         input: Tensor | Array,
         weight: Tensor | Array,
         output_gradient: Tensor | Array,
@@ -1400,13 +1631,14 @@ class EcaOutputs(NamedTuple, Generic[_T]):
     output: _T
     gate: _T | None
 
+@overload
 def eca(
     features: Array,
     weight: Array,
     *,
     identity: Array | None = None,
     epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """ECA: every channel times a gate from a convolution along the channels.
@@ -1427,6 +1659,16 @@ def eca(
     type of the others. `want` names the optional outputs to compute.
     `Eca` keeps results on the GPU.
     """
+@overload
+def eca(
+    features: Array,
+    weight: Array,
+    *,
+    identity: Array | None = None,
+    epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> EcaOutputs[Array]: ...
 
 class Eca(Operator):
     """ECA: every channel times a gate from a convolution along the channels.
@@ -1453,15 +1695,24 @@ class Eca(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array,
         weight: Tensor | Array,
         *,
         identity: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array,
+        weight: Tensor | Array,
+        *,
+        identity: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> EcaOutputs[Tensor]: ...
 
 class EcaBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `eca_backward`. A result that was not computed is `None`."""
@@ -1530,8 +1781,7 @@ class EcaBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         features: Tensor | Array,
         weight: Tensor | Array,
         *,
@@ -1547,11 +1797,12 @@ class GlobalPoolOutputs(NamedTuple, Generic[_T]):
     mean: _T
     max: _T | None
 
+@overload
 def global_pool(
     features: Array,
     *,
     squeeze: Literal['mean', 'max', 'mean_and_max'] = 'mean',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Mean and maximum of every plane.
@@ -1570,6 +1821,14 @@ def global_pool(
     type of the others. `want` names the optional outputs to compute.
     `GlobalPool` keeps results on the GPU.
     """
+@overload
+def global_pool(
+    features: Array,
+    *,
+    squeeze: Literal['mean', 'max', 'mean_and_max'] = 'mean',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> GlobalPoolOutputs[Array]: ...
 
 class GlobalPool(Operator):
     """Mean and maximum of every plane.
@@ -1594,25 +1853,33 @@ class GlobalPool(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> GlobalPoolOutputs[Tensor]: ...
 
 class GlobalPoolBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `global_pool_backward`. A result that was not computed is `None`."""
     features_gradient: _T | None
 
+@overload
 def global_pool_backward(
     features: Array | tuple[int, ...],
     *,
     mean_gradient: Array | None = None,
     max_gradient: Array | None = None,
     squeeze: Literal['mean', 'max', 'mean_and_max'] = 'mean',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The gradient of the mean and the maximum of every plane with respect to the features.
@@ -1632,6 +1899,16 @@ def global_pool_backward(
     type of the others. `want` names the optional outputs to compute.
     `GlobalPoolBackward` keeps results on the GPU.
     """
+@overload
+def global_pool_backward(
+    features: Array | tuple[int, ...],
+    *,
+    mean_gradient: Array | None = None,
+    max_gradient: Array | None = None,
+    squeeze: Literal['mean', 'max', 'mean_and_max'] = 'mean',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> GlobalPoolBackwardOutputs[Array]: ...
 
 class GlobalPoolBackward(Operator):
     """The gradient of the mean and the maximum of every plane with respect to the features.
@@ -1657,20 +1934,30 @@ class GlobalPoolBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array | tuple[int, ...],
         *,
         mean_gradient: Tensor | Array | None = None,
         max_gradient: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array | tuple[int, ...],
+        *,
+        mean_gradient: Tensor | Array | None = None,
+        max_gradient: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> GlobalPoolBackwardOutputs[Tensor]: ...
 
 class HeadNormRotaryOutputs(NamedTuple, Generic[_T]):
     """Results of `head_norm_rotary`. A result that was not computed is `None`."""
     y: _T
 
+@overload
 def head_norm_rotary(
     x: Array,
     *,
@@ -1682,7 +1969,7 @@ def head_norm_rotary(
     split: int | Sequence[int] = (0, 0, 0),
     first: int | Sequence[int] = (0, 0, 0),
     base: float = 10000.0,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Norm of each head and rotary positions, for queries and keys.
@@ -1707,6 +1994,21 @@ def head_norm_rotary(
     type of the others. `want` names the optional outputs to compute.
     `HeadNormRotary` keeps results on the GPU.
     """
+@overload
+def head_norm_rotary(
+    x: Array,
+    *,
+    weight: Array | None = None,
+    heads: int = 1,
+    norm: Literal['none', 'rms', 'l2'] = 'none',
+    epsilon: float = 1e-06,
+    scale: float = 1.0,
+    split: int | Sequence[int] = (0, 0, 0),
+    first: int | Sequence[int] = (0, 0, 0),
+    base: float = 10000.0,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> HeadNormRotaryOutputs[Array]: ...
 
 class HeadNormRotary(Operator):
     """Norm of each head and rotary positions, for queries and keys.
@@ -1743,14 +2045,22 @@ class HeadNormRotary(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         x: Tensor | Array,
         *,
         weight: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        x: Tensor | Array,
+        *,
+        weight: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> HeadNormRotaryOutputs[Tensor]: ...
 
 class HeadNormRotaryBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `head_norm_rotary_backward`. A result that was not computed is `None`."""
@@ -1834,8 +2144,7 @@ class HeadNormRotaryBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         x: Tensor | Array,
         y_gradient: Tensor | Array,
         *,
@@ -1848,6 +2157,7 @@ class HeatOverlayOutputs(NamedTuple, Generic[_T]):
     """Results of `heat_overlay`. A result that was not computed is `None`."""
     overlay: _T
 
+@overload
 def heat_overlay(
     map: Array,
     pictures: Array,
@@ -1855,7 +2165,7 @@ def heat_overlay(
     color_map: Literal['turbo', 'viridis', 'grey'] = 'turbo',
     sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
     opacity: float = 0.5,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """A colour-mapped map over a picture, four bytes to a pixel.
@@ -1876,6 +2186,17 @@ def heat_overlay(
     type of the others. `want` names the optional outputs to compute.
     `HeatOverlay` keeps results on the GPU.
     """
+@overload
+def heat_overlay(
+    map: Array,
+    pictures: Array,
+    *,
+    color_map: Literal['turbo', 'viridis', 'grey'] = 'turbo',
+    sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
+    opacity: float = 0.5,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> HeatOverlayOutputs[Array]: ...
 
 class HeatOverlay(Operator):
     """A colour-mapped map over a picture, four bytes to a pixel.
@@ -1904,14 +2225,22 @@ class HeatOverlay(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         map: Tensor | Array,
         pictures: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        map: Tensor | Array,
+        pictures: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> HeatOverlayOutputs[Tensor]: ...
 
 class LargestComponentOutputs(NamedTuple, Generic[_T]):
     """Results of `largest_component`. A result that was not computed is `None`."""
@@ -1920,11 +2249,12 @@ class LargestComponentOutputs(NamedTuple, Generic[_T]):
     all_labels: _T | None
     all_sizes: _T | None
 
+@overload
 def largest_component(
     mask: Array,
     *,
     connectivity: Literal[4, 8] = 8,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The largest connected component of each mask, its box, and every component by label.
@@ -1945,6 +2275,14 @@ def largest_component(
     type of the others. `want` names the optional outputs to compute.
     `LargestComponent` keeps results on the GPU.
     """
+@overload
+def largest_component(
+    mask: Array,
+    *,
+    connectivity: Literal[4, 8] = 8,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> LargestComponentOutputs[Array]: ...
 
 class LargestComponent(Operator):
     """The largest connected component of each mask, its box, and every component by label.
@@ -1970,19 +2308,27 @@ class LargestComponent(Operator):
         connectivity: Literal[4, 8] = 8,
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         mask: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        mask: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> LargestComponentOutputs[Tensor]: ...
 
 class MergeAttentionOutputs(NamedTuple, Generic[_T]):
     """Results of `merge_attention`. A result that was not computed is `None`."""
     y: _T
     log_sum_exp: _T | None
 
+@overload
 def merge_attention(
     y1: Array,
     log_sum_exp1: Array,
@@ -1990,7 +2336,7 @@ def merge_attention(
     log_sum_exp2: Array,
     *,
     heads: int = 1,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Two results of attention over different keys in one.
@@ -2012,6 +2358,17 @@ def merge_attention(
     type of the others. `want` names the optional outputs to compute.
     `MergeAttention` keeps results on the GPU.
     """
+@overload
+def merge_attention(
+    y1: Array,
+    log_sum_exp1: Array,
+    y2: Array,
+    log_sum_exp2: Array,
+    *,
+    heads: int = 1,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> MergeAttentionOutputs[Array]: ...
 
 class MergeAttention(Operator):
     """Two results of attention over different keys in one.
@@ -2039,16 +2396,26 @@ class MergeAttention(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         y1: Tensor | Array,
         log_sum_exp1: Tensor | Array,
         y2: Tensor | Array,
         log_sum_exp2: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        y1: Tensor | Array,
+        log_sum_exp1: Tensor | Array,
+        y2: Tensor | Array,
+        log_sum_exp2: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> MergeAttentionOutputs[Tensor]: ...
 
 class MergeAttentionBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `merge_attention_backward`. A result that was not computed is `None`."""
@@ -2123,8 +2490,7 @@ class MergeAttentionBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         y1: Tensor | Array,
         log_sum_exp1: Tensor | Array,
         y2: Tensor | Array,
@@ -2141,11 +2507,12 @@ class NormalizeOutputs(NamedTuple, Generic[_T]):
     map: _T
     range: _T | None
 
+@overload
 def normalize(
     map: Array,
     *,
     normalization: Literal['min_max', 'max', 'none'] = 'min_max',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Each map brought to 0..1, in place.
@@ -2164,6 +2531,14 @@ def normalize(
     type of the others. `want` names the optional outputs to compute.
     `Normalize` keeps results on the GPU.
     """
+@overload
+def normalize(
+    map: Array,
+    *,
+    normalization: Literal['min_max', 'max', 'none'] = 'min_max',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> NormalizeOutputs[Array]: ...
 
 class Normalize(Operator):
     """Each map brought to 0..1, in place.
@@ -2187,25 +2562,33 @@ class Normalize(Operator):
         normalization: Literal['min_max', 'max', 'none'] = 'min_max',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         map: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        map: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> NormalizeOutputs[Tensor]: ...
 
 class NormalizeBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `normalize_backward`. A result that was not computed is `None`."""
     map_gradient: _T
 
+@overload
 def normalize_backward(
     map_gradient: Array,
     map: Array,
     range: Array,
     *,
     normalization: Literal['min_max', 'max', 'none'] = 'min_max',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The gradient of a normalised map, in place.
@@ -2225,6 +2608,16 @@ def normalize_backward(
     type of the others. `want` names the optional outputs to compute.
     `NormalizeBackward` keeps results on the GPU.
     """
+@overload
+def normalize_backward(
+    map_gradient: Array,
+    map: Array,
+    range: Array,
+    *,
+    normalization: Literal['min_max', 'max', 'none'] = 'min_max',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> NormalizeBackwardOutputs[Array]: ...
 
 class NormalizeBackward(Operator):
     """The gradient of a normalised map, in place.
@@ -2249,15 +2642,24 @@ class NormalizeBackward(Operator):
         normalization: Literal['min_max', 'max', 'none'] = 'min_max',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         map_gradient: Tensor | Array,
         map: Tensor | Array,
         range: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        map_gradient: Tensor | Array,
+        map: Tensor | Array,
+        range: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> NormalizeBackwardOutputs[Tensor]: ...
 
 class PointwiseConvOutputs(NamedTuple, Generic[_T]):
     """Results of `pointwise_conv`. A result that was not computed is `None`."""
@@ -2265,6 +2667,7 @@ class PointwiseConvOutputs(NamedTuple, Generic[_T]):
     y1: _T | None
     y2: _T | None
 
+@overload
 def pointwise_conv(
     x: Array,
     weights: Array,
@@ -2274,7 +2677,7 @@ def pointwise_conv(
     outputs: int,
     groups: int = 1,
     stack: int = 1,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Up to three 1x1 convolutions of one tensor.
@@ -2299,6 +2702,19 @@ def pointwise_conv(
     type of the others. `want` names the optional outputs to compute.
     `PointwiseConv` keeps results on the GPU.
     """
+@overload
+def pointwise_conv(
+    x: Array,
+    weights: Array,
+    *,
+    bias: Array | None = None,
+    inputs: int,
+    outputs: int,
+    groups: int = 1,
+    stack: int = 1,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> PointwiseConvOutputs[Array]: ...
 
 class PointwiseConv(Operator):
     """Up to three 1x1 convolutions of one tensor.
@@ -2334,15 +2750,24 @@ class PointwiseConv(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         x: Tensor | Array,
         weights: Tensor | Array,
         *,
         bias: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        x: Tensor | Array,
+        weights: Tensor | Array,
+        *,
+        bias: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> PointwiseConvOutputs[Tensor]: ...
 
 class PointwiseConvBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `pointwise_conv_backward`. A result that was not computed is `None`."""
@@ -2427,8 +2852,7 @@ class PointwiseConvBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         x: Tensor | Array | tuple[int, ...],
         y0_gradient: Tensor | Array,
         *,
@@ -2443,12 +2867,13 @@ class ResizeOutputs(NamedTuple, Generic[_T]):
     """Results of `resize`. A result that was not computed is `None`."""
     output: _T
 
+@overload
 def resize(
     input: Array,
     *,
     size: int | Sequence[int],
     sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Bilinear resizing of every plane.
@@ -2467,6 +2892,15 @@ def resize(
     type of the others. `want` names the optional outputs to compute.
     `Resize` keeps results on the GPU.
     """
+@overload
+def resize(
+    input: Array,
+    *,
+    size: int | Sequence[int],
+    sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> ResizeOutputs[Array]: ...
 
 class Resize(Operator):
     """Bilinear resizing of every plane.
@@ -2492,25 +2926,33 @@ class Resize(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         input: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        input: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> ResizeOutputs[Tensor]: ...
 
 class ResizeBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `resize_backward`. A result that was not computed is `None`."""
     input_gradient: _T | None
 
+@overload
 def resize_backward(
     input: Array | tuple[int, ...],
     output_gradient: Array,
     *,
     size: int | Sequence[int],
     sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The gradient of bilinear resampling with respect to the input.
@@ -2530,6 +2972,16 @@ def resize_backward(
     type of the others. `want` names the optional outputs to compute.
     `ResizeBackward` keeps results on the GPU.
     """
+@overload
+def resize_backward(
+    input: Array | tuple[int, ...],
+    output_gradient: Array,
+    *,
+    size: int | Sequence[int],
+    sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> ResizeBackwardOutputs[Array]: ...
 
 class ResizeBackward(Operator):
     """The gradient of bilinear resampling with respect to the input.
@@ -2556,20 +3008,29 @@ class ResizeBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         input: Tensor | Array | tuple[int, ...],
         output_gradient: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        input: Tensor | Array | tuple[int, ...],
+        output_gradient: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> ResizeBackwardOutputs[Tensor]: ...
 
 class SasaLayerOutputs(NamedTuple, Generic[_T]):
     """Results of `sasa_layer`. A result that was not computed is `None`."""
     y: _T
     log_sum_exp: _T | None
 
+@overload
 def sasa_layer(
     x: Array,
     projections: Array,
@@ -2591,7 +3052,7 @@ def sasa_layer(
     relative: Literal['none', 'per_head', 'whole_channel', 'sum', 'bias'] = 'per_head',
     scale: float = 1.0,
     scale_relative: bool = True,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """A layer of Stand-Alone Self-Attention: projections, and windowed attention over them.
@@ -2627,6 +3088,31 @@ def sasa_layer(
     type of the others. `want` names the optional outputs to compute.
     `SasaLayer` keeps results on the GPU.
     """
+@overload
+def sasa_layer(
+    x: Array,
+    projections: Array,
+    *,
+    tables_rows: Array | None = None,
+    tables_columns: Array | None = None,
+    tables_frames: Array | None = None,
+    tables_bias: Array | None = None,
+    inputs: int,
+    heads: int,
+    head_dim: int,
+    window: int | Sequence[int],
+    groups: int = 1,
+    dilation: int | Sequence[int] = (1, 1, 1),
+    stride: int | Sequence[int] = (1, 1, 1),
+    group: int | Sequence[int] = (1, 1, 1),
+    origin: int | Sequence[int] = (0, 0, 0),
+    border: str | Sequence[str] = 'zero',
+    relative: Literal['none', 'per_head', 'whole_channel', 'sum', 'bias'] = 'per_head',
+    scale: float = 1.0,
+    scale_relative: bool = True,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> SasaLayerOutputs[Array]: ...
 
 class SasaLayer(Operator):
     """A layer of Stand-Alone Self-Attention: projections, and windowed attention over them.
@@ -2680,8 +3166,8 @@ class SasaLayer(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         x: Tensor | Array,
         projections: Tensor | Array,
         *,
@@ -2689,9 +3175,21 @@ class SasaLayer(Operator):
         tables_columns: Tensor | Array | None = None,
         tables_frames: Tensor | Array | None = None,
         tables_bias: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        x: Tensor | Array,
+        projections: Tensor | Array,
+        *,
+        tables_rows: Tensor | Array | None = None,
+        tables_columns: Tensor | Array | None = None,
+        tables_frames: Tensor | Array | None = None,
+        tables_bias: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> SasaLayerOutputs[Tensor]: ...
 
 class SasaLayerBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `sasa_layer_backward`. A result that was not computed is `None`."""
@@ -2829,8 +3327,7 @@ class SasaLayerBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         x: Tensor | Array,
         projections: Tensor | Array,
         y_gradient: Tensor | Array,
@@ -2849,6 +3346,7 @@ class SasaStemOutputs(NamedTuple, Generic[_T]):
     """Results of `sasa_stem`. A result that was not computed is `None`."""
     y: _T
 
+@overload
 def sasa_stem(
     x: Array,
     projections: Array,
@@ -2864,7 +3362,7 @@ def sasa_stem(
     padding: int | Sequence[int] = (2, 2),
     mixtures: int = 4,
     scale: float = 1.0,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The attention stem of Stand-Alone Self-Attention: values mixed by position.
@@ -2893,6 +3391,25 @@ def sasa_stem(
     type of the others. `want` names the optional outputs to compute.
     `SasaStem` keeps results on the GPU.
     """
+@overload
+def sasa_stem(
+    x: Array,
+    projections: Array,
+    row: Array,
+    column: Array,
+    mix: Array,
+    *,
+    heads: int,
+    head_dim: int,
+    embeddings: int,
+    inputs: int = 3,
+    window: int | Sequence[int] = (4, 4),
+    padding: int | Sequence[int] = (2, 2),
+    mixtures: int = 4,
+    scale: float = 1.0,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> SasaStemOutputs[Array]: ...
 
 class SasaStem(Operator):
     """The attention stem of Stand-Alone Self-Attention: values mixed by position.
@@ -2934,17 +3451,28 @@ class SasaStem(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         x: Tensor | Array,
         projections: Tensor | Array,
         row: Tensor | Array,
         column: Tensor | Array,
         mix: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        x: Tensor | Array,
+        projections: Tensor | Array,
+        row: Tensor | Array,
+        column: Tensor | Array,
+        mix: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> SasaStemOutputs[Tensor]: ...
 
 class SasaStemBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `sasa_stem_backward`. A result that was not computed is `None`."""
@@ -3050,8 +3578,7 @@ class SasaStemBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         x: Tensor | Array,
         projections: Tensor | Array,
         row: Tensor | Array,
@@ -3067,6 +3594,7 @@ class ScseOutputs(NamedTuple, Generic[_T]):
     """Results of `scse`. A result that was not computed is `None`."""
     output: _T
 
+@overload
 def scse(
     features: Array,
     reduce_weight: Array,
@@ -3079,7 +3607,7 @@ def scse(
     identity: Array | None = None,
     combine: Literal['add', 'max'] = 'add',
     epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Concurrent spatial and channel Squeeze-and-Excitation.
@@ -3105,6 +3633,22 @@ def scse(
     type of the others. `want` names the optional outputs to compute.
     `Scse` keeps results on the GPU.
     """
+@overload
+def scse(
+    features: Array,
+    reduce_weight: Array,
+    expand_weight: Array,
+    spatial_weight: Array,
+    *,
+    reduce_bias: Array | None = None,
+    expand_bias: Array | None = None,
+    spatial_bias: Array | None = None,
+    identity: Array | None = None,
+    combine: Literal['add', 'max'] = 'add',
+    epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> ScseOutputs[Array]: ...
 
 class Scse(Operator):
     """Concurrent spatial and channel Squeeze-and-Excitation.
@@ -3137,8 +3681,8 @@ class Scse(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array,
         reduce_weight: Tensor | Array,
         expand_weight: Tensor | Array,
@@ -3148,9 +3692,23 @@ class Scse(Operator):
         expand_bias: Tensor | Array | None = None,
         spatial_bias: Tensor | Array | None = None,
         identity: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array,
+        reduce_weight: Tensor | Array,
+        expand_weight: Tensor | Array,
+        spatial_weight: Tensor | Array,
+        *,
+        reduce_bias: Tensor | Array | None = None,
+        expand_bias: Tensor | Array | None = None,
+        spatial_bias: Tensor | Array | None = None,
+        identity: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> ScseOutputs[Tensor]: ...
 
 class ScseBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `scse_backward`. A result that was not computed is `None`."""
@@ -3250,8 +3808,7 @@ class ScseBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         features: Tensor | Array,
         reduce_weight: Tensor | Array,
         expand_weight: Tensor | Array,
@@ -3271,6 +3828,7 @@ class SpatialGateOutputs(NamedTuple, Generic[_T]):
     output: _T
     gate: _T | None
 
+@overload
 def spatial_gate(
     features: Array,
     weight: Array,
@@ -3283,7 +3841,7 @@ def spatial_gate(
     identity: Array | None = None,
     epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
     norm_epsilon: float = 1e-05,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """CBAM's spatial gate: every pixel times a gate computed from its channels.
@@ -3310,6 +3868,22 @@ def spatial_gate(
     type of the others. `want` names the optional outputs to compute.
     `SpatialGate` keeps results on the GPU.
     """
+@overload
+def spatial_gate(
+    features: Array,
+    weight: Array,
+    *,
+    bias: Array | None = None,
+    norm_weight: Array | None = None,
+    norm_bias: Array | None = None,
+    norm_mean: Array | None = None,
+    norm_variance: Array | None = None,
+    identity: Array | None = None,
+    epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
+    norm_epsilon: float = 1e-05,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> SpatialGateOutputs[Array]: ...
 
 class SpatialGate(Operator):
     """CBAM's spatial gate: every pixel times a gate computed from its channels.
@@ -3343,8 +3917,8 @@ class SpatialGate(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array,
         weight: Tensor | Array,
         *,
@@ -3354,9 +3928,23 @@ class SpatialGate(Operator):
         norm_mean: Tensor | Array | None = None,
         norm_variance: Tensor | Array | None = None,
         identity: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array,
+        weight: Tensor | Array,
+        *,
+        bias: Tensor | Array | None = None,
+        norm_weight: Tensor | Array | None = None,
+        norm_bias: Tensor | Array | None = None,
+        norm_mean: Tensor | Array | None = None,
+        norm_variance: Tensor | Array | None = None,
+        identity: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> SpatialGateOutputs[Tensor]: ...
 
 class SpatialGateBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `spatial_gate_backward`. A result that was not computed is `None`."""
@@ -3453,8 +4041,7 @@ class SpatialGateBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         features: Tensor | Array,
         weight: Tensor | Array,
         *,
@@ -3475,6 +4062,7 @@ class SqueezeExciteOutputs(NamedTuple, Generic[_T]):
     output: _T
     gate: _T | None
 
+@overload
 def squeeze_excite(
     features: Array,
     reduce_weight: Array,
@@ -3487,7 +4075,7 @@ def squeeze_excite(
     activation: str = 'relu',
     gate: str = 'sigmoid',
     epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Squeeze-and-Excitation: every channel times a gate computed from the planes.
@@ -3514,6 +4102,22 @@ def squeeze_excite(
     type of the others. `want` names the optional outputs to compute.
     `SqueezeExcite` keeps results on the GPU.
     """
+@overload
+def squeeze_excite(
+    features: Array,
+    reduce_weight: Array,
+    expand_weight: Array,
+    *,
+    reduce_bias: Array | None = None,
+    expand_bias: Array | None = None,
+    identity: Array | None = None,
+    squeeze: Literal['mean', 'max', 'mean_and_max'] = 'mean',
+    activation: str = 'relu',
+    gate: str = 'sigmoid',
+    epilogue: Literal['scale', 'residual', 'scale_add', 'gate_only'] = 'scale',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> SqueezeExciteOutputs[Array]: ...
 
 class SqueezeExcite(Operator):
     """Squeeze-and-Excitation: every channel times a gate computed from the planes.
@@ -3549,8 +4153,8 @@ class SqueezeExcite(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         features: Tensor | Array,
         reduce_weight: Tensor | Array,
         expand_weight: Tensor | Array,
@@ -3558,9 +4162,21 @@ class SqueezeExcite(Operator):
         reduce_bias: Tensor | Array | None = None,
         expand_bias: Tensor | Array | None = None,
         identity: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        features: Tensor | Array,
+        reduce_weight: Tensor | Array,
+        expand_weight: Tensor | Array,
+        *,
+        reduce_bias: Tensor | Array | None = None,
+        expand_bias: Tensor | Array | None = None,
+        identity: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> SqueezeExciteOutputs[Tensor]: ...
 
 class SqueezeExciteBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `squeeze_excite_backward`. A result that was not computed is `None`."""
@@ -3659,8 +4275,7 @@ class SqueezeExciteBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         features: Tensor | Array,
         reduce_weight: Tensor | Array,
         expand_weight: Tensor | Array,
@@ -3678,13 +4293,14 @@ class ThresholdOutputs(NamedTuple, Generic[_T]):
     """Results of `threshold`. A result that was not computed is `None`."""
     mask: _T
 
+@overload
 def threshold(
     map: Array,
     *,
     size: int | Sequence[int],
     threshold: str = 'value:0.7',
     sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The mask of a map that exceeds a threshold, at another size.
@@ -3704,6 +4320,16 @@ def threshold(
     type of the others. `want` names the optional outputs to compute.
     `Threshold` keeps results on the GPU.
     """
+@overload
+def threshold(
+    map: Array,
+    *,
+    size: int | Sequence[int],
+    threshold: str = 'value:0.7',
+    sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> ThresholdOutputs[Array]: ...
 
 class Threshold(Operator):
     """The mask of a map that exceeds a threshold, at another size.
@@ -3730,19 +4356,27 @@ class Threshold(Operator):
         sampling: Literal['half_pixel', 'aligned_corners'] = 'half_pixel',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         map: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        map: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> ThresholdOutputs[Tensor]: ...
 
 class WindowAttentionOutputs(NamedTuple, Generic[_T]):
     """Results of `window_attention`. A result that was not computed is `None`."""
     y: _T
     log_sum_exp: _T | None
 
+@overload
 def window_attention(
     q: Array,
     k: Array,
@@ -3764,7 +4398,7 @@ def window_attention(
     scale: float = 1.0,
     scale_relative: bool = True,
     value_dim: int | None = None,
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Softmax attention of every query to the keys of the window around it.
@@ -3800,6 +4434,31 @@ def window_attention(
     type of the others. `want` names the optional outputs to compute.
     `WindowAttention` keeps results on the GPU.
     """
+@overload
+def window_attention(
+    q: Array,
+    k: Array,
+    v: Array,
+    *,
+    tables_rows: Array | None = None,
+    tables_columns: Array | None = None,
+    tables_frames: Array | None = None,
+    tables_bias: Array | None = None,
+    heads: int,
+    head_dim: int,
+    window: int | Sequence[int],
+    dilation: int | Sequence[int] = (1, 1, 1),
+    stride: int | Sequence[int] = (1, 1, 1),
+    group: int | Sequence[int] = (1, 1, 1),
+    origin: int | Sequence[int] = (0, 0, 0),
+    border: str | Sequence[str] = 'zero',
+    relative: Literal['none', 'per_head', 'whole_channel', 'sum', 'bias'] = 'per_head',
+    scale: float = 1.0,
+    scale_relative: bool = True,
+    value_dim: int | None = None,
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> WindowAttentionOutputs[Array]: ...
 
 class WindowAttention(Operator):
     """Softmax attention of every query to the keys of the window around it.
@@ -3852,8 +4511,8 @@ class WindowAttention(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         q: Tensor | Array,
         k: Tensor | Array,
         v: Tensor | Array,
@@ -3862,9 +4521,22 @@ class WindowAttention(Operator):
         tables_columns: Tensor | Array | None = None,
         tables_frames: Tensor | Array | None = None,
         tables_bias: Tensor | Array | None = None,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        q: Tensor | Array,
+        k: Tensor | Array,
+        v: Tensor | Array,
+        *,
+        tables_rows: Tensor | Array | None = None,
+        tables_columns: Tensor | Array | None = None,
+        tables_frames: Tensor | Array | None = None,
+        tables_bias: Tensor | Array | None = None,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> WindowAttentionOutputs[Tensor]: ...
 
 class WindowAttentionBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `window_attention_backward`. A result that was not computed is `None`."""
@@ -4007,8 +4679,7 @@ class WindowAttentionBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    def __call__(self,
         q: Tensor | Array,
         k: Tensor | Array,
         v: Tensor | Array,
@@ -4029,12 +4700,13 @@ class WindowPoolOutputs(NamedTuple, Generic[_T]):
     """Results of `window_pool`. A result that was not computed is `None`."""
     y: _T
 
+@overload
 def window_pool(
     x: Array,
     *,
     pooling: Literal['mean', 'max'] = 'mean',
     window: int | Sequence[int] = (2, 2),
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """Mean or maximum over windows side by side.
@@ -4053,6 +4725,15 @@ def window_pool(
     type of the others. `want` names the optional outputs to compute.
     `WindowPool` keeps results on the GPU.
     """
+@overload
+def window_pool(
+    x: Array,
+    *,
+    pooling: Literal['mean', 'max'] = 'mean',
+    window: int | Sequence[int] = (2, 2),
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> WindowPoolOutputs[Array]: ...
 
 class WindowPool(Operator):
     """Mean or maximum over windows side by side.
@@ -4078,25 +4759,33 @@ class WindowPool(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         x: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        x: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> WindowPoolOutputs[Tensor]: ...
 
 class WindowPoolBackwardOutputs(NamedTuple, Generic[_T]):
     """Results of `window_pool_backward`. A result that was not computed is `None`."""
     x_gradient: _T | None
 
+@overload
 def window_pool_backward(
     x: Array | tuple[int, ...],
     y_gradient: Array,
     *,
     pooling: Literal['mean', 'max'] = 'mean',
     window: int | Sequence[int] = (2, 2),
-    want: str | Sequence[str] | None = None,
+    want: None = None,
     device: Device | None = None,
 ) -> Array:
     """The gradient of pooling over windows with respect to the input.
@@ -4116,6 +4805,16 @@ def window_pool_backward(
     type of the others. `want` names the optional outputs to compute.
     `WindowPoolBackward` keeps results on the GPU.
     """
+@overload
+def window_pool_backward(
+    x: Array | tuple[int, ...],
+    y_gradient: Array,
+    *,
+    pooling: Literal['mean', 'max'] = 'mean',
+    window: int | Sequence[int] = (2, 2),
+    want: str | Sequence[str],
+    device: Device | None = None,
+) -> WindowPoolBackwardOutputs[Array]: ...
 
 class WindowPoolBackward(Operator):
     """The gradient of pooling over windows with respect to the input.
@@ -4142,14 +4841,22 @@ class WindowPoolBackward(Operator):
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
     ) -> None: ...
-    def __call__(
-        self,
+    @overload
+    def __call__(self,
         x: Tensor | Array | tuple[int, ...],
         y_gradient: Tensor | Array,
         *,
-        want: str | Sequence[str] | None = None,
+        want: None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> Tensor: ...
+    @overload
+    def __call__(self,
+        x: Tensor | Array | tuple[int, ...],
+        y_gradient: Tensor | Array,
+        *,
+        want: str | Sequence[str],
+        out: Mapping[str, Tensor] | None = None,
+    ) -> WindowPoolBackwardOutputs[Tensor]: ...
 
 __all__ = [
     "Operator",

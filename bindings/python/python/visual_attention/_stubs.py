@@ -1,21 +1,28 @@
-"""Writes `_operators.pyi`: `python -m visual_attention._stubs`. With `--check` it only compares."""
+"""Writes `_operators.pyi` and `torch/_ops.pyi`: `python -m visual_attention._stubs`."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 import pathlib
-import sys
 from collections.abc import Iterable
 
-from ._build import call_signature, class_doc, function_doc, function_signature, init_signature
+from ._build import (
+    call_signature,
+    class_doc,
+    function_doc,
+    function_signature,
+    init_signature,
+    torch_doc,
+    torch_signature,
+)
 from ._description import Description, descriptions
 
 HEADER = '''\
 # Written by `python -m visual_attention._stubs`. What it says comes from the crate's descriptions.
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 import numpy.typing as npt
 
@@ -53,6 +60,27 @@ def _arguments(signature: inspect.Signature, indent: str) -> list[str]:
     return lines
 
 
+def _function(name: str, signature: inspect.Signature, outputs: str, doc: str | None, own: str = "") -> Iterable[str]:
+    """A function or a method. With `want` the results have names, without it a single one is itself."""
+    indent, named = " " * (4 * bool(own)), signature.return_annotation == outputs
+    for wanted in [None] if named else [False, True]:
+        if wanted is not None:
+            yield f"{indent}@overload"
+        yield f"{indent}def {name}({own}"
+        for line in _arguments(signature, indent + "    "):
+            if wanted is False and line.lstrip().startswith("want:"):
+                line = f"{indent}    want: None = None,"
+            if wanted is True and line.lstrip().startswith("want:"):
+                line = f"{indent}    want: str | Sequence[str],"
+            yield line
+        ended = f"{indent}) -> {outputs if wanted else signature.return_annotation}:"
+        if doc is None or wanted:
+            yield f"{ended} ..."
+        else:
+            yield ended
+            yield from _doc(doc, indent + "    ")
+
+
 def _operator(description: Description) -> Iterable[str]:
     yield ""
     yield f"class {description.class_name}Outputs(NamedTuple, Generic[_T]):"
@@ -60,11 +88,10 @@ def _operator(description: Description) -> Iterable[str]:
     for tensor in description.outputs:
         yield f"    {tensor.argument}: _T{' | None' if tensor.optional else ''}"
     yield ""
-    yield f"def {description.name}("
-    signature = function_signature(description)
-    yield from _arguments(signature, "    ")
-    yield f") -> {signature.return_annotation}:"
-    yield from _doc(function_doc(description), "    ")
+    outputs = f"{description.class_name}Outputs"
+    yield from _function(
+        description.name, function_signature(description), f"{outputs}[Array]", function_doc(description)
+    )
     yield ""
     yield f"class {description.class_name}(Operator):"
     yield from _doc(class_doc(description), "    ")
@@ -72,34 +99,55 @@ def _operator(description: Description) -> Iterable[str]:
     yield "        self,"
     yield from _arguments(init_signature(description), "        ")
     yield "    ) -> None: ..."
-    yield "    def __call__("
-    yield "        self,"
-    signature = call_signature(description)
-    yield from _arguments(signature, "        ")
-    yield f"    ) -> {signature.return_annotation}: ..."
+    yield from _function("__call__", call_signature(description), f"{outputs}[Tensor]", None, "self,")
 
 
-def text() -> str:
-    lines = [HEADER.rstrip()]
+def _listed(names: Iterable[str]) -> str:
+    return "\n__all__ = [\n" + "".join(f'    "{name}",\n' for name in names) + "]\n"
+
+
+def operators() -> str:
+    """The stub of functions and classes."""
+    lines, names = [HEADER.rstrip()], ["Operator"]
     for description in descriptions().values():
         lines += _operator(description)
-    names = ["Operator"]
-    for description in descriptions().values():
         names += [description.name, description.class_name, f"{description.class_name}Outputs"]
-    return "\n".join(lines) + "\n\n__all__ = [\n" + "".join(f'    "{name}",\n' for name in names) + "]\n"
+    return "\n".join(lines) + "\n" + _listed(names)
+
+
+TORCH = """\
+# Written by `python -m visual_attention._stubs`. What it says comes from the crate's descriptions.
+
+from collections.abc import Sequence
+from typing import Literal, overload
+
+import torch
+
+from .._operators import (
+"""
+
+
+def torch() -> str:
+    """The stub of the functions on PyTorch's tensors."""
+    chosen = [of for of in descriptions().values() if f"{of.name}_backward" in descriptions()]
+    names = sorted(f"{of.class_name}Outputs" for of in chosen)
+    lines = [TORCH + "".join(f"    {name},\n" for name in names) + ")"]
+    for of in chosen:
+        outputs = f"{of.class_name}Outputs[torch.Tensor]"
+        lines += ["", *_function(of.name, torch_signature(of), outputs, torch_doc(of))]
+    return "\n".join(lines) + "\n\nDIFFERENTIABLE: list[str]\n" + _listed(of.name for of in chosen)
+
+
+def files() -> dict[pathlib.Path, str]:
+    """Every stub that is written."""
+    here = pathlib.Path(__file__).parent
+    return {here / "_operators.pyi": operators(), here / "torch" / "_ops.pyi": torch()}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with the file, and fail where it differs")
-    parser.add_argument(
-        "path", nargs="?", type=pathlib.Path, default=pathlib.Path(__file__).with_suffix("").with_name("_operators.pyi")
-    )
-    arguments = parser.parse_args()
-    if not arguments.check:
-        arguments.path.write_text(text())
-    elif arguments.path.read_text() != text():
-        sys.exit(f"{arguments.path} is not current: run python -m visual_attention._stubs")
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    for path, text in files().items():
+        path.write_text(text)
 
 
 if __name__ == "__main__":
