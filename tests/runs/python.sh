@@ -21,6 +21,7 @@ pip install "${wheel[0]}" -r bindings/python/tests/requirements.txt
 # On Linux these bring CUDA's libraries, 5 GB, which PyTorch does not load without. An index of builds for CPUs has none of them:
 # PIP_INDEX_URL chooses one. VISUAL_ATTENTION_WITHOUT_TORCH=1 leaves out the tests that need PyTorch.
 [ -n "${VISUAL_ATTENTION_WITHOUT_TORCH:-}" ] || pip install -r bindings/python/tests/requirements-torch.txt
+pip install -r bindings/python/tests/requirements-examples.txt
 
 echo "lints"
 (cd bindings/python && "$environment/venv/bin/ruff" check --quiet . && "$environment/venv/bin/ruff" format --check --quiet .)
