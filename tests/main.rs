@@ -35,6 +35,7 @@ mod harness;
 mod head_norm_rotary;
 mod head_norm_rotary_backward;
 mod heat_overlay;
+mod host;
 mod largest_component;
 mod layers;
 mod loss;

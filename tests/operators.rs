@@ -8,6 +8,7 @@ use visual_attention::{DType, Element, Error, Nchw, RelativePosition, Role, Tens
 
 use crate::common::backward;
 use crate::common::catalogue::{catalogue, float};
+use crate::common::describing::describing;
 use crate::common::problems::{self, Problem, problems};
 use crate::common::{self, Precision, Random, TestGpu, check_gradient, check_tolerance, rounded, wide};
 use crate::compiler;
@@ -234,5 +235,26 @@ fn options_are_told_with_their_defaults() {
         let again = Options::new(values);
         let again = entry.options(compiler::of(&gpu.device), &again).unwrap();
         assert_eq!(again, told, "{}", entry.name);
+    }
+}
+
+/// Bindings name the axes of every tensor by the example.
+#[test]
+fn every_example_opens_and_has_distinct_axes() {
+    for entry in operators::all() {
+        let operators::Example { options, inputs, optional, .. } = entry.example;
+        let fixed = |&&(name, extent): &&(&str, u32)| name == extent.to_string();
+        let axes: BTreeSet<_> = inputs.iter().flat_map(|(_, axes)| *axes).filter(|axis| !fixed(axis)).collect();
+        let (names, extents): (BTreeSet<_>, BTreeSet<_>) = axes.iter().copied().copied().unzip();
+        assert!(names.len() == axes.len() && extents.len() == axes.len(), "{}: {axes:?}", entry.name);
+        let shapes = inputs.iter().map(|(name, axes)| (*name, axes.iter().map(|(_, extent)| *extent).collect()));
+        let shapes = Shapes::new(shapes);
+        let operator = entry.open(describing(), &Options::new(options.iter().copied())).unwrap();
+        let tensors = operator.tensors(&shapes).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+        for (name, _) in inputs {
+            let input = tensors.iter().find(|spec| spec.name == *name).unwrap();
+            assert!(input.role != Role::Output, "{}: {name}", entry.name);
+        }
+        assert!(optional.iter().all(|name| inputs.iter().any(|(input, _)| input == name)), "{}", entry.name);
     }
 }

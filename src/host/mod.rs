@@ -164,6 +164,22 @@ impl Gpu {
         })
     }
 
+    /// Replaces the numbers from byte `offset` of a buffer on, after all work that was submitted before. The buffer needs
+    /// `BufferUsages::COPY_DST`. The offset and the bytes of `contents` must be multiples of 4.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] for contents that the buffer does not hold; [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn write<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, contents: &[T]) -> Result<(), Error> {
+        let written =
+            self.guarded(|| caught(|| self.queue.write_buffer(buffer, offset, bytemuck::cast_slice(contents))))?;
+        written.map_err(|reason| {
+            // After a panic the state of wgpu's device is not reliable.
+            self.device.destroy();
+            Error::DeviceLost { reason }
+        })
+    }
+
     /// A cleared buffer of `bytes` bytes, rounded up to a multiple of 4, for outputs.
     ///
     /// # Errors
@@ -232,13 +248,22 @@ impl Gpu {
     ///
     /// [`Error::Timeout`] after [`Self::timeout`]; [`Error::DeviceLost`].
     pub fn wait(&self) -> Result<(), Error> {
+        self.wait_for(self.timeout)
+    }
+
+    /// Like [`Self::wait`], with another time limit. A program that must react to its user meanwhile waits in short slices.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] after `timeout`; [`Error::DeviceLost`].
+    pub fn wait_for(&self, timeout: Duration) -> Result<(), Error> {
         self.check()?;
-        let poll = wgpu::PollType::Wait { submission_index: None, timeout: Some(self.timeout) };
+        let poll = wgpu::PollType::Wait { submission_index: None, timeout: Some(timeout) };
         let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
         self.check()?;
         match polled {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(wgpu::PollError::Timeout)) => Err(Error::Timeout { waited: self.timeout }),
+            Ok(Err(wgpu::PollError::Timeout)) => Err(Error::Timeout { waited: timeout }),
             Ok(Err(error)) => Err(Error::Refused { reason: error.to_string() }),
             // The device is not lost: a callback of the caller panicked.
             Err(panic) => resume_unwind(panic),

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES, IMAGES, SIZE};
 use super::options::Reader;
 use super::shared::floats;
 use super::{Arrays, Described, Shapes, Slices};
@@ -21,6 +22,7 @@ pub(super) struct Region {
 impl Described for Region {
     const NAME: &'static str = "attended_region";
     const ABOUT: &'static str = "from features to the region that they attend to: map, mask, box and crop";
+    const EXAMPLE: Example = Example::new(&[("features", FEATURES), ("images", IMAGES)]).with(&[("crop", SIZE)]);
     type Shape = AttendedRegionShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES};
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -16,6 +17,7 @@ pub(super) struct Attention {
 impl Described for Attention {
     const NAME: &'static str = "attention_map";
     const ABOUT: &'static str = "one statistic over the channels of each pixel";
+    const EXAMPLE: Example = Example::new(&[("features", FEATURES)]);
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

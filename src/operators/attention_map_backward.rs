@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -18,6 +19,7 @@ pub(super) struct AttentionGradient {
 impl Described for AttentionGradient {
     const NAME: &'static str = "attention_map_backward";
     const ABOUT: &'static str = "the gradient of an attention map with respect to its features";
+    const EXAMPLE: Example = super::attention_map::Attention::EXAMPLE;
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

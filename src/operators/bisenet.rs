@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES};
 use super::options::Reader;
 use super::shared::{EPSILON, epilogue, gated, required_norm, required_norm_reference};
 use super::{Arrays, Described, Shapes, Slices};
@@ -20,6 +21,7 @@ pub(super) struct BiSeNet {
 impl Described for BiSeNet {
     const NAME: &'static str = "bisenet";
     const ABOUT: &'static str = "BiSeNet's attention: a gate from one layer with batch norm";
+    const EXAMPLE: Example = Example::new(&[("features", FEATURES)]);
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::{
     EPSILON, epilogue, gate_upstream, gate_upstream_reference, required_norm, required_norm_reference,
@@ -23,6 +24,7 @@ pub(super) struct BiSeNetGradient {
 impl Described for BiSeNetGradient {
     const NAME: &'static str = "bisenet_backward";
     const ABOUT: &'static str = "the gradients of BiSeNet's attention";
+    const EXAMPLE: Example = super::bisenet::BiSeNet::EXAMPLE;
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

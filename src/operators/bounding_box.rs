@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, PLANE};
 use super::options::Reader;
 use super::shared::{floats, mask};
 use super::{Arrays, Described, Shapes, Slices};
@@ -14,6 +15,7 @@ pub(super) struct Boxes(BoundingBox);
 impl Described for Boxes {
     const NAME: &'static str = "bounding_box";
     const ABOUT: &'static str = "the box around what is set in each mask";
+    const EXAMPLE: Example = Example::new(&[("mask", PLANE)]);
     type Shape = Nhw;
 
     fn open(compiler: Compiler<'_>, _: &Reader<'_>) -> Result<Self, Error> {

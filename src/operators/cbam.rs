@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES, K, REDUCE};
 use super::options::Reader;
 use super::shared::{cbam_options, excitation, norm, norm_reference, reduced};
 use super::{Arrays, Described, Shapes, Slices};
@@ -19,6 +20,8 @@ pub(super) struct CbamGate {
 impl Described for CbamGate {
     const NAME: &'static str = "cbam";
     const ABOUT: &'static str = "CBAM: the channel gate and then the spatial gate";
+    const EXAMPLE: Example =
+        Example::new(&[("features", FEATURES), REDUCE, ("spatial_weight", &[("1", 1), ("2", 2), K, K])]);
     type Shape = CbamShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::{cbam_options, excitation, gate_upstream_reference, norm, norm_reference, reduced};
 use super::{Arrays, Described, Shapes, Slices};
@@ -22,6 +23,7 @@ pub(super) struct CbamGradient {
 impl Described for CbamGradient {
     const NAME: &'static str = "cbam_backward";
     const ABOUT: &'static str = "the gradients of CBAM's channel gate and spatial gate";
+    const EXAMPLE: Example = super::cbam::CbamGate::EXAMPLE;
     type Shape = CbamShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES};
 use super::options::Reader;
 use super::shared::epilogue;
 use super::{Arrays, Described, Shapes, Slices};
@@ -17,6 +18,7 @@ pub(super) struct Scale {
 impl Described for Scale {
     const NAME: &'static str = "channel_scale";
     const ABOUT: &'static str = "every channel times a gate that is given";
+    const EXAMPLE: Example = Example::new(&[("features", FEATURES)]);
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::epilogue;
 use super::{Arrays, Described, Shapes, Slices};
@@ -19,6 +20,7 @@ pub(super) struct ScaleGradient {
 impl Described for ScaleGradient {
     const NAME: &'static str = "channel_scale_backward";
     const ABOUT: &'static str = "the gradients of channels scaled by a gate that is given";
+    const EXAMPLE: Example = super::channel_scale::Scale::EXAMPLE;
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

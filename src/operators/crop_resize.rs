@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES, SIZE};
 use super::options::Reader;
 use super::shared::boxes;
 use super::{Arrays, Described, Shapes, Slices};
@@ -22,6 +23,7 @@ pub(super) struct Crop {
 impl Described for Crop {
     const NAME: &'static str = "crop_resize";
     const ABOUT: &'static str = "the box of each image, resized";
+    const EXAMPLE: Example = Example::new(&[("images", FEATURES)]).with(&[("size", SIZE)]);
     type Shape = CropResizeShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::boxes;
 use super::{Arrays, Described, Shapes, Slices};
@@ -31,6 +32,7 @@ impl CropGradient {
 impl Described for CropGradient {
     const NAME: &'static str = "crop_resize_backward";
     const ABOUT: &'static str = "the gradient of crops with respect to the images";
+    const EXAMPLE: Example = super::crop_resize::Crop::EXAMPLE;
     type Shape = CropResizeShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{C, Example, FEATURES, N};
 use super::options::Reader;
 use super::shared::Positions;
 use super::{Arrays, Described, Shapes, Slices};
@@ -44,6 +45,8 @@ pub(super) fn shape((queries, keys): Extents) -> CrossAttentionShape {
 impl Described for Cross {
     const NAME: &'static str = "cross_attention";
     const ABOUT: &'static str = "softmax attention of every position to a few keys that all positions see";
+    const EXAMPLE: Example =
+        Example::new(&[("q", FEATURES), ("k", &[N, C, ("keys", 59)])]).with(&[("heads", "6"), ("head_dim", "24")]);
     type Shape = Extents;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

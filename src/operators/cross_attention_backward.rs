@@ -3,6 +3,7 @@
 use num_traits::Float;
 
 use super::cross_attention::{Extents, cross_options, extents, shape, specs};
+use super::example::Example;
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -14,6 +15,7 @@ pub(super) struct CrossGradient(CrossAttentionBackward);
 impl Described for CrossGradient {
     const NAME: &'static str = "cross_attention_backward";
     const ABOUT: &'static str = "the gradients of cross-attention with respect to queries, keys and values";
+    const EXAMPLE: Example = super::cross_attention::Cross::EXAMPLE;
     type Shape = Extents;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

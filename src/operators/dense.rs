@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, N};
 use super::options::Reader;
 use super::shared::{EPSILON, dense_shape, norm, norm_reference};
 use super::{Arrays, Described, Shapes, Slices};
@@ -18,6 +19,12 @@ pub(super) struct Layer {
 impl Described for Layer {
     const NAME: &'static str = "dense";
     const ABOUT: &'static str = "a fully connected layer with bias or batch norm and an activation";
+    const EXAMPLE: Example = Example::new(&[
+        ("input", &[N, ("inputs", 113)]),
+        ("second", &[N, ("more", 59)]),
+        ("weight", &[("outputs", 127), ("inputs + more", 172)]),
+    ])
+    .or_without(&["second"]);
     type Shape = DenseShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

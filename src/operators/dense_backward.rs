@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::{EPSILON, dense_shape, norm, norm_reference};
 use super::{Arrays, Described, Shapes, Slices};
@@ -21,6 +22,7 @@ pub(super) struct LayerGradient {
 impl Described for LayerGradient {
     const NAME: &'static str = "dense_backward";
     const ABOUT: &'static str = "the gradients of a fully connected layer";
+    const EXAMPLE: Example = super::dense::Layer::EXAMPLE;
     type Shape = DenseShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

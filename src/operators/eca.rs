@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES, K};
 use super::options::Reader;
 use super::shared::{epilogue, gated};
 use super::{Arrays, Described, Shapes, Slices};
@@ -17,6 +18,7 @@ pub(super) struct EcaGate {
 impl Described for EcaGate {
     const NAME: &'static str = "eca";
     const ABOUT: &'static str = "ECA: every channel times a gate from a convolution along the channels";
+    const EXAMPLE: Example = Example::new(&[("features", FEATURES), ("weight", &[K])]);
     type Shape = EcaShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::{epilogue, gate_upstream, gate_upstream_reference};
 use super::{Arrays, Described, Shapes, Slices};
@@ -17,6 +18,7 @@ pub(super) struct EcaGradient {
 impl Described for EcaGradient {
     const NAME: &'static str = "eca_backward";
     const ABOUT: &'static str = "the gradients of ECA";
+    const EXAMPLE: Example = super::eca::EcaGate::EXAMPLE;
     type Shape = EcaShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -17,6 +18,7 @@ pub(super) struct PoolGradient {
 impl Described for PoolGradient {
     const NAME: &'static str = "global_pool_backward";
     const ABOUT: &'static str = "the gradient of the mean and the maximum of every plane with respect to the features";
+    const EXAMPLE: Example = super::global_pool::Pool::EXAMPLE;
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

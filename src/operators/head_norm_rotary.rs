@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES};
 use super::options::Reader;
 use super::shared::Positions;
 use super::{Arrays, Described, Shapes, Slices};
@@ -28,6 +29,7 @@ pub(super) fn rotary_options(options: &Reader<'_>) -> Result<HeadNormRotaryOptio
 impl Described for Rotary {
     const NAME: &'static str = "head_norm_rotary";
     const ABOUT: &'static str = "norm of each head and rotary positions, for queries and keys";
+    const EXAMPLE: Example = Example::new(&[("x", FEATURES)]).with(&[("heads", "6")]);
     type Shape = Positions;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

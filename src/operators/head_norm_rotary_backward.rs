@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::head_norm_rotary::rotary_options;
 use super::options::Reader;
 use super::shared::Positions;
@@ -15,6 +16,7 @@ pub(super) struct RotaryGradient(HeadNormRotaryBackward);
 impl Described for RotaryGradient {
     const NAME: &'static str = "head_norm_rotary_backward";
     const ABOUT: &'static str = "the gradients of the norm of each head and of rotary positions";
+    const EXAMPLE: Example = super::head_norm_rotary::Rotary::EXAMPLE;
     type Shape = Positions;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, IMAGES, PLANE};
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -21,6 +22,7 @@ pub(super) struct Overlay {
 impl Described for Overlay {
     const NAME: &'static str = "heat_overlay";
     const ABOUT: &'static str = "a colour-mapped map over a picture, four bytes to a pixel";
+    const EXAMPLE: Example = Example::new(&[("map", PLANE), ("pictures", IMAGES)]);
     type Shape = HeatOverlayShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, PLANE};
 use super::options::Reader;
 use super::shared::{floats, mask};
 use super::{Arrays, Described, Shapes, Slices};
@@ -20,6 +21,7 @@ pub(super) struct Component {
 impl Described for Component {
     const NAME: &'static str = "largest_component";
     const ABOUT: &'static str = "the largest connected component of each mask, its box, and every component by label";
+    const EXAMPLE: Example = Example::new(&[("mask", PLANE)]);
     type Shape = Nhw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES};
 use super::options::Reader;
 use super::shared::Positions;
 use super::{Arrays, Described, Shapes, Slices};
@@ -17,6 +18,7 @@ pub(super) struct Merge {
 impl Described for Merge {
     const NAME: &'static str = "merge_attention";
     const ABOUT: &'static str = "two results of attention over different keys in one";
+    const EXAMPLE: Example = Example::new(&[("y1", FEATURES)]).with(&[("heads", "6")]);
     type Shape = Positions;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::Positions;
 use super::{Arrays, Described, Shapes, Slices};
@@ -17,6 +18,7 @@ pub(super) struct MergeGradient {
 impl Described for MergeGradient {
     const NAME: &'static str = "merge_attention_backward";
     const ABOUT: &'static str = "the gradients of two merged results of attention";
+    const EXAMPLE: Example = super::merge_attention::Merge::EXAMPLE;
     type Shape = Positions;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -41,6 +41,7 @@ mod dense;
 mod dense_backward;
 mod eca;
 mod eca_backward;
+mod example;
 mod global_pool;
 mod global_pool_backward;
 mod head_norm_rotary;
@@ -80,6 +81,7 @@ use num_traits::Float;
 use crate::kernel::compiler::Compiler;
 use crate::{Cost, Error, Nchw, Nhw, Recording, TensorSpec};
 
+pub use self::example::{Axis, Example};
 use self::options::Reader;
 pub use self::options::{OptionSpec, Options};
 
@@ -233,12 +235,19 @@ pub struct Entry {
     pub name: &'static str,
     /// What it computes, in one line.
     pub about: &'static str,
+    /// A small problem, with the names of the axes.
+    pub example: Example,
     open: Open,
 }
 
 impl Entry {
     const fn of<D: Described>() -> Self {
-        Self { name: D::NAME, about: D::ABOUT, open: |compiler, options| Ok(Box::new(D::open(compiler, options)?)) }
+        Self {
+            name: D::NAME,
+            about: D::ABOUT,
+            example: D::EXAMPLE,
+            open: |compiler, options| Ok(Box::new(D::open(compiler, options)?)),
+        }
     }
 
     /// Compiles the operator with these options.
@@ -334,6 +343,7 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 trait Described: fmt::Debug + Send + Sync + Sized + 'static {
     const NAME: &'static str;
     const ABOUT: &'static str;
+    const EXAMPLE: Example;
     type Shape: Copy;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error>;

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, PLANE};
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -16,6 +17,7 @@ pub(super) struct Normalized {
 impl Described for Normalized {
     const NAME: &'static str = "normalize";
     const ABOUT: &'static str = "each map brought to 0..1, in place";
+    const EXAMPLE: Example = Example::new(&[("map", PLANE)]);
     type Shape = Nhw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

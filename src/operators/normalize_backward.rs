@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -18,6 +19,7 @@ pub(super) struct NormalizedGradient {
 impl Described for NormalizedGradient {
     const NAME: &'static str = "normalize_backward";
     const ABOUT: &'static str = "the gradient of a normalised map, in place";
+    const EXAMPLE: Example = super::normalize::Normalized::EXAMPLE;
     type Shape = Nhw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

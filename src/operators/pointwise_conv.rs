@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, H, N, W};
 use super::options::Reader;
 use super::shared::projection;
 use super::{Arrays, Described, Shapes, Slices};
@@ -19,6 +20,8 @@ pub(super) struct Projection {
 impl Described for Projection {
     const NAME: &'static str = "pointwise_conv";
     const ABOUT: &'static str = "up to three 1x1 convolutions of one tensor";
+    const EXAMPLE: Example =
+        Example::new(&[("x", &[N, ("inputs", 113), H, W])]).with(&[("inputs", "113"), ("outputs", "127")]);
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

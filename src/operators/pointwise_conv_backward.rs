@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::projection;
 use super::{Arrays, Described, Shapes, Slices};
@@ -22,6 +23,7 @@ const Y: [&str; 3] = ["y[0]_gradient", "y[1]_gradient", "y[2]_gradient"];
 impl Described for ProjectionGradient {
     const NAME: &'static str = "pointwise_conv_backward";
     const ABOUT: &'static str = "the gradients of a pointwise convolution with respect to its input, weights and bias";
+    const EXAMPLE: Example = super::pointwise_conv::Projection::EXAMPLE;
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

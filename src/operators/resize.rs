@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES, SIZE};
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -17,6 +18,7 @@ pub(super) struct Resized {
 impl Described for Resized {
     const NAME: &'static str = "resize";
     const ABOUT: &'static str = "bilinear resizing of every plane";
+    const EXAMPLE: Example = Example::new(&[("input", FEATURES)]).with(&[("size", SIZE)]);
     type Shape = ResizeShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

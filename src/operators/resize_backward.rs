@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::check;
@@ -29,6 +30,7 @@ impl ResizeGradient {
 impl Described for ResizeGradient {
     const NAME: &'static str = "resize_backward";
     const ABOUT: &'static str = "the gradient of bilinear resampling with respect to the input";
+    const EXAMPLE: Example = super::resize::Resized::EXAMPLE;
     type Shape = ResizeShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

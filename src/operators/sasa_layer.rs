@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, H, N, W};
 use super::options::Reader;
 use super::shared::{tables, window_options};
 use super::{Arrays, Described, Shapes, Slices};
@@ -23,6 +24,12 @@ pub(super) struct Layer {
 impl Described for Layer {
     const NAME: &'static str = "sasa_layer";
     const ABOUT: &'static str = "a layer of Stand-Alone Self-Attention: projections, and windowed attention over them";
+    const EXAMPLE: Example = Example::new(&[("x", &[N, ("inputs", 113), H, W])]).with(&[
+        ("inputs", "113"),
+        ("heads", "6"),
+        ("head_dim", "24"),
+        ("window", "5,7"),
+    ]);
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::sasa_layer::layer_options;
 use super::shared::tables;
@@ -17,6 +18,7 @@ pub(super) struct LayerGradient(SasaLayerBackward);
 impl Described for LayerGradient {
     const NAME: &'static str = "sasa_layer_backward";
     const ABOUT: &'static str = "the gradients of a layer of Stand-Alone Self-Attention";
+    const EXAMPLE: Example = super::sasa_layer::Layer::EXAMPLE;
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, H, N, W};
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -30,6 +31,14 @@ pub(super) fn stem_options(options: &Reader<'_>) -> Result<SasaStemOptions, Erro
 impl Described for Stem {
     const NAME: &'static str = "sasa_stem";
     const ABOUT: &'static str = "the attention stem of Stand-Alone Self-Attention: values mixed by position";
+    const EXAMPLE: Example = Example::new(&[("x", &[N, ("inputs", 113), H, W])]).with(&[
+        ("inputs", "113"),
+        ("heads", "6"),
+        ("head_dim", "24"),
+        ("window", "9,10"),
+        ("mixtures", "5"),
+        ("embeddings", "13"),
+    ]);
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

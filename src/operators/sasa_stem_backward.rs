@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::sasa_stem::stem_options;
 use super::{Arrays, Described, Shapes, Slices};
@@ -14,6 +15,7 @@ pub(super) struct StemGradient(SasaStemBackward);
 impl Described for StemGradient {
     const NAME: &'static str = "sasa_stem_backward";
     const ABOUT: &'static str = "the gradients of the attention stem of Stand-Alone Self-Attention";
+    const EXAMPLE: Example = super::sasa_stem::Stem::EXAMPLE;
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES, REDUCE};
 use super::options::Reader;
 use super::shared::{epilogue, excitation, reduced};
 use super::{Arrays, Described, Shapes, Slices};
@@ -17,6 +18,7 @@ pub(super) struct ScSeGate {
 impl Described for ScSeGate {
     const NAME: &'static str = "scse";
     const ABOUT: &'static str = "concurrent spatial and channel Squeeze-and-Excitation";
+    const EXAMPLE: Example = Example::new(&[("features", FEATURES), REDUCE]);
     type Shape = ScSeShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::{epilogue, excitation, reduced};
 use super::{Arrays, Described, Shapes, Slices};
@@ -20,6 +21,7 @@ pub(super) struct ScSeGradient {
 impl Described for ScSeGradient {
     const NAME: &'static str = "scse_backward";
     const ABOUT: &'static str = "the gradients of concurrent spatial and channel Squeeze-and-Excitation";
+    const EXAMPLE: Example = super::scse::ScSeGate::EXAMPLE;
     type Shape = ScSeShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES, K};
 use super::options::Reader;
 use super::shared::{EPSILON, epilogue, gated, norm, norm_reference};
 use super::{Arrays, Described, Shapes, Slices};
@@ -21,6 +22,7 @@ pub(super) struct Spatial {
 impl Described for Spatial {
     const NAME: &'static str = "spatial_gate";
     const ABOUT: &'static str = "CBAM's spatial gate: every pixel times a gate computed from its channels";
+    const EXAMPLE: Example = Example::new(&[("features", FEATURES), ("weight", &[("1", 1), ("2", 2), K, K])]);
     type Shape = SpatialGateShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

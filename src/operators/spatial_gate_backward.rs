@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::{EPSILON, epilogue, gate_upstream, gate_upstream_reference, norm, norm_reference};
 use super::{Arrays, Described, Shapes, Slices};
@@ -22,6 +23,7 @@ pub(super) struct SpatialGradient {
 impl Described for SpatialGradient {
     const NAME: &'static str = "spatial_gate_backward";
     const ABOUT: &'static str = "the gradients of CBAM's spatial gate";
+    const EXAMPLE: Example = super::spatial_gate::Spatial::EXAMPLE;
     type Shape = SpatialGateShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

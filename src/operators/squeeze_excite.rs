@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES, REDUCE};
 use super::options::Reader;
 use super::shared::{excitation, excite_options, gated, reduced};
 use super::{Arrays, Described, Shapes, Slices};
@@ -20,6 +21,7 @@ pub(super) struct Excite {
 impl Described for Excite {
     const NAME: &'static str = "squeeze_excite";
     const ABOUT: &'static str = "Squeeze-and-Excitation: every channel times a gate computed from the planes";
+    const EXAMPLE: Example = Example::new(&[("features", FEATURES), REDUCE]);
     type Shape = SqueezeExciteShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

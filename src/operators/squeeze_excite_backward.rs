@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::{excitation, excite_options, gate_upstream, gate_upstream_reference, reduced};
 use super::{Arrays, Described, Shapes, Slices};
@@ -20,6 +21,7 @@ pub(super) struct ExciteGradient {
 impl Described for ExciteGradient {
     const NAME: &'static str = "squeeze_excite_backward";
     const ABOUT: &'static str = "the gradients of Squeeze-and-Excitation";
+    const EXAMPLE: Example = super::squeeze_excite::Excite::EXAMPLE;
     type Shape = SqueezeExciteShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, PLANE, SIZE};
 use super::options::Reader;
 use super::shared::floats;
 use super::{Arrays, Described, Shapes, Slices};
@@ -22,6 +23,7 @@ pub(super) struct Mask {
 impl Described for Mask {
     const NAME: &'static str = "threshold";
     const ABOUT: &'static str = "the mask of a map that exceeds a threshold, at another size";
+    const EXAMPLE: Example = Example::new(&[("map", PLANE)]).with(&[("size", SIZE)]);
     type Shape = ThresholdShape;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES};
 use super::options::Reader;
 use super::shared::{Positions, tables, window_options};
 use super::{Arrays, Described, Shapes, Slices};
@@ -14,6 +15,8 @@ pub(super) struct Attention(WindowAttention);
 impl Described for Attention {
     const NAME: &'static str = "window_attention";
     const ABOUT: &'static str = "softmax attention of every query to the keys of the window around it";
+    const EXAMPLE: Example =
+        Example::new(&[("q", FEATURES)]).with(&[("heads", "6"), ("head_dim", "24"), ("window", "5,7")]);
     type Shape = Positions;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

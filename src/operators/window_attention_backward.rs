@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::shared::{Positions, tables, window_options};
 use super::{Arrays, Described, Shapes, Slices};
@@ -48,6 +49,7 @@ pub(super) struct AttentionGradient(WindowAttentionBackward);
 impl Described for AttentionGradient {
     const NAME: &'static str = "window_attention_backward";
     const ABOUT: &'static str = "the gradients of windowed attention with respect to queries, keys, values and tables";
+    const EXAMPLE: Example = super::window_attention::Attention::EXAMPLE;
     type Shape = Positions;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

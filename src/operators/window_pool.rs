@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::{Example, FEATURES};
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -17,6 +18,7 @@ pub(super) struct Pool {
 impl Described for Pool {
     const NAME: &'static str = "window_pool";
     const ABOUT: &'static str = "mean or maximum over windows side by side";
+    const EXAMPLE: Example = Example::new(&[("x", FEATURES)]).with(&[("window", "5,7")]);
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use super::example::Example;
 use super::options::Reader;
 use super::{Arrays, Described, Shapes, Slices};
 use crate::kernel::compiler::Compiler;
@@ -19,6 +20,7 @@ pub(super) struct PoolGradient {
 impl Described for PoolGradient {
     const NAME: &'static str = "window_pool_backward";
     const ABOUT: &'static str = "the gradient of pooling over windows with respect to the input";
+    const EXAMPLE: Example = super::window_pool::Pool::EXAMPLE;
     type Shape = Nchw;
 
     fn open(compiler: Compiler<'_>, options: &Reader<'_>) -> Result<Self, Error> {

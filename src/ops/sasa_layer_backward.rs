@@ -157,10 +157,14 @@ impl SasaLayerBackward {
         let projections = self.options.projections();
         let weights = [projections.stack, projections.outputs, projections.inputs / projections.groups];
         // Of the attention: its tables, what it wrote, and the gradients of both.
-        let inner = self.attention_backward.tensors(self.projected(shape))?.into_iter().filter_map(|spec| {
+        let inner = self.attention_backward.tensors(self.projected(shape))?.into_iter().filter_map(|mut spec| {
             let name = spec.name;
             let saved = matches!(name, "y" | "log_sum_exp");
             let taken = saved || name == "y_gradient" || name.starts_with("tables.");
+            if saved || name == "y_gradient" {
+                // As many axes as the layer's own output.
+                spec.shape.remove(2);
+            }
             taken.then(|| if saved { spec.optional() } else { spec })
         });
         let mut specs =
