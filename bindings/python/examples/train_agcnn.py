@@ -66,10 +66,12 @@ class Branch(nn.Module):
     def __init__(self, classes):
         super().__init__()
 
-        def block(inputs, outputs):
-            return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        def block(inputs, outputs, side=3):
+            convolution = nn.Conv2d(inputs, outputs, side, padding=side // 2, bias=False)
+            return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
 
-        layers = [*block(1, 16), nn.MaxPool2d(2), *block(16, 32), nn.MaxPool2d(2), *block(32, 48), *block(48, 48)]
+        # The last ones look at single places: a map of them does not move away from what they found.
+        layers = [*block(1, 16), nn.MaxPool2d(2), *block(16, 32), nn.MaxPool2d(2), *block(32, 48, 1), *block(48, 48, 1)]
         self.convolutions = nn.Sequential(*layers)
         self.head = nn.Linear(96, classes)
 
@@ -136,7 +138,7 @@ class Attention:
 
     def __init__(self, branch):
         self.branch = branch
-        self.region = va.AttendedRegion(crop=(CROP, CROP), statistic="max", threshold="value:0.6")
+        self.region = va.AttendedRegion(crop=(CROP, CROP), statistic="max", threshold="value:0.5")
 
     @torch.no_grad()
     def __call__(self, seen, images):
@@ -185,9 +187,9 @@ def figure(path, attention, seen, images, labels):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--train", type=int, default=1600, help="pictures to train on")
+    parser.add_argument("--train", type=int, default=2400, help="pictures to train on")
     parser.add_argument("--test", type=int, default=1000, help="pictures to test on")
-    parser.add_argument("--epochs", type=int, default=8, help="epochs of each branch")
+    parser.add_argument("--epochs", type=int, default=16, help="epochs of each branch")
     parser.add_argument("--figure", type=pathlib.Path, default=pathlib.Path("agcnn.png"))
     arguments = parser.parse_args()
     start = time.perf_counter()

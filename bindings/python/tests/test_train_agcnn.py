@@ -14,7 +14,7 @@ EXAMPLE = pathlib.Path(__file__).resolve().parents[1] / "examples" / "train_agcn
 
 def test_fusion_beats_both_branches(tmp_path):
     figure = tmp_path / "agcnn.png"
-    sizes = ["--train", "800", "--test", "400", "--epochs", "6", "--figure", str(figure)]
+    sizes = ["--train", "800", "--test", "400", "--epochs", "8", "--figure", str(figure)]
     outcome = subprocess.run([sys.executable, str(EXAMPLE), *sizes], capture_output=True, text=True)
     # It fails where fusion is not the best.
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
