@@ -110,9 +110,9 @@ impl Shared {
     /// Waits for all submitted work, in slices between which Python may raise `KeyboardInterrupt`.
     pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<()> {
         self.check()?;
-        let start = Instant::now();
+        let (start, slice) = (Instant::now(), SLICE.min(self.timeout));
         loop {
-            match py.detach(|| self.gpu.wait_for(SLICE)) {
+            match py.detach(|| self.gpu.wait_for(slice)) {
                 Err(Error::Timeout { .. }) if start.elapsed() < self.timeout => py.check_signals()?,
                 Err(Error::Timeout { .. }) => return Err(raised(Error::Timeout { waited: self.timeout })),
                 outcome => return outcome.map_err(raised),
