@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use visual_attention::host::Gpu;
-use visual_attention::{DispatchBound, Error, Recording, wgpu};
+use visual_attention::{DispatchBound, Error, Pipelines, Recording, wgpu};
 
 use crate::error::raised;
 
@@ -27,6 +27,8 @@ pub(crate) struct Numbered {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) gpu: Gpu,
+    /// Operators share them.
+    pub(crate) pipelines: Pipelines,
     timeout: Duration,
     process: u32,
     /// The last one was returned last.
@@ -171,7 +173,8 @@ impl Device {
         })?;
         let mut gpu = py.detach(Gpu::open_large).map_err(raised)?;
         gpu.timeout = limit;
-        let shared = Shared { gpu, timeout: limit, process: std::process::id(), spare: Mutex::default() };
+        let pipelines = Pipelines::default();
+        let shared = Shared { gpu, pipelines, timeout: limit, process: std::process::id(), spare: Mutex::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -81,9 +81,11 @@ impl Operator {
     fn new(py: Python<'_>, device: &Device, name: &str, options: Texts) -> PyResult<Self> {
         device.shared.check()?;
         let (entry, options) = (entry(name)?, Options::new(options));
-        let gpu = &device.shared.gpu;
+        let Shared { gpu, pipelines, .. } = &*device.shared;
         // Compiled by the first `bind`: the one that finds out the element type opens operators that never run.
-        let open = || gpu.build(|device| entry.open(Compiler::from(device).at_first_use(), &options));
+        let open = || {
+            gpu.build(|device| entry.open(Compiler::from(device).with_pipelines(pipelines).at_first_use(), &options))
+        };
         let operator = py.detach(open).map_err(raised)?;
         Ok(Self { device: device.shared.clone(), operator, recordings: Mutex::default() })
     }
