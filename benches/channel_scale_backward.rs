@@ -19,28 +19,22 @@ pub(crate) fn bench(bench: &mut Bench) {
                 without: &[],
             };
             let measured = bench.measure_by_name(&case, &problem);
-            if epilogue != Epilogue::Scale {
-                continue;
-            }
             // The mean of the products: the sum divided by the pixels, which the reference's is as well.
             let pixels = shape.size().pixels() as f32;
             let (len, planes) = (shape.elements().expect("small"), u64::from(shape.batch * shape.channels));
             let mut unfused = Unfused::new(&bench.gpu);
             let upstream = measured.input("output_gradient");
+            let masked = (epilogue == Epilogue::Residual)
+                .then(|| unfused.each("select(0.0, a[i], b[i] > 0.0)", &[upstream, measured.input("output")], len));
+            let upstream = masked.as_ref().unwrap_or(upstream);
             let products = unfused.each("a[i] * b[i]", &[upstream, measured.input("features")], len);
             let gates = unfused.rows(Join::Mean, &products, planes);
             let features = unfused.scale(upstream, measured.input("gate"), shape);
             let expected = |name| measured.expected.get(name).expect("a reference");
             let means: Vec<f32> = expected("gate_gradient").iter().map(|sum| sum / pixels).collect();
-            let ends: [(_, &[f32]); 2] = [(&features, expected("features_gradient")), (&gates, &means)];
-            let cost = visual_attention::ChannelScaleBackward::new(
-                &bench.gpu.device,
-                epilogue,
-                visual_attention::Element::F32,
-            )
-            .expect("operator")
-            .cost(shape);
-            bench.measure_unfused(OPERATOR, &case, cost, &unfused, &ends);
+            let mut ends: Vec<(_, &[f32])> = vec![(&features, expected("features_gradient")), (&gates, &means)];
+            ends.extend(masked.iter().map(|masked| (masked, expected("identity_gradient").as_slice())));
+            bench.measure_unfused(OPERATOR, &case, measured.cost, &unfused, &ends);
         }
     }
 }

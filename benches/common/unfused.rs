@@ -274,6 +274,27 @@ impl Unfused {
         self.linear(&hidden, expand, batch)
     }
 
+    /// `x [rows, columns]` with its axes exchanged.
+    fn transposed(&mut self, x: &wgpu::Buffer, rows: u64) -> wgpu::Buffer {
+        let len = x.size() / 4;
+        self.each(&format!("a[i % #{rows} * #{} + i / #{rows}]", len / rows), &[x], len)
+    }
+
+    /// The gradients of the input and of the weight of [`Self::linear`], from the gradient `upstream [batch, outputs]` of its result.
+    pub(crate) fn linear_backward(
+        &mut self,
+        x: &wgpu::Buffer,
+        weight: &wgpu::Buffer,
+        upstream: &wgpu::Buffer,
+        batch: u32,
+    ) -> [wgpu::Buffer; 2] {
+        let outputs = upstream.size() / 4 / u64::from(batch);
+        let [by_input, by_output] = [self.transposed(x, batch.into()), self.transposed(upstream, batch.into())];
+        let of_weight = self.linear(&by_output, &by_input, outputs as u32);
+        let turned = self.transposed(weight, outputs);
+        [self.linear(upstream, &turned, batch), of_weight]
+    }
+
     /// `x [n, c, h, w]` times a gate for each plane.
     pub(crate) fn scale(&mut self, x: &wgpu::Buffer, gate: &wgpu::Buffer, shape: Nchw) -> wgpu::Buffer {
         let by_plane = format!("a[i] * b[i / #{}]", shape.size().pixels());
