@@ -288,9 +288,13 @@ impl Unfused {
         upstream: &wgpu::Buffer,
         batch: u32,
     ) -> [wgpu::Buffer; 2] {
-        let outputs = upstream.size() / 4 / u64::from(batch);
-        let [by_input, by_output] = [self.transposed(x, batch.into()), self.transposed(upstream, batch.into())];
-        let of_weight = self.linear(&by_output, &by_input, outputs as u32);
+        let [inputs, outputs] = [x, upstream].map(|tensor| tensor.size() / 4 / u64::from(batch));
+        let product = |image: u64| {
+            let (first_output, first_input) = (image * outputs, image * inputs);
+            format!("a[i / #{inputs} + #{first_output}] * b[i % #{inputs} + #{first_input}]")
+        };
+        let products: Vec<_> = (0..batch.into()).map(product).collect();
+        let of_weight = self.each(&products.join(" + "), &[upstream, x], inputs * outputs);
         let turned = self.transposed(weight, outputs);
         [self.linear(upstream, &turned, batch), of_weight]
     }
