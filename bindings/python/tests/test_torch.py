@@ -1,5 +1,6 @@
 """PyTorch: custom operators, autograd against float64, compilation and export."""
 
+import shutil
 import subprocess
 import sys
 
@@ -167,8 +168,10 @@ def program(x):
     return (torch.relu(results.output).mean((2, 3)) * results.gate + pooled.mean * pooled.max).sum()
 
 
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("backend", ["eager", "aot_eager", "inductor"])
 def test_a_whole_graph_compiles_with_its_gradient(backend):
+    if backend == "inductor" and not any(map(shutil.which, ["c++", "g++", "clang++"])):
+        pytest.skip("PyTorch's own backend needs a C++ compiler")
     torch._dynamo.reset()
     compiled = torch.compile(program, backend=backend, fullgraph=True)
     for shape in [(2, 8, 5, 6), (3, 8, 5, 6), (5, 8, 7, 4)]:
