@@ -2,7 +2,7 @@ use visual_attention::{Epilogue, Nchw};
 
 use crate::common::Bench;
 use crate::common::by_name::ByName;
-use crate::common::unfused::{Join, Unfused};
+use crate::common::unfused::{Join, RELU_BACKWARD, Unfused};
 
 const OPERATOR: &str = "channel_scale_backward";
 
@@ -25,7 +25,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             let mut unfused = Unfused::new(&bench.gpu);
             let upstream = measured.input("output_gradient");
             let masked = (epilogue == Epilogue::Residual)
-                .then(|| unfused.each("select(0.0, a[i], b[i] > 0.0)", &[upstream, measured.input("output")], len));
+                .then(|| unfused.each(RELU_BACKWARD, &[upstream, measured.input("output")], len));
             let upstream = masked.as_ref().unwrap_or(upstream);
             let products = unfused.each("a[i] * b[i]", &[upstream, measured.input("features")], len);
             let gates = unfused.rows(Join::Mean, &products, planes);

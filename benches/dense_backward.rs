@@ -2,7 +2,7 @@ use visual_attention::Activation;
 
 use crate::common::Bench;
 use crate::common::by_name::ByName;
-use crate::common::unfused::{Join, RELU, Unfused};
+use crate::common::unfused::{Join, RELU, RELU_BACKWARD, Unfused};
 
 /// Both layers of ResNet-50's last stage, and one of its first.
 pub(crate) fn bench(bench: &mut Bench) {
@@ -28,7 +28,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             bench.gpu.run(|pass| forward.record(pass)).expect("run");
 
             let mut unfused = Unfused::new(&bench.gpu);
-            let upstream = unfused.each("select(0.0, a[i], b[i] > 0.0)", &[upstream, &output], len);
+            let upstream = unfused.each(RELU_BACKWARD, &[upstream, &output], len);
             let [of_input, of_weight] = unfused.linear_backward(input, weight, &upstream, batch);
             let mean = unfused.across(Join::Mean, &upstream, batch, outputs.into());
             let of_bias = unfused.each(&format!("a[i] * f32(#{batch})"), &[&mean], outputs.into());

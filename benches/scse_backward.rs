@@ -15,8 +15,9 @@ pub(crate) fn bench(bench: &mut Bench) {
                 (ScSeCombine::Max, Epilogue::Scale),
                 (ScSeCombine::Add, Epilogue::Residual),
             ] {
-                // Of millions of pairs of products one ties but for rounding, and the larger takes the whole gradient.
-                if combine == ScSeCombine::Max && batch > 1 && stage.channels == 64 {
+                // Among millions of pairs, two products may differ by less than their rounding. The kernel and the reference may then
+                // give the gradient to different gates.
+                if combine == ScSeCombine::Max && batch > 1 {
                     continue;
                 }
                 let problem = ByName {

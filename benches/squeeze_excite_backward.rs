@@ -2,7 +2,7 @@ use visual_attention::{Epilogue, Nchw, wgpu};
 
 use crate::common::Bench;
 use crate::common::by_name::{ByName, Measured};
-use crate::common::unfused::{Join, RELU, SIGMOID, Unfused};
+use crate::common::unfused::{Join, RELU, RELU_BACKWARD, SIGMOID, Unfused};
 
 /// ResNet-50's four stages, with the reduced widths of r = 16.
 const STAGES: [Nchw; 4] =
@@ -58,13 +58,13 @@ fn unfused(
     let mut backward = Unfused::new(&bench.gpu);
     let mut ends = Vec::new();
     let masked = (epilogue == Epilogue::Residual)
-        .then(|| backward.each("select(0.0, a[i], b[i] > 0.0)", &[upstream, measured.input("output")], len));
+        .then(|| backward.each(RELU_BACKWARD, &[upstream, measured.input("output")], len));
     let upstream = masked.as_ref().unwrap_or(upstream);
     let products = backward.each("a[i] * b[i]", &[upstream, features], len);
     let of_gate = backward.rows(Join::Mean, &products, planes);
     let of_gate = backward.each(&format!("a[i] * f32(#{pixels}) * b[i] * (1.0 - b[i])"), &[&of_gate, &gate], planes);
     let [of_hidden, of_expand] = backward.linear_backward(&hidden, expand, &of_gate, batch);
-    let of_hidden = backward.each("select(0.0, a[i], b[i] > 0.0)", &[&of_hidden, &hidden], hidden_len);
+    let of_hidden = backward.each(RELU_BACKWARD, &[&of_hidden, &hidden], hidden_len);
     let [of_pooled, of_reduce] = backward.linear_backward(&pooled, reduce, &of_hidden, batch);
     let scaled = backward.scale(upstream, &gate, shape);
     let spread = backward.each(&format!("a[i / #{pixels}] / f32(#{pixels})"), &[&of_pooled], len);

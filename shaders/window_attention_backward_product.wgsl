@@ -7,9 +7,9 @@
 // Source    chain rule of Ramachandran et al. 2019, arXiv:1906.05909, Eq. 3
 // Host      src/ops/window_attention_backward/tables.rs        Reference  src/reference/window_attention_backward.rs
 // Shapes    q [n, g*d, t, h, w], records and marginals as in the other kernels -> partials [n, g, slices, d, entries] f32
-// Grid      x: ceil(slices * ceil(d / 4) * ceil(entries / 4) / 64), z: one head of one image; one invocation for each tile of a slice of the
-//           queries
-// Numerics  f32, in the order of the places along the table's axis, and within these along the other axis of a frame
+// Grid      x: ceil(slices * ceil(d / 4) * ceil(entries / 4) / 64), z: one head of one image. A slice of the queries has an invocation for
+//           each tile
+// Numerics  f32, in the order of the table's axis, then of the frame's other axis
 // Uses      `frames_axis`, `rows_axis`, `columns_axis`, `window_axis` of shared/window.wgsl
 // Needs     f16 variants: SHADER_F16
 

@@ -27,18 +27,8 @@ say "GPU adapter"
 # Built apart, so that a compiler's message is seen.
 cargo build --quiet --example adapter
 if ! has_adapter; then
-    packages="libvulkan1 mesa-vulkan-drivers"
-    sudo=""
-    [ "$(id -u)" -eq 0 ] || sudo="sudo -n"
-    if command -v apt-get >/dev/null && { [ -z "$sudo" ] || sudo -n true 2>/dev/null; }; then
-        echo "no adapter: installing $packages"
-        # shellcheck disable=SC2086
-        { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; } >/dev/null
-    fi
-    if ! has_adapter; then
-        echo "There is no GPU adapter here, and none could be installed." >&2
-        echo "Install a Vulkan driver: a GPU's own, or Mesa's software driver. On Debian or Ubuntu:" >&2
-        echo "    sudo apt-get install $packages" >&2
+    if ! bash tests/install.sh libvulkan1 mesa-vulkan-drivers || ! has_adapter; then
+        echo "There is no GPU adapter here. Install a Vulkan driver: a GPU's own, or Mesa's software driver (mesa-vulkan-drivers)." >&2
         exit 1
     fi
 fi

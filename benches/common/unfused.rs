@@ -8,6 +8,8 @@ use visual_attention::wgpu::util::DeviceExt as _;
 use visual_attention::{Nchw, Nhw, Size, wgpu};
 
 pub(crate) const RELU: &str = "max(a[i], 0.0)";
+/// The gradient of [`RELU`]: `a` is that of its result, and `b` the result.
+pub(crate) const RELU_BACKWARD: &str = "select(0.0, a[i], b[i] > 0.0)";
 pub(crate) const SIGMOID: &str = "1.0 / (1.0 + exp(-a[i]))";
 
 /// What the numbers of a row are joined by.

@@ -157,11 +157,7 @@ impl Gpu {
             let bytes: &[u8] = if contents.is_empty() { &[0; 4] } else { bytemuck::cast_slice(contents) };
             caught(|| crate::kernel::tensor::filled("upload", &self.device, label, bytes, usage))
         })?;
-        uploaded.unwrap_or_else(|reason| {
-            // After a panic the state of wgpu's device is not reliable.
-            self.device.destroy();
-            Err(Error::DeviceLost { reason })
-        })
+        uploaded.unwrap_or_else(|reason| Err(self.panicked(reason)))
     }
 
     /// Replaces the numbers from byte `offset` of a buffer on, after all work that was submitted before. The buffer needs
@@ -173,11 +169,13 @@ impl Gpu {
     pub fn write<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, offset: u64, contents: &[T]) -> Result<(), Error> {
         let written =
             self.guarded(|| caught(|| self.queue.write_buffer(buffer, offset, bytemuck::cast_slice(contents))))?;
-        written.map_err(|reason| {
-            // After a panic the state of wgpu's device is not reliable.
-            self.device.destroy();
-            Error::DeviceLost { reason }
-        })
+        written.map_err(|reason| self.panicked(reason))
+    }
+
+    /// The error of a panic in wgpu, after which the state of its device is not reliable.
+    fn panicked(&self, reason: String) -> Error {
+        self.device.destroy();
+        Error::DeviceLost { reason }
     }
 
     /// A cleared buffer of `bytes` bytes, rounded up to a multiple of 4, for outputs.

@@ -23,8 +23,8 @@ pub(crate) fn bounded<R>(bound: DispatchBound, action: impl FnOnce() -> R) -> R 
 /// The device that most tests share, and its pipelines.
 static SHARED: OnceLock<(wgpu::Device, Pipelines)> = OnceLock::new();
 
-/// The default limits, but for one that nothing here needs. wgpu numbers the devices of each instance anew, so that two may count as equal:
-/// this tells the shared one from all others.
+/// The default limits, except for one that nothing here needs. wgpu counts devices of two instances as equal if they have the same number.
+/// The limit distinguishes the shared device from all others.
 pub(crate) fn shared_limits() -> wgpu::Limits {
     wgpu::Limits { max_vertex_buffers: 7, ..wgpu::Limits::default() }
 }

@@ -15,14 +15,8 @@ missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
 done
-if [ -n "$missing" ]; then
-    sudo=""
-    [ "$(id -u)" -eq 0 ] || sudo="sudo -n"
-    say "installing$missing"
-    # shellcheck disable=SC2086
-    { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >/dev/null ||
-        fail "This run needs Debian's packages$missing, and they could not be installed: apt-get install$missing"
-fi
+# shellcheck disable=SC2086
+[ -z "$missing" ] || bash tests/install.sh $missing
 for tool in node npm; do
     command -v $tool >/dev/null || fail "There is no $tool here: Chromium is driven by Node.js 18 or newer and its npm. Install them."
 done

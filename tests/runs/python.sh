@@ -5,14 +5,7 @@ cd "$(dirname "$0")/../.."
 export VISUAL_ATTENTION_REQUIRE_GPU=1
 
 # Debian keeps what makes an environment in a package of its own.
-if ! python3 -c "import ensurepip, venv" 2>/dev/null; then
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv; } >/dev/null
-    else
-        echo "Python's venv is missing. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2
-        exit 1
-    fi
-fi
+python3 -c "import ensurepip, venv" 2>/dev/null || bash tests/install.sh python3-venv
 
 environment=$(mktemp -d)
 trap 'rm -rf "$environment"' EXIT
