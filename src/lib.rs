@@ -76,7 +76,7 @@
 //! - work that exceeds the device's limits and cannot be divided.
 //!
 //! Every [`Error`] names the operator, the binding or parameter, what is needed and what was given. An empty tensor is
-//! accepted: nothing is recorded.
+//! accepted: nothing is recorded. Only the gradients of parameters are sums over images. Over no image they are written as zeros.
 //!
 //! # Numbers
 //!

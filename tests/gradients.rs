@@ -245,3 +245,21 @@ fn each_gradient_alone_has_the_bits_that_it_has_beside_the_others() {
         }
     }
 }
+
+/// The gradient of a parameter is a sum over images: over none it is zero, and nothing else is left to write.
+#[test]
+fn parameters_have_no_gradient_without_images() {
+    let Some(gpu) = common::gpu() else { return };
+    let mut counts = (0, 0);
+    let shape = Nchw::new(0, 4, 3, 4);
+    for problem in problems(shape).into_iter().filter(|problem| problem.forward().is_some()) {
+        let Some(entry) = entry_of(&problem, Element::F32, 1) else { continue };
+        counts.0 += 1;
+        for (bytes, (name, len, kind)) in run(gpu, &entry).iter().zip(&entry.outputs) {
+            let zeros = decoded(bytes, *kind).iter().all(|&value| value == 0.0);
+            assert!(zeros, "{}: {name}: {bytes:?}", entry.name);
+            counts.1 += len;
+        }
+    }
+    assert!(counts.0 > 40 && counts.1 > 400, "{counts:?}");
+}

@@ -75,6 +75,7 @@ use super::dense::{DenseShape, Join};
 use super::dense_backward::{Activate, Extents, Finish, LayerBackward, NORM_GRADIENTS, layer_cost};
 use super::global_pool::{PlaneGrid, squeezable};
 use crate::kernel::{Compiler, check, tensor};
+use crate::ops::part_sum::PartSum;
 use crate::{Activation, Cost, Element, Epilogue, Error, Nchw, Recording, Squeeze, TensorSpec};
 
 const OP: &str = "bisenet_backward";
@@ -86,6 +87,7 @@ pub struct BiSeNetAttentionBackward {
     element: Element,
     gate: Gate,
     layer: LayerBackward,
+    zeros: PartSum,
 }
 
 /// Tensors of a [`BiSeNetAttentionBackward`]; each needs `BufferUsages::STORAGE`.
@@ -130,6 +132,7 @@ impl BiSeNetAttentionBackward {
             element,
             gate: Gate::new(OP, compiler, epilogue, Squeeze::Mean, element)?,
             layer: LayerBackward::new(OP, compiler, element)?,
+            zeros: PartSum::new(OP, compiler.at_first_use())?,
         })
     }
 
@@ -183,9 +186,7 @@ impl BiSeNetAttentionBackward {
         let upstream = Upstream { output, output_gradient, gate_gradient };
         upstream.check(OP, self.epilogue, identity_gradient.is_some())?;
         BatchNorm::check(Some(norm), OP, false)?;
-        if !squeezable(OP, shape)? {
-            return Ok(Recording::default());
-        }
+        let empty = !squeezable(OP, shape)?;
         let mut given = vec![
             ("features", Some(features)),
             ("weight", Some(weight)),
@@ -197,6 +198,9 @@ impl BiSeNetAttentionBackward {
         given.extend(BatchNorm::slices(Some(norm), BatchNorm::NAMES));
         given.extend(NORM_GRADIENTS.into_iter().zip(norm_gradients));
         check::slices(OP, device, &specs, &given)?;
+        if empty {
+            return self.zeros.zeros(device, &specs, &given);
+        }
 
         let Nchw { batch, channels, .. } = shape;
         let extents =

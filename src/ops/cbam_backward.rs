@@ -86,6 +86,7 @@ use crate::cost::count;
 use crate::kernel::shader::{Shader, THREE_CODES, VECTORS, Variant, group, params, shader};
 use crate::kernel::tuning::Team;
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, rounds, tensor, tuning};
+use crate::ops::part_sum::PartSum;
 use crate::{BatchNorm, Cost, Element, Epilogue, Error, Nchw, Recording, Squeeze, TensorSpec};
 
 const OP: &str = "cbam_backward";
@@ -122,6 +123,7 @@ pub struct CbamBackward {
     spatial: Passes,
     /// By vector width (1, 4), then as [`tuning::plane_teams`].
     kernels: [Vec<Kernel>; 2],
+    zeros: PartSum,
 }
 
 /// Tensors of a [`CbamBackward`]; each needs `BufferUsages::STORAGE`.
@@ -206,6 +208,7 @@ impl CbamBackward {
             layers: Layers::new(OP, compiler, [activation, gate], element)?,
             spatial: Passes::new(OP, compiler, epilogue, element)?,
             kernels: [kernels(1)?, kernels(4)?],
+            zeros: PartSum::new(OP, compiler.at_first_use())?,
         })
     }
 
@@ -283,9 +286,7 @@ impl CbamBackward {
             let wanted = gradient.is_some() && there;
             check::presence(OP, parameter, gradient.is_some(), wanted, "the forward operator has no such parameter")?;
         }
-        if !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)? {
-            return Ok(Recording::default());
-        }
+        let empty = !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)?;
         let mut given = vec![
             ("features", Some(features)),
             ("output", output),
@@ -303,6 +304,9 @@ impl CbamBackward {
         given.extend(excitation.slices());
         given.extend(convolution.slices(ConvolutionNames::SPATIAL));
         check::slices(OP, device, &specs, &given)?;
+        if empty {
+            return self.zeros.zeros(device, &specs, &given);
+        }
 
         let of_layers = LayerGradients {
             reduce_weight: buffers.reduce_weight_gradient,

@@ -245,9 +245,7 @@ impl EcaBackward {
         let EcaShape { features: shape, taps } = shape;
         let upstream = Upstream { output, output_gradient, gate_gradient };
         upstream.check(OP, self.epilogue, identity_gradient.is_some())?;
-        if !squeezable(OP, shape)? {
-            return Ok(Recording::default());
-        }
+        let empty = !squeezable(OP, shape)?;
         let mut given = vec![
             ("features", Some(features)),
             ("weight", Some(weight)),
@@ -257,6 +255,9 @@ impl EcaBackward {
         ];
         given.extend(upstream.slices());
         check::slices(OP, device, &specs, &given)?;
+        if empty {
+            return self.sums.zeros(device, &specs, &given);
+        }
         let (channels, reached) = (u64::from(shape.channels), u64::from(taps.min(shape.channels)));
         if reached > MAX_TERMS {
             return Err(Error::LimitExceeded { op: OP, limit: "taps", needed: reached, given: MAX_TERMS });

@@ -253,9 +253,7 @@ impl HeadNormRotaryBackward {
             return Ok(Recording::default());
         }
         if shape.is_empty() {
-            let Some(total) = weight_gradient else { return Ok(Recording::default()) };
-            let none = Parts::new(0, head_dim.into());
-            return Ok(Recording::new(self.part_sum.dispatches(device, none, None, total)?));
+            return self.part_sum.zeros(device, &specs, &given);
         }
         // Squares, then products with the normalised channels, then every channel.
         rounds::check(OP, 2 * rounds::summed(head_dim.into()) + u64::from(head_dim))?;

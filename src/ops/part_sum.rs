@@ -5,10 +5,10 @@
 
 use bytemuck::Zeroable;
 
-use crate::Error;
 use crate::kernel::rounds::{self, summed};
 use crate::kernel::shader::{PLAIN, Shader, Variant, params, shader};
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check};
+use crate::{Error, Recording, Role, TensorSpec};
 
 /// Elements of a workgroup.
 const WORKGROUP: u64 = 64;
@@ -54,6 +54,24 @@ impl PartSum {
             workgroup_bytes: 0,
         };
         Ok(Self { op, kernel: Kernel::new(compiler, &build)? })
+    }
+
+    /// The gradients over an empty batch: each output that has elements nonetheless belongs to a parameter, and is a sum over nothing.
+    pub(crate) fn zeros(
+        &self,
+        device: &wgpu::Device,
+        specs: &[TensorSpec],
+        given: &[(&'static str, Option<wgpu::BufferSlice<'_>>)],
+    ) -> Result<Recording, Error> {
+        let mut dispatches = Vec::new();
+        for spec in specs.iter().filter(|spec| spec.role == Role::Output) {
+            let slice = given.iter().find(|(name, _)| *name == spec.name).and_then(|&(_, slice)| slice);
+            let elements = spec.elements().filter(|&elements| elements > 0);
+            if let (Some(total), Some(elements)) = (slice, elements) {
+                dispatches.extend(self.dispatches(device, Parts::new(0, elements), None, total)?);
+            }
+        }
+        Ok(Recording::new(dispatches))
     }
 
     /// Adds up `parts [count, rows, row_length]` into `total [rows, columns]`, both f32. No parts add up to zeros.

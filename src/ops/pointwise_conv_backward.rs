@@ -272,7 +272,7 @@ impl PointwiseConvBackward {
         check::presence(op, "weights", weights.is_some(), weights.is_some() || x_gradient.is_some(), reason)?;
         check::presence(op, "x", x.is_some(), x.is_some() || weights_gradient.is_some(), reason)?;
         if shape.is_empty() {
-            return self.of_empty(device, weights_gradient, bias_gradient);
+            return self.part_sum.zeros(device, &specs, &given);
         }
         let mut dispatches = Vec::new();
         if x_gradient.is_some() {
@@ -391,23 +391,6 @@ impl PointwiseConvBackward {
             }
         }
         Ok(dispatches)
-    }
-
-    /// The sums over no pixel are zero.
-    fn of_empty(
-        &self,
-        device: &wgpu::Device,
-        weights: Option<wgpu::BufferSlice<'_>>,
-        bias: Option<wgpu::BufferSlice<'_>>,
-    ) -> Result<Recording, Error> {
-        let rows = u64::from(self.options.stack) * u64::from(self.options.outputs);
-        let mut dispatches = Vec::new();
-        for (total, elements) in [(weights, self.options.weights().0), (bias, rows)] {
-            if let Some(total) = total {
-                dispatches.extend(self.part_sum.dispatches(device, Parts::new(0, elements), None, total)?);
-            }
-        }
-        Ok(Recording::new(dispatches))
     }
 
     /// Operations of one of the two products: as many as those of the forward operator.

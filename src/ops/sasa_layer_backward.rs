@@ -72,6 +72,7 @@ use super::sasa_layer::SasaLayerOptions;
 use super::window_attention::{PositionTables, WindowAttention, WindowAttentionBuffers};
 use super::window_attention_backward::{WindowAttentionBackward, WindowAttentionBackwardBuffers};
 use crate::kernel::{Compiler, check, tensor};
+use crate::ops::part_sum::PartSum;
 use crate::{Cost, Element, Error, Nchw, Ncthw, Recording, TensorSpec};
 
 const OP: &str = "sasa_layer_backward";
@@ -85,6 +86,7 @@ pub struct SasaLayerBackward {
     attention: WindowAttention,
     attention_backward: WindowAttentionBackward,
     projections_backward: PointwiseConvBackward,
+    zeros: PartSum,
 }
 
 /// Tensors of a [`SasaLayerBackward`]; each needs `BufferUsages::STORAGE`.
@@ -132,6 +134,7 @@ impl SasaLayerBackward {
             attention: WindowAttention::new_within(OP, compiler, attention, element, inner)?,
             attention_backward: WindowAttentionBackward::new_within(OP, compiler, attention, element, inner)?,
             projections_backward: PointwiseConvBackward::new_within(OP, compiler, projections, element, inner)?,
+            zeros: PartSum::new(OP, compiler.at_first_use())?,
         })
     }
 
@@ -212,11 +215,10 @@ impl SasaLayerBackward {
             weights_gradient: projections_gradient,
             bias_gradient: None,
         };
-        if shape.is_empty() {
-            // The sums over no pixel are zero.
-            return self.projections_backward.bind(device, shape, layer([Some(y_gradient); 3]));
-        }
         check::slices(OP, device, &specs, &given)?;
+        if shape.is_empty() {
+            return self.zeros.zeros(device, &specs, &given);
+        }
         if !through && gradients.iter().all(|(_, slice)| slice.is_none()) {
             return Ok(Recording::default());
         }

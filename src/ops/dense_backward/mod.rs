@@ -50,8 +50,8 @@
 //! is not given is not computed. [`Activation::derivative`] has the derivatives and what they are at a kink.
 //!
 //! Gradients of weights, biases and norms are f32, whatever the element type. They are sums over the batch, image by image in order, so the
-//! bits do not depend on how the work is divided. Over an empty batch nothing is recorded. The scratch holds `[n, out]` f32 up to three times. [`DenseBackward::bind`] lists the
-//! errors, [`DenseBackward::cost`] counts bytes and operations.
+//! bits do not depend on how the work is divided. Over an empty batch they are 0. The scratch holds `[n, out]` f32 up to three times.
+//! [`DenseBackward::bind`] lists the errors, [`DenseBackward::cost`] counts bytes and operations.
 //!
 //! Kernels: [`dense`](crate::shaders::DENSE), [`dense_backward`](crate::shaders::DENSE_BACKWARD),
 //! [`dense_backward_input`](crate::shaders::DENSE_BACKWARD_INPUT), [`dense_backward_weight`](crate::shaders::DENSE_BACKWARD_WEIGHT),
@@ -66,6 +66,7 @@ use super::dense::{Dense, DenseShape, Join};
 use crate::cost::count;
 use crate::kernel::tensor::Between;
 use crate::kernel::{Compiler, check, tensor};
+use crate::ops::part_sum::PartSum;
 use crate::{Activation, Cost, Element, Error, Recording, TensorSpec};
 
 pub(crate) use batch_sums::DENSE_BACKWARD_BIAS;
@@ -82,6 +83,7 @@ pub struct DenseBackward {
     activation: Activation,
     element: Element,
     layer: LayerBackward,
+    zeros: PartSum,
 }
 
 /// Tensors of a [`DenseBackward`]; each needs `BufferUsages::STORAGE`.
@@ -126,7 +128,13 @@ impl DenseBackward {
     /// - [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, activation: Activation, element: Element) -> Result<Self, Error> {
         activation.check(OP, "activation")?;
-        Ok(Self { activation, element, layer: LayerBackward::new(OP, compiler.into(), element)? })
+        let compiler = compiler.into();
+        Ok(Self {
+            activation,
+            element,
+            layer: LayerBackward::new(OP, compiler, element)?,
+            zeros: PartSum::new(OP, compiler.at_first_use())?,
+        })
     }
 
     /// The activation that the operator was built with.
@@ -185,9 +193,6 @@ impl DenseBackward {
             check::presence(OP, "bias_gradient", bias_gradient.is_some(), false, "there is no bias")?;
         }
         let specs = self.tensors(shape)?;
-        if batch == 0 || outputs == 0 {
-            return Ok(Recording::default());
-        }
         let mut given = vec![
             ("input", Some(input)),
             ("second", second),
@@ -202,6 +207,9 @@ impl DenseBackward {
         given.extend(BatchNorm::slices(norm, BatchNorm::NAMES));
         given.extend(NORM_GRADIENTS.into_iter().zip(norm_gradients));
         check::slices(OP, device, &specs, &given)?;
+        if batch == 0 || outputs == 0 {
+            return self.zeros.zeros(device, &specs, &given);
+        }
 
         let extents = Extents { batch, vectors: 1, joined: true, inputs, second_inputs, outputs };
         let of_inputs = input_gradient.is_some() || second_gradient.is_some();

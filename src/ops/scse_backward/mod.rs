@@ -265,9 +265,7 @@ impl ScSeBackward {
             let wanted = gradient.is_some() && bias.is_some();
             check::presence(OP, name, gradient.is_some(), wanted, "there is no such bias")?;
         }
-        if !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)? {
-            return Ok(Recording::default());
-        }
+        let empty = !squeezable(OP, shape)? || !spatially_squeezable(OP, shape)?;
         let excitation = Excitation { reduced, reduce_weight, reduce_bias, expand_weight, expand_bias };
         let mut given = vec![
             ("features", Some(features)),
@@ -286,6 +284,9 @@ impl ScSeBackward {
         ];
         given.extend(excitation.slices());
         check::slices(OP, device, &specs, &given)?;
+        if empty {
+            return self.part_sum.zeros(device, &specs, &given);
+        }
 
         let output = upstream.read_by(self.options.epilogue).output;
         let grid = PlaneGrid::new(OP, device, shape, self.element)?;

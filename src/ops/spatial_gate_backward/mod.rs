@@ -75,6 +75,7 @@ use crate::cost::count;
 use crate::kernel::{Compiler, check, tensor};
 use crate::ops::dense_backward::NORM_GRADIENTS;
 use crate::ops::global_pool::PlaneGrid;
+use crate::ops::part_sum::PartSum;
 use crate::ops::spatial_gate::{Convolution, ConvolutionNames, SpatialGateShape, spatially_squeezable};
 use crate::{BatchNorm, Cost, Element, Epilogue, Error, Nchw, Recording, TensorSpec};
 
@@ -91,6 +92,7 @@ pub struct SpatialGateBackward {
     epilogue: Epilogue,
     element: Element,
     passes: Passes,
+    zeros: PartSum,
 }
 
 /// Tensors of a [`SpatialGateBackward`]; each needs `BufferUsages::STORAGE`.
@@ -135,7 +137,13 @@ impl SpatialGateBackward {
     /// - [`Error::MissingFeature`]: f16 on a device without it.
     /// - [`Error::LimitExceeded`]: a device whose workgroups hold fewer than 256 invocations.
     pub fn new<'a>(compiler: impl Into<Compiler<'a>>, epilogue: Epilogue, element: Element) -> Result<Self, Error> {
-        Ok(Self { epilogue, element, passes: Passes::new(OP, compiler.into(), epilogue, element)? })
+        let compiler = compiler.into();
+        Ok(Self {
+            epilogue,
+            element,
+            passes: Passes::new(OP, compiler, epilogue, element)?,
+            zeros: PartSum::new(OP, compiler.at_first_use())?,
+        })
     }
 
     /// The tensors of one [`Self::bind`], in the order in which they are checked.
@@ -201,9 +209,7 @@ impl SpatialGateBackward {
             let wanted = gradient.is_some() && there;
             check::presence(OP, parameter, gradient.is_some(), wanted, "the forward operator has no such parameter")?;
         }
-        if !spatially_squeezable(OP, shape)? {
-            return Ok(Recording::default());
-        }
+        let empty = !spatially_squeezable(OP, shape)?;
         let mut given = vec![
             ("features", Some(features)),
             ("features_gradient", features_gradient),
@@ -216,6 +222,9 @@ impl SpatialGateBackward {
         given.extend(UPSTREAM.into_iter().zip([output, output_gradient, gate_gradient]));
         given.extend(convolution.slices(ConvolutionNames::OWN));
         check::slices(OP, device, &specs, &given)?;
+        if empty {
+            return self.zeros.zeros(device, &specs, &given);
+        }
 
         let gradients = ParameterGradients {
             weight: weight_gradient,

@@ -80,6 +80,7 @@ use super::dense_backward::layer_cost;
 use super::global_pool::{PlaneGrid, squeezable};
 use super::squeeze_excite::{Excitation, SqueezeExciteOptions, SqueezeExciteShape};
 use crate::kernel::{Compiler, check};
+use crate::ops::part_sum::PartSum;
 use crate::{Cost, Element, Error, Nchw, Recording, TensorSpec};
 
 pub(crate) use self::layers::{LayerGradients, LayerShape, Layers};
@@ -93,6 +94,7 @@ pub struct SqueezeExciteBackward {
     element: Element,
     gate: Gate,
     layers: Layers,
+    zeros: PartSum,
 }
 
 /// Tensors of a [`SqueezeExciteBackward`]; each needs `BufferUsages::STORAGE`.
@@ -148,6 +150,7 @@ impl SqueezeExciteBackward {
             element,
             gate: Gate::new(OP, compiler, options.epilogue, options.squeeze, element)?,
             layers: Layers::new(OP, compiler, [options.activation, options.gate], element)?,
+            zeros: PartSum::new(OP, compiler.at_first_use())?,
         })
     }
 
@@ -219,9 +222,7 @@ impl SqueezeExciteBackward {
                 "there is no such bias",
             )?;
         }
-        if !squeezable(OP, shape)? {
-            return Ok(Recording::default());
-        }
+        let empty = !squeezable(OP, shape)?;
         let excitation = Excitation { reduced, reduce_weight, reduce_bias, expand_weight, expand_bias };
         let mut given = vec![
             ("features", Some(features)),
@@ -235,6 +236,9 @@ impl SqueezeExciteBackward {
         given.extend(excitation.slices());
         given.extend(upstream.slices());
         check::slices(OP, device, &specs, &given)?;
+        if empty {
+            return self.zeros.zeros(device, &specs, &given);
+        }
 
         let gradients = LayerGradients {
             reduce_weight: reduce_weight_gradient,

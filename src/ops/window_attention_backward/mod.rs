@@ -106,6 +106,7 @@ use self::kernels::{ClearParams, GROUP, Kernels, PrepareParams, TablesParams};
 use self::plan::{Core, Plan, Purpose, Walked, tiles};
 use crate::cost::count;
 use crate::kernel::{Compiler, Dispatch, Tensor, check, tensor};
+use crate::ops::part_sum::PartSum;
 use crate::ops::window_attention::{PositionTables, RelativePosition, WindowAttentionOptions};
 use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 
@@ -122,6 +123,7 @@ const OP: &str = "window_attention_backward";
 #[derive(Clone, Debug)]
 pub struct WindowAttentionBackward {
     core: Core,
+    zeros: PartSum,
 }
 
 impl WindowAttentionBackward {
@@ -154,7 +156,8 @@ impl WindowAttentionBackward {
             compiler.check_rounds(op, tile.rounds, "make the window smaller, or the heads less deep")?;
         }
         let kernels = Kernels::new(op, compiler, &options, [element, inner], tiles)?;
-        Ok(Self { core: Core { op, options, element, inner, tiles, kernels } })
+        let zeros = PartSum::new(op, compiler.at_first_use())?;
+        Ok(Self { core: Core { op, options, element, inner, tiles, kernels }, zeros })
     }
 
     /// The options it was compiled with.
@@ -216,9 +219,6 @@ impl WindowAttentionBackward {
         let specs = self.tensors(shape)?;
         let tables = options.table_slices(self.core.op, buffers.tables)?;
         let gradients = self.gradient_slices(buffers.tables_gradient)?;
-        if shape.is_empty() {
-            return Ok(Recording::default());
-        }
         let mut given = vec![
             ("q", Some(buffers.q)),
             ("k", Some(buffers.k)),
@@ -234,6 +234,9 @@ impl WindowAttentionBackward {
         given.extend(tables);
         given.extend(gradients);
         check::slices(self.core.op, device, &specs, &given)?;
+        if shape.is_empty() {
+            return self.zeros.zeros(device, &specs, &given);
+        }
         let with_tables = gradients.iter().any(|(_, slice)| slice.is_some());
         let with_scores = with_tables || buffers.q_gradient.is_some() || buffers.k_gradient.is_some();
         if !with_scores && buffers.v_gradient.is_none() {
