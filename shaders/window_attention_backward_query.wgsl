@@ -3,18 +3,19 @@
 //   dP(e)      = y_gradient . v(e)                       0 for a key outside the tensor
 //   dS(e)      = exp(score(e) - L) * (dP(e) - D)
 //   q_gradient = sum over e of dS(e) * (scale * k(e) + relative_scale * E(e))
-//   marginals  = sums of dS over the entries of each frame, row and column
+//   marginals  = sums of dS over the entries of each frame, row and column; for a bias table dS itself
 //
 // Source    chain rule of Ramachandran et al. 2019, arXiv:1906.05909, Eqs. 2 and 3
 // Host      src/ops/window_attention_backward/mod.rs        Reference  src/reference/window_attention_backward.rs
 // Shapes    q, k [n, g*d, t, h, w], v [n, g*dv, t, h, w], y_gradient [n, g*dv, to, ho, wo], tables [all elements] f32,
 //           records [n, g, 2 + entries, to, ho, wo] f32 -> q_gradient [n, g*d, t, h, w],
-//           marginals [n, g, entries, to, ho, wo] f32
+//           marginals [n, g, entries, to, ho, wo] f32, for a bias table [heads, frames, kt, cells, kw, slots of a turn, 4] f32
 // Grid      as window_attention without SPLIT; x: ceil(classes * tiles * wo / 64), y: chunks of channels for each frame of queries,
 //           z: one head of one image
 // Numerics  f32; a query without keys gives zeros
 // Uses      `frames_axis`, `window_axis` of shared/window.wgsl
-// Uses      `keys`, `key`, `value`, `query`, `upstream`, `embedding`, `record`, `products`, `used`, `row_offsets`, `table_entries`, `table_entry`, `terms`, `gradients`, `sum_of`, `weighted`, `within`, `not_finite`, `tile_of` of shared/window_logits.wgsl
+// Uses      `keys`, `key`, `value`, `query`, `upstream`, `embedding`, `record`, `products`, `used`, `row_offsets`, `table_entries`, `table_entry`, `terms`, `gradients`, `sum_of`, `weighted`, `within`, `not_finite` of shared/window_logits.wgsl
+// Uses      `tile_of` of shared/window_tile.wgsl
 // Needs     f16 variants: SHADER_F16
 //
 // Four queries of a column share the keys that they load, as in window_attention.
@@ -61,6 +62,14 @@ struct Params {
     query_step: i32,
     // Upper bound on the rows of keys that the windows of four queries cover together.
     row_steps: i32,
+    // For a bias table, the rows of offsets in the marginals. Of a frame, a turn has up to `turn_slots` invocations, and up to `turn_frames`
+    // frames of a head. `turn_planes` of its heads come before this dispatch.
+    cells: u32,
+    first_slot: u32,
+    turn_slots: u32,
+    first_frame: u32,
+    turn_frames: u32,
+    turn_planes: u32,
     // As in window_attention.
     classes: u32,
     tiles: u32,
@@ -145,6 +154,20 @@ fn put_rows(first: vec4<u32>, sums: mat4x4<f32>, entry: vec4<i32>, part: vec4<bo
     put(at + 3u * stride, sums[3], used(entry + 3) & written & vec4<bool>(part.w), anew);
 }
 
+// Writes the gradients of the logits of four keys, zeros for copies of a query. Keys at the same offset from their queries lie side by side.
+// Rows of offsets are `stride` numbers apart, and the first key has row 0 for the last query.
+fn put_logits(at: u32, gradients: mat4x4<f32>, written: vec4<bool>, stride: u32) {
+    let query = u32(params.query_step) * stride;
+    for (var i = 0u; i < 4u; i += 1u) {
+        let first = at + i * stride;
+        let kept = select(NOTHING, gradients[i] * params.relative_scale, written);
+        marginals[first + 3u * query] = kept.x;
+        marginals[first + 2u * query + 1u] = kept.y;
+        marginals[first + query + 2u] = kept.z;
+        marginals[first + 3u] = kept.w;
+    }
+}
+
 @compute @workgroup_size(64)
 fn window_attention_backward_query(
     @builtin(local_invocation_index) index: u32,
@@ -184,6 +207,9 @@ fn window_attention_backward_query(
     let marginal_address = out + params.marginals_base + group.z * (params.fields - 2u) * params.out_channel_stride;
     let row_marginals = marginal_address + u32(params.frames_keys) * params.out_channel_stride;
     let column_marginals = row_marginals + u32(params.rows_keys) * params.out_channel_stride;
+    let logit_row = u32(params.columns_keys) * params.turn_slots * 4u;
+    let logit_frame = (params.turn_planes + group.z) * params.turn_frames + out_frame - params.first_frame;
+    let logits = params.marginals_base + logit_frame * u32(params.frames_keys) * params.cells * logit_row + (slot - params.first_slot) * 4u;
     // WGSL initialises this array to zeros.
     var sum: array<vec4<f32>, LENGTH>;
 
@@ -323,6 +349,12 @@ fn window_attention_backward_query(
                             continuing { c += 1u; break if c >= LENGTH; }
                         }
                     }
+                }
+                if RELATIVE == 2u && with_marginals {
+                    let at = logits + (u32(f) * params.cells + u32(e)) * logit_row + u32(b) * params.turn_slots * 4u;
+                    put_logits(at, score0, written, logit_row);
+                    if BLOCKS > 1u { put_logits(at + 4u * logit_row, score1, written, logit_row); }
+                    if BLOCKS > 2u { put_logits(at + 8u * logit_row, score2, written, logit_row); }
                 }
             }
             if needed {

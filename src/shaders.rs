@@ -174,7 +174,6 @@ table! {
     /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), gradients of keys and values.
     WINDOW_ATTENTION_BACKWARD_KEY = window_attention_backward,
     /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), sums for a bias table's gradient.
-    WINDOW_ATTENTION_BACKWARD_OFFSETS = window_attention_backward,
     /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), what its walks need of every query.
     WINDOW_ATTENTION_BACKWARD_PREPARE = window_attention_backward,
     /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), partial sums of the gradients of the axes' tables.

@@ -19,6 +19,8 @@ pub(crate) struct Work<'a> {
     pub(crate) units: u32,
     /// Workgroups for each unit on `x` and `y`.
     pub(crate) groups: [u32; 2],
+    /// The first workgroups on `x` and `y`, and the first unit.
+    pub(crate) first: [u32; 3],
     /// Bytes of one unit, for each tensor that is divided.
     pub(crate) unit_bytes: &'a [u64],
     /// Bytes of the whole tensor, for each tensor that every part needs whole.
@@ -105,7 +107,7 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     let [units_together, rows, columns] = work.together().map(|count| count.min(axis));
     let mut step = units_together;
     for &bytes in work.unit_bytes {
-        if binding_bytes(u64::from(work.units) * bytes) <= binding_limit {
+        if binding_bytes((u64::from(work.first[2]) + u64::from(work.units)) * bytes) <= binding_limit {
             continue;
         }
         // A part in the middle may start up to `alignment` bytes early.
@@ -127,13 +129,14 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     if count > MAX_PARTS as u64 {
         return Err(Exceeded { limit: TOO_MANY, needed: count, given: MAX_PARTS as u64 });
     }
+    let [first_x, first_y, first_unit] = work.first;
     let mut parts = Vec::new();
     for units in ranges(work.units, step) {
         for y in ranges(work.groups[1], rows) {
             for x in ranges(work.groups[0], columns) {
                 parts.push(Part {
-                    units: units.clone(),
-                    origin: [x.start, y.start],
+                    units: units.start + first_unit..units.end + first_unit,
+                    origin: [x.start + first_x, y.start + first_y],
                     groups: [x.end - x.start, y.end - y.start, units.end - units.start],
                 });
             }
@@ -197,8 +200,14 @@ mod tests {
 
     #[test]
     fn one_part_when_everything_fits() {
-        let work =
-            Work { units: 3, groups: [5, 2], unit_bytes: &[1000, 24], whole_bytes: &[64], most_groups: u64::MAX };
+        let work = Work {
+            units: 3,
+            groups: [5, 2],
+            first: [0; 3],
+            unit_bytes: &[1000, 24],
+            whole_bytes: &[64],
+            most_groups: u64::MAX,
+        };
         assert_eq!(
             parts(&work, &wgpu::Limits::default()),
             Ok(vec![Part { units: 0..3, origin: [0, 0], groups: [5, 2, 3] }])
@@ -207,12 +216,26 @@ mod tests {
 
     #[test]
     fn a_unit_that_does_not_fit_is_refused_with_both_figures() {
-        let work = Work { units: 2, groups: [1, 1], unit_bytes: &[8192], whole_bytes: &[], most_groups: u64::MAX };
+        let work = Work {
+            units: 2,
+            groups: [1, 1],
+            first: [0; 3],
+            unit_bytes: &[8192],
+            whole_bytes: &[],
+            most_groups: u64::MAX,
+        };
         assert_eq!(
             parts(&work, &limits(4096, 7)),
             Err(Exceeded { limit: "max_storage_buffer_binding_size", needed: 8192, given: 4096 })
         );
-        let work = Work { units: 1, groups: [1, 1], unit_bytes: &[4], whole_bytes: &[5000], most_groups: u64::MAX };
+        let work = Work {
+            units: 1,
+            groups: [1, 1],
+            first: [0; 3],
+            unit_bytes: &[4],
+            whole_bytes: &[5000],
+            most_groups: u64::MAX,
+        };
         assert_eq!(
             parts(&work, &limits(4096, 7)),
             Err(Exceeded { limit: "max_storage_buffer_binding_size", needed: 5000, given: 4096 })
@@ -221,7 +244,8 @@ mod tests {
 
     #[test]
     fn no_units_no_parts() {
-        let work = Work { units: 0, groups: [1, 1], unit_bytes: &[4], whole_bytes: &[], most_groups: u64::MAX };
+        let work =
+            Work { units: 0, groups: [1, 1], first: [0; 3], unit_bytes: &[4], whole_bytes: &[], most_groups: u64::MAX };
         assert_eq!(parts(&work, &wgpu::Limits::default()), Ok(vec![]));
     }
 
@@ -230,6 +254,7 @@ mod tests {
         let work = Work {
             units: u32::MAX,
             groups: [u32::MAX, u32::MAX],
+            first: [0; 3],
             unit_bytes: &[1 << 20],
             whole_bytes: &[],
             most_groups: u64::MAX,
@@ -244,12 +269,12 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4096))]
         #[test]
         fn every_part_keeps_the_limits_and_everything_is_covered_once(
-            units in 1u32..60, x in 1u32..40, y in 1u32..12,
+            units in 1u32..60, x in 1u32..40, y in 1u32..12, first in [0u32..9, 0u32..9, 0u32..9],
             unit_bytes in prop::collection::vec(1u64..3000, 1..4),
             binding_kib in 4u64..64, axis in 7u32..20, most_groups in prop_oneof![Just(u64::MAX), 1u64..2000],
         ) {
             let limits = limits(binding_kib * 1024, axis);
-            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[], most_groups };
+            let work = Work { units, groups: [x, y], first, unit_bytes: &unit_bytes, whole_bytes: &[], most_groups };
             let parts = parts(&work, &limits).expect("4 KiB holds a unit of 3000 bytes and the slack");
             let mut seen = vec![0u8; (units * x * y) as usize];
             for part in &parts {
@@ -265,6 +290,7 @@ mod tests {
                 for unit in part.units.clone() {
                     for row in part.origin[1]..part.origin[1] + part.groups[1] {
                         for column in part.origin[0]..part.origin[0] + part.groups[0] {
+                            let [column, row, unit] = [column - first[0], row - first[1], unit - first[2]];
                             seen[((unit * y + row) * x + column) as usize] += 1;
                         }
                     }
@@ -288,7 +314,7 @@ mod tests {
                 unit_bytes.iter().zip(shifts).map(|(bytes, shift)| bytes >> shift).filter(|&b| b > 0 && fits(&b)).collect();
             let limits = wgpu::Limits { min_storage_buffer_offset_alignment: alignment, ..limits(1 << binding, axis) };
             let given = limits.max_storage_buffer_binding_size.min(1 << 32);
-            let work = Work { units, groups: [x, y], unit_bytes: &unit_bytes, whole_bytes: &[], most_groups };
+            let work = Work { units, groups: [x, y], first: [0; 3], unit_bytes: &unit_bytes, whole_bytes: &[], most_groups };
             match bounded_parts(work, &limits) {
                 Ok(parts) => {
                     let mut covered = 0u128;

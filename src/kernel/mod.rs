@@ -25,6 +25,7 @@ use self::shader::{Access, Shader, Variant};
 use self::tensor::{Between, Extent};
 use crate::cost::{Count, count};
 use crate::{Cost, Error};
+use std::ops::Range;
 
 pub(crate) use self::compiler::Compiler;
 pub(crate) use self::program::Build;
@@ -46,6 +47,21 @@ pub(crate) struct Kernel {
     /// The program for an input and an output in one buffer. WebGPU refuses such bindings, even of separate ranges, unless both
     /// are read-write. The first `bind` with such slices compiles it.
     shared: Arc<OnceLock<Program>>,
+}
+
+/// Workgroups of a kernel: `x` by `y` for each of `units`. An operator that reuses scratch computes one range after another.
+#[derive(Clone, Debug)]
+pub(crate) struct Grid {
+    pub(crate) units: Range<u32>,
+    pub(crate) x: Range<u32>,
+    pub(crate) y: Range<u32>,
+}
+
+impl Grid {
+    fn workgroups(&self) -> u128 {
+        let counts = [&self.units, &self.x, &self.y].map(ExactSizeIterator::len);
+        counts.into_iter().fold(1, |product, count| product.saturating_mul(count as u128))
+    }
 }
 
 impl Kernel {
@@ -124,27 +140,27 @@ impl Kernel {
     }
 
     /// Divides the work under the device's limits and the bound of one dispatch, without a call to wgpu that could fail.
-    fn plan(
-        &self,
-        device: &wgpu::Device,
-        units: u32,
-        groups: [u32; 2],
-        tensors: &[Tensor<'_>],
-        cost: Cost,
-    ) -> Result<Vec<Part>, Error> {
+    fn plan(&self, device: &wgpu::Device, grid: &Grid, tensors: &[Tensor<'_>], cost: Cost) -> Result<Vec<Part>, Error> {
         debug_assert_eq!(tensors.len(), self.shader.storage().count(), "{}", self.shader.name);
         let of = |whole: bool| -> Vec<u64> {
             let bound = tensors.iter().filter(|tensor| tensor.slice.is_some());
             bound.filter(|t| matches!(t.extent, Extent::Whole(_)) == whole).map(Tensor::unit_bytes).collect()
         };
-        let all = groups.iter().fold(u128::from(units), |product, &count| product.saturating_mul(count.into()));
+        let all = grid.workgroups();
         let most = |bound: u64, work: u64| {
             if work <= bound { u128::MAX } else { all.saturating_mul(bound.into()) / u128::from(work) }
         };
         let most_groups = most(self.bound.flops, cost.flops).min(most(self.bound.bytes, cost.bytes)).max(1);
         let most_groups = u64::try_from(most_groups).unwrap_or(u64::MAX);
         let (unit_bytes, whole_bytes) = (of(false), of(true));
-        let work = divide::Work { units, groups, unit_bytes: &unit_bytes, whole_bytes: &whole_bytes, most_groups };
+        let work = divide::Work {
+            units: grid.units.len() as u32,
+            groups: [grid.x.len() as u32, grid.y.len() as u32],
+            first: [grid.x.start, grid.y.start, grid.units.start],
+            unit_bytes: &unit_bytes,
+            whole_bytes: &whole_bytes,
+            most_groups,
+        };
         divide::bounded_parts(work, &device.limits()).map_err(|exceeded| Error::LimitExceeded {
             op: self.op,
             limit: exceeded.limit,
@@ -166,8 +182,7 @@ impl Kernel {
         self.bind_costly(device, units, groups, count(0), tensors, texture, params)
     }
 
-    /// Plans the parts and binds each as one dispatch. `flops` are those of one unit, and `params` makes the parameters of a part.
-    /// Origins and bases are filled in here, by name.
+    /// As [`Self::bind_grid`], for all units.
     #[expect(clippy::too_many_arguments, reason = "one more than `bind`, which most kernels use")]
     pub(crate) fn bind_costly<P: bytemuck::Pod>(
         &self,
@@ -179,9 +194,24 @@ impl Kernel {
         texture: Option<&wgpu::TextureView>,
         params: impl Fn(&Part) -> P,
     ) -> Result<Vec<Dispatch>, Error> {
-        let cost = Self::work(units, flops, tensors);
-        let parts = self.plan(device, units, groups, tensors, cost)?;
-        let all = groups.iter().fold(f64::from(units), |product, &count| product * f64::from(count));
+        let grid = Grid { units: 0..units, x: 0..groups[0], y: 0..groups[1] };
+        self.bind_grid(device, &grid, flops, tensors, texture, params)
+    }
+
+    /// Plans the parts and binds each as one dispatch. `flops` are those of one unit, and `params` makes the parameters of a part.
+    /// Origins and bases are filled in here, by name.
+    pub(crate) fn bind_grid<P: bytemuck::Pod>(
+        &self,
+        device: &wgpu::Device,
+        grid: &Grid,
+        flops: Count,
+        tensors: &[Tensor<'_>],
+        texture: Option<&wgpu::TextureView>,
+        params: impl Fn(&Part) -> P,
+    ) -> Result<Vec<Dispatch>, Error> {
+        let cost = Self::work(grid.units.len() as u32, flops, tensors);
+        let parts = self.plan(device, grid, tensors, cost)?;
+        let all = grid.workgroups() as f64;
         let limits = device.limits();
         let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
         let slices = |access| {

@@ -157,16 +157,6 @@ impl WindowAxis {
         }
     }
 
-    /// The lowest and the highest offset of a key that takes part, as indices of a table by offset.
-    pub(crate) fn offset_range(&self) -> [u32; 2] {
-        let (before, last) = (self.keys - 1 - self.keys / 2 + self.group / 2, self.keys - 1);
-        match self.border {
-            Border::Zero | Border::Mask => [before + 1 - self.group, before.saturating_add(last)],
-            Border::Shift => [0, last.saturating_mul(2)],
-            Border::Causal => [0, last],
-        }
-    }
-
     /// Upper bound on the queries whose windows hold any of `keys` neighbouring keys.
     pub(crate) fn holders(&self, keys: u32) -> u32 {
         let more = if self.border == Border::Shift { self.keys / 2 } else { 0 };

@@ -93,6 +93,12 @@ params!(windows QueryParams {
     out_column_stride: u32,
     query_step: i32,
     row_steps: i32,
+    cells: u32,
+    first_slot: u32,
+    turn_slots: u32,
+    first_frame: u32,
+    turn_frames: u32,
+    turn_planes: u32,
     classes: u32,
     tiles: u32,
     group_queries: u32,
@@ -109,49 +115,6 @@ params!(windows QueryParams {
     column_table_first: u32,
     whole_channel: u32,
     by_offset: u32,
-    scale: f32,
-    relative_scale: f32,
-});
-
-params!(windows OffsetsParams {
-    origin_x: u32,
-    origin_y: u32,
-    q_base: u32,
-    k_base: u32,
-    v_base: u32,
-    y_gradient_base: u32,
-    records_base: u32,
-    marginals_base: u32,
-    plane: u32,
-    heads: u32,
-    head_dim: u32,
-    value_dim: u32,
-    fields: u32,
-    channel_stride: u32,
-    frame_stride: u32,
-    row_stride: u32,
-    column_stride: u32,
-    out_height: u32,
-    out_width: u32,
-    out_channel_stride: u32,
-    out_frame_stride: u32,
-    out_row_stride: u32,
-    out_column_stride: u32,
-    query_step: i32,
-    row_cells: u32,
-    column_steps: u32,
-    row_low: i32,
-    column_low: i32,
-    slices: u32,
-    slice_lanes: u32,
-    lanes: u32,
-    by_offset: u32,
-    classes: u32,
-    tiles: u32,
-    group_queries: u32,
-    group_tiles: u32,
-    group_lead: u32,
-    along_rows: u32,
     scale: f32,
     relative_scale: f32,
 });
@@ -226,21 +189,30 @@ params!(windows ProductParams {
 params!(windows BiasParams {
     origin_x: u32,
     origin_y: u32,
-    marginals_base: u32,
     partials_base: u32,
     entries: u32,
     row_entries: u32,
     column_entries: u32,
-    groups: u32,
-    slice_groups: u32,
-    frame_slices: u32,
+    cells: u32,
+    first_slot: u32,
+    turn_slots: u32,
+    first_frame: u32,
+    turn_frames: u32,
+    turn_planes: u32,
+    slots: u32,
+    slice_slots: u32,
+    turn_slices: u32,
     slices: u32,
     out_frames: u32,
-    row_cells: u32,
-    column_steps: u32,
-    row_low: i32,
-    column_low: i32,
+    out_height: u32,
+    out_width: u32,
     query_step: i32,
+    classes: u32,
+    tiles: u32,
+    group_queries: u32,
+    group_tiles: u32,
+    group_lead: u32,
+    along_rows: u32,
 });
 
 pub(crate) const WINDOW_ATTENTION_BACKWARD_BIAS: Shader = shader!(
@@ -249,7 +221,7 @@ pub(crate) const WINDOW_ATTENTION_BACKWARD_BIAS: Shader = shader!(
     PLAIN,
     &[],
     [marginals: Read, partials: Write],
-    ["window"],
+    ["window", "window_tile"],
 );
 
 pub(crate) const WINDOW_ATTENTION_BACKWARD_CLEAR: Shader =
@@ -264,15 +236,6 @@ pub(crate) const WINDOW_ATTENTION_BACKWARD_KEY: Shader = shader!(
         q: Read, k: Read, v: Read, y_gradient: Read, tables: Read, records: Read, k_gradient: Write, v_gradient: Write,
     ],
     ["window", "window_holders"],
-);
-
-pub(crate) const WINDOW_ATTENTION_BACKWARD_OFFSETS: Shader = shader!(
-    "window_attention_backward_offsets",
-    OffsetsParams,
-    INNER,
-    &[tuning::WALK_TILES],
-    [q: Read, k: Read, v: Read, y_gradient: Read, tables: Read, records: Read, marginals: Write],
-    ["window", "window_logits"],
 );
 
 pub(crate) const WINDOW_ATTENTION_BACKWARD_PREPARE: Shader = shader!(
@@ -303,7 +266,7 @@ pub(crate) const WINDOW_ATTENTION_BACKWARD_QUERY: Shader = shader!(
     [
         q: Read, k: Read, v: Read, y_gradient: Read, tables: Read, records: Write, q_gradient: Write, marginals: Write,
     ],
-    ["window", "window_logits"],
+    ["window", "window_logits", "window_tile"],
 );
 
 pub(crate) const WINDOW_ATTENTION_BACKWARD_SUM: Shader =
@@ -324,8 +287,6 @@ pub(super) struct Kernels {
     pub(super) tables: Kernel,
     pub(super) prepare: Kernel,
     pub(super) query: Kernel,
-    /// The sums for the gradient of a bias table.
-    pub(super) offsets: Kernel,
     pub(super) key: Kernel,
     pub(super) clear: Kernel,
     pub(super) product: Kernel,
@@ -339,7 +300,7 @@ impl Kernels {
         compiler: Compiler<'_>,
         options: &WindowAttentionOptions,
         [element, inner]: [Element; 2],
-        [query, key, offsets]: [WalkTile; 3],
+        [query, key]: [WalkTile; 2],
     ) -> Result<Self, Error> {
         let relative = match options.relative {
             RelativePosition::None => 0.0,
@@ -361,17 +322,20 @@ impl Kernels {
             let variant = Variant { length, ..variant };
             Kernel::new(compiler, &Build { shader, variant, constants: &constants, ..build })
         };
-        let blocks = [("BLOCKS", f64::from(offsets.blocks))];
-        let by_offset = Build { shader: &WINDOW_ATTENTION_BACKWARD_OFFSETS, constants: &blocks, ..build };
+        let bias = Build {
+            shader: &WINDOW_ATTENTION_BACKWARD_BIAS,
+            variant: Variant::F32,
+            workgroup_bytes: 8 * GROUP,
+            ..build
+        };
         Ok(Self {
             tables: small(&WINDOW_ATTENTION_BACKWARD_TABLES, Variant::new(element, 1))?,
             prepare: Kernel::new(compiler, &build)?,
             query: walk(&WINDOW_ATTENTION_BACKWARD_QUERY, query)?,
-            offsets: Kernel::new(compiler.at_first_use(), &by_offset)?,
             key: walk(&WINDOW_ATTENTION_BACKWARD_KEY, key)?,
             clear: small(&WINDOW_ATTENTION_BACKWARD_CLEAR, variant)?,
             product: small(&WINDOW_ATTENTION_BACKWARD_PRODUCT, variant)?,
-            bias: small(&WINDOW_ATTENTION_BACKWARD_BIAS, Variant::F32)?,
+            bias: Kernel::new(compiler.at_first_use(), &bias)?,
             sum: small(&WINDOW_ATTENTION_BACKWARD_SUM, Variant::F32)?,
         })
     }

@@ -72,8 +72,8 @@
 //! number has two writers, so no atomics are needed, and the bits depend on nothing but the inputs. Sums over the batch go image by image.
 //!
 //! Scratch is 8 bytes for each query and head. Tables of the axes take 8 more for each entry of each axis, and so `kt + kh + kw` times as
-//! many, never `kt * kh * kw`. The gradient of a bias table takes the sums of each slice of about 1,000 queries: somewhat more than four times the
-//! numbers of one head's table.
+//! many, never `kt * kh * kw`. The gradient of a bias table needs the gradients of all logits, of some queries at a time. They take 32 MiB at
+//! most, or more if 64 columns of four queries need more.
 //!
 //! # Errors and cost
 //!
@@ -88,12 +88,12 @@
 //! [`WINDOW_ATTENTION_BACKWARD_KEY`](crate::shaders::WINDOW_ATTENTION_BACKWARD_KEY), and for tables and strides
 //! [`WINDOW_ATTENTION_BACKWARD_TABLES`](crate::shaders::WINDOW_ATTENTION_BACKWARD_TABLES),
 //! [`WINDOW_ATTENTION_BACKWARD_PRODUCT`](crate::shaders::WINDOW_ATTENTION_BACKWARD_PRODUCT),
-//! [`WINDOW_ATTENTION_BACKWARD_OFFSETS`](crate::shaders::WINDOW_ATTENTION_BACKWARD_OFFSETS),
 //! [`WINDOW_ATTENTION_BACKWARD_BIAS`](crate::shaders::WINDOW_ATTENTION_BACKWARD_BIAS),
 //! [`WINDOW_ATTENTION_BACKWARD_SUM`](crate::shaders::WINDOW_ATTENTION_BACKWARD_SUM),
 //! [`WINDOW_ATTENTION_BACKWARD_CLEAR`](crate::shaders::WINDOW_ATTENTION_BACKWARD_CLEAR); reference
 //! [`reference::window_attention_backward`](crate::reference::window_attention_backward).
 
+mod bias;
 mod buffers;
 mod kernels;
 mod plan;
@@ -113,8 +113,8 @@ use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 pub use self::buffers::WindowAttentionBackwardBuffers;
 pub(crate) use self::kernels::{
     WINDOW_ATTENTION_BACKWARD_BIAS, WINDOW_ATTENTION_BACKWARD_CLEAR, WINDOW_ATTENTION_BACKWARD_KEY,
-    WINDOW_ATTENTION_BACKWARD_OFFSETS, WINDOW_ATTENTION_BACKWARD_PREPARE, WINDOW_ATTENTION_BACKWARD_PRODUCT,
-    WINDOW_ATTENTION_BACKWARD_QUERY, WINDOW_ATTENTION_BACKWARD_SUM, WINDOW_ATTENTION_BACKWARD_TABLES,
+    WINDOW_ATTENTION_BACKWARD_PREPARE, WINDOW_ATTENTION_BACKWARD_PRODUCT, WINDOW_ATTENTION_BACKWARD_QUERY,
+    WINDOW_ATTENTION_BACKWARD_SUM, WINDOW_ATTENTION_BACKWARD_TABLES,
 };
 
 const OP: &str = "window_attention_backward";
@@ -151,7 +151,7 @@ impl WindowAttentionBackward {
     ) -> Result<Self, Error> {
         options.check_options(op)?;
         let tiles = tiles(&options, compiler.software);
-        let [query, key, _] = tiles;
+        let [query, key] = tiles;
         for tile in [query, key] {
             compiler.check_rounds(op, tile.rounds, "make the window smaller, or the heads less deep")?;
         }
@@ -256,18 +256,18 @@ impl WindowAttentionBackward {
         if buffers.q_gradient.is_some() && plan.strided() {
             dispatches.extend(self.clear(&plan, &walked)?);
         }
-        let bytes = if with_tables { plan.marginal_bytes(self.core.op)? } else { 0 };
-        let marginals = tensor::scratch(self.core.op, device, "marginals", bytes)?;
-        let with_bias = with_tables && options.relative == RelativePosition::Bias;
-        if with_bias {
-            dispatches.extend(plan.walk_offsets(&walked, &marginals)?);
-        }
-        if buffers.q_gradient.is_some() || with_tables && !with_bias {
-            let sums = (with_tables && !with_bias).then_some(&marginals);
-            dispatches.extend(plan.walk_queries(&walked, Purpose::Gradients(sums))?);
-        }
-        if with_tables {
-            dispatches.extend(tables::table_gradients(&plan, &walked, &marginals, gradients)?);
+        let [_, (_, bias_gradient), _] = gradients;
+        match bias_gradient.filter(|_| options.relative == RelativePosition::Bias) {
+            Some(gradient) => dispatches.extend(bias::walk_queries(&plan, &walked, gradient)?),
+            None if with_tables => {
+                let marginals = tensor::scratch(self.core.op, device, "marginals", plan.marginal_bytes(self.core.op)?)?;
+                dispatches.extend(plan.walk_queries(&walked, Purpose::Gradients(Some(&marginals)))?);
+                dispatches.extend(tables::table_gradients(&plan, &walked, &marginals, gradients)?);
+            }
+            None if buffers.q_gradient.is_some() => {
+                dispatches.extend(plan.walk_queries(&walked, Purpose::Gradients(None))?);
+            }
+            None => {}
         }
         if buffers.k_gradient.is_some() || buffers.v_gradient.is_some() {
             dispatches.extend(plan.walk_keys(&walked)?);

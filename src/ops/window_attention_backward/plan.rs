@@ -1,60 +1,27 @@
 //! Sizes, strides and tensors that several kernels have in common, and the two walks.
 
 use super::buffers::WindowAttentionBackwardBuffers;
-use super::kernels::{GROUP, Kernels, KeyParams, OffsetsParams, PrepareParams, QueryParams};
+use std::ops::Range;
+
+use super::kernels::{GROUP, Kernels, KeyParams, PrepareParams, QueryParams};
 use crate::cost::{Count, count};
 use crate::kernel::tuning::{self, WalkTile};
-use crate::kernel::{Dispatch, Tensor, check};
+use crate::kernel::{Dispatch, Grid, Tensor, check};
 use crate::ops::window_attention::{
     Geometry, GeometryParams, QUERIES, RelativePosition, WindowAttentionOptions, head_elements,
 };
 use crate::{Element, Error, Ncthw};
 
-/// Columns of four queries that one invocation adds up for a bias table, at most.
-const LANES: u32 = 256;
-
-/// The variants of the walks over queries, over keys, and over the offsets of a bias table.
-pub(super) fn tiles(options: &WindowAttentionOptions, software: bool) -> [WalkTile; 3] {
+/// The variants of the walks over queries and over keys.
+pub(super) fn tiles(options: &WindowAttentionOptions, software: bool) -> [WalkTile; 2] {
     let [frames, rows, columns] = options.kernel_axes();
     let deepest = options.head_dim.max(options.value_dim);
-    let (entries, offsets) = (Steps::entries(options), Steps::offsets(options));
-    let steps = [frames.keys, entries.rows, entries.columns];
+    let steps = [frames.keys, rows.sharing().rows, columns.keys];
     let holders = [frames.holders(1), rows.holders(QUERIES), columns.holders(1)];
-    let over_offsets = [frames.keys, offsets.rows, offsets.columns];
     [
         tuning::walk_tile(software, [deepest, options.head_dim], 1, steps),
         tuning::walk_tile(software, [deepest, deepest], 2, holders),
-        tuning::walk_tile(software, [deepest, 1], 1, over_offsets),
     ]
-}
-
-/// The loops of the walk over queries.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Steps {
-    pub(super) rows: u32,
-    pub(super) columns: u32,
-    /// The entry of a bias table that the first row and column belong to.
-    pub(super) low: [u32; 2],
-}
-
-impl Steps {
-    /// Over the entries of the windows of four queries.
-    fn entries(options: &WindowAttentionOptions) -> Self {
-        let [_, rows, columns] = options.kernel_axes();
-        Self { rows: rows.sharing().rows, columns: columns.keys, low: [0; 2] }
-    }
-
-    /// Over the offsets of their keys.
-    fn offsets(options: &WindowAttentionOptions) -> Self {
-        let [_, rows, columns] = options.kernel_axes();
-        let ([row_low, row_high], [column_low, column_high]) = (rows.offset_range(), columns.offset_range());
-        let apart = rows.sharing().step.saturating_mul(QUERIES - 1);
-        Self {
-            rows: (row_high - row_low).saturating_add(1).saturating_add(apart),
-            columns: (column_high - column_low).saturating_add(1),
-            low: [row_low, column_low],
-        }
-    }
 }
 
 /// An operator with its kernels.
@@ -64,8 +31,8 @@ pub(super) struct Core {
     pub(super) options: WindowAttentionOptions,
     pub(super) element: Element,
     pub(super) inner: Element,
-    /// Of the walks over queries, over keys and over offsets.
-    pub(super) tiles: [WalkTile; 3],
+    /// Of the walks over queries and over keys.
+    pub(super) tiles: [WalkTile; 2],
     pub(super) kernels: Kernels,
 }
 
@@ -77,6 +44,31 @@ pub(super) struct Walked<'a> {
     pub(super) records: &'a wgpu::Buffer,
 }
 
+/// Some queries, and scratch for the gradients of their logits.
+pub(super) struct Turn<'a> {
+    pub(super) marginals: &'a wgpu::Buffer,
+    /// Numbers of the scratch buffer that a turn uses at most.
+    pub(super) elements: u64,
+    /// Heads of images, frames of queries, and workgroups of a frame.
+    pub(super) planes: Range<u32>,
+    pub(super) frames: Range<u32>,
+    pub(super) groups: Range<u32>,
+    /// Frames of a head, invocations of a frame, and rows of offsets, as the scratch buffer has them.
+    pub(super) most_frames: u32,
+    pub(super) slots: u32,
+    pub(super) cells: u32,
+}
+
+impl Turn<'_> {
+    pub(super) fn tensor(&self) -> Tensor<'_> {
+        Tensor::whole(self.marginals.slice(..), self.elements, 4)
+    }
+
+    fn grid(&self) -> Grid {
+        Grid { units: self.planes.clone(), x: self.groups.clone(), y: self.frames.clone() }
+    }
+}
+
 /// What a walk over queries is for.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose<'a> {
@@ -84,6 +76,8 @@ pub(super) enum Purpose<'a> {
     Delta,
     /// The gradient of the queries, and the sums for the gradients of the axes' tables.
     Gradients(Option<&'a wgpu::Buffer>),
+    /// The gradients of the queries and of the logits of a turn, for the gradient of a bias table.
+    Logits(&'a Turn<'a>),
 }
 
 /// All that follows from options and shape.
@@ -91,8 +85,6 @@ pub(super) struct Plan<'a> {
     pub(super) core: &'a Core,
     pub(super) shape: Ncthw,
     pub(super) geometry: GeometryParams,
-    /// The loops for the gradient of a bias table.
-    pub(super) steps: Steps,
     /// Heads of all images.
     pub(super) planes: u32,
     pub(super) out_positions: u32,
@@ -101,10 +93,8 @@ pub(super) struct Plan<'a> {
     pub(super) fields: u32,
     /// Elements of the tables of frames, rows and columns, as the kernels take the axes. A bias table takes the place of the rows'.
     pub(super) tables: [u32; 3],
-    /// Columns of four queries of a frame, and of a slice. For a bias table an invocation adds up a slice.
+    /// Columns of four queries of a frame: invocations of the walk over queries.
     pub(super) lanes: u32,
-    pub(super) slice_lanes: u32,
-    pub(super) row_cells: u32,
 }
 
 impl<'a> Plan<'a> {
@@ -121,7 +111,6 @@ impl<'a> Plan<'a> {
             if options.tables_of_axes() { axes.iter().fold(0, |sum: u64, axis| sum + u64::from(axis.keys)) } else { 0 };
         let fields = check::to_u32(op, "entries of the axes", 2 + entries)?;
         check::to_u32(op, "records of a head", head_elements(fields, out))?;
-        let steps = Steps::offsets(options);
         let elements = |table: Option<&crate::TensorSpec>| {
             check::to_u32(op, "elements of a table", table.and_then(crate::TensorSpec::elements).unwrap_or(0))
         };
@@ -134,21 +123,16 @@ impl<'a> Plan<'a> {
         if options.relative == RelativePosition::Bias {
             tables[1] = of("tables.bias")?;
         }
-        let block = 4 * core.tiles[2].blocks;
         Ok(Self {
             core,
             shape,
             geometry,
-            steps,
             planes,
             out_positions: geometry.out_channel_stride,
             out_frames: out.frames,
             fields,
             tables,
             lanes: check::to_u32(op, "invocations of a frame", lanes)?,
-            // Deep heads have short slices: an invocation goes over the channels of each column.
-            slice_lanes: LANES.min(16_384 / (deepest + 16)),
-            row_cells: steps.rows.div_ceil(block) * block,
         })
     }
 
@@ -177,19 +161,9 @@ impl<'a> Plan<'a> {
         u64::from(self.fields) * u64::from(self.out_positions)
     }
 
-    /// Sums of one head of one image for the tables' gradients.
+    /// Sums of one head of one image for the gradients of the axes' tables.
     pub(super) fn marginal_elements(&self) -> u64 {
-        if self.options().relative == RelativePosition::Bias {
-            let slices = u64::from(self.slices()) * u64::from(self.out_frames);
-            let cells = u64::from(self.row_cells).saturating_mul(u64::from(self.steps.columns)).saturating_mul(4);
-            return slices.saturating_mul(cells).saturating_mul(u64::from(self.options().axes[0].keys));
-        }
         u64::from(self.fields - 2) * u64::from(self.out_positions)
-    }
-
-    /// Slices of a frame of queries, for the gradient of a bias table.
-    pub(super) fn slices(&self) -> u32 {
-        self.lanes.div_ceil(self.slice_lanes)
     }
 
     pub(super) fn marginal_bytes(&self, op: &'static str) -> Result<u64, Error> {
@@ -229,9 +203,10 @@ impl<'a> Plan<'a> {
         Tensor::whole(buffer.map(|buffer| buffer.slice(..)), elements, Element::F32.bytes())
     }
 
-    /// Operations of one head of one image, for `products` numbers multiplied for each query and key.
-    fn flops(&self, products: u64) -> Count {
-        count(u64::from(self.out_positions)) * count(self.options().keys()) * count(2) * count(products)
+    /// Operations of one head of one image, for `products` numbers multiplied for each query and key, for `groups` workgroups.
+    fn flops(&self, groups: u32, products: u64) -> Count {
+        let queries = u64::from(groups) * u64::from(GROUP * QUERIES);
+        count(queries.min(self.out_positions.into())) * count(self.options().keys()) * count(2) * count(products)
     }
 
     pub(super) fn prepare(&self) -> PrepareParams {
@@ -306,9 +281,11 @@ impl<'a> Plan<'a> {
 
     pub(super) fn walk_queries(&self, walked: &Walked<'_>, purpose: Purpose<'_>) -> Result<Vec<Dispatch>, Error> {
         let (buffers, options) = (walked.buffers, self.options());
-        let (q_gradient, marginals) = match purpose {
-            Purpose::Delta => (None, None),
-            Purpose::Gradients(marginals) => (buffers.q_gradient, marginals),
+        let all = || Grid { units: 0..self.planes, x: 0..self.lanes.div_ceil(GROUP), y: 0..self.out_frames };
+        let (q_gradient, marginals, grid) = match purpose {
+            Purpose::Delta => (None, self.marginals(None), all()),
+            Purpose::Gradients(marginals) => (buffers.q_gradient, self.marginals(marginals), all()),
+            Purpose::Logits(turn) => (buffers.q_gradient, turn.tensor(), turn.grid()),
         };
         let tensors = [
             self.queries(buffers.q),
@@ -318,79 +295,34 @@ impl<'a> Plan<'a> {
             self.tables(walked.tables),
             self.records(walked.records),
             self.queries(q_gradient),
-            self.marginals(marginals),
+            marginals,
         ];
         let chunks = if q_gradient.is_some() { options.head_dim.div_ceil(self.core.tiles[0].length) } else { 1 };
-        let rows = check::to_u32(self.core.op, "chunks of all frames", u64::from(chunks) * u64::from(self.out_frames))?;
+        check::to_u32(self.core.op, "chunks of all frames", u64::from(chunks) * u64::from(self.out_frames))?;
+        let groups = (grid.x.len() as u32).saturating_mul(grid.y.len() as u32);
         let products = u64::from(chunks) * (u64::from(options.head_dim) + u64::from(options.value_dim));
-        let flops = self.flops(products + u64::from(options.head_dim));
-        let params = self.query();
-        let groups = [self.lanes.div_ceil(GROUP), rows];
+        let flops = self.flops(groups, products + u64::from(options.head_dim));
+        let params = match purpose {
+            Purpose::Logits(turn) => QueryParams {
+                cells: turn.cells,
+                turn_slots: turn.slots,
+                turn_frames: turn.most_frames,
+                first_slot: turn.groups.start * GROUP,
+                first_frame: turn.frames.start,
+                ..self.query()
+            },
+            Purpose::Delta | Purpose::Gradients(_) => self.query(),
+        };
+        let grid = Grid { y: grid.y.start * chunks..grid.y.end * chunks, ..grid };
         let kernel = &self.core.kernels.query;
-        kernel.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| QueryParams {
+        kernel.bind_grid(walked.device, &grid, flops, &tensors, None, |part| QueryParams {
             with_delta: matches!(purpose, Purpose::Delta).into(),
             with_q_gradient: q_gradient.is_some().into(),
-            with_marginals: marginals.is_some().into(),
+            with_marginals: marginals.slice.is_some().into(),
             plane: part.units.start,
+            turn_planes: part.units.start - grid.units.start,
             chunks,
             ..params
-        })
-    }
-
-    /// The sums for the gradient of a bias table.
-    pub(super) fn walk_offsets(&self, walked: &Walked<'_>, marginals: &wgpu::Buffer) -> Result<Vec<Dispatch>, Error> {
-        let (op, buffers, g) = (self.core.op, walked.buffers, &self.geometry);
-        let tensors = [
-            self.queries(buffers.q),
-            self.queries(buffers.k),
-            self.values(buffers.v),
-            self.outputs(buffers.y_gradient),
-            self.tables(walked.tables),
-            self.records(walked.records),
-            self.marginals(Some(marginals)),
-        ];
-        let frames = self.options().axes[0].keys;
-        // An invocation takes two steps that lie a window apart.
-        let pairs = self.steps.columns.min(self.options().kernel_axes()[2].keys);
-        let blocks = u64::from(self.row_cells / (4 * self.core.tiles[2].blocks)) * u64::from(pairs);
-        let rows = u64::from(self.slices()) * u64::from(self.out_frames) * u64::from(frames);
-        let blocks = check::to_u32(op, "cells of a bias table", blocks)?;
-        let groups = [blocks.div_ceil(GROUP), check::to_u32(op, "slices of all frames", rows)?];
-        let flops = self.flops(u64::from(g.head_dim) + u64::from(g.value_dim));
-        let kernel = &self.core.kernels.offsets;
-        kernel.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| OffsetsParams {
-            plane: part.units.start,
-            heads: g.heads,
-            head_dim: g.head_dim,
-            value_dim: g.value_dim,
-            fields: self.fields,
-            channel_stride: g.channel_stride,
-            frame_stride: g.frame_stride,
-            row_stride: g.row_stride,
-            column_stride: g.column_stride,
-            out_height: g.out_height,
-            out_width: g.out_width,
-            out_channel_stride: g.out_channel_stride,
-            out_frame_stride: g.out_frame_stride,
-            out_row_stride: g.out_row_stride,
-            out_column_stride: g.out_column_stride,
-            query_step: g.query_step,
-            row_cells: self.row_cells,
-            column_steps: self.steps.columns,
-            row_low: check::signed(self.steps.low[0]),
-            column_low: check::signed(self.steps.low[1]),
-            slices: self.slices(),
-            slice_lanes: self.slice_lanes,
-            lanes: self.lanes,
-            classes: g.classes,
-            tiles: g.tiles,
-            group_queries: g.group_queries,
-            group_tiles: g.group_tiles,
-            group_lead: g.group_lead,
-            along_rows: g.along_rows,
-            scale: g.scale,
-            relative_scale: g.relative_scale,
-            ..OffsetsParams::windows(g.axes())
         })
     }
 
@@ -424,7 +356,7 @@ impl<'a> Plan<'a> {
         let of_frames = u64::from(chunks) * u64::from(frames.extent.unsigned_abs());
         let of_frames = check::to_u32(self.core.op, "chunks of all frames", of_frames)?;
         let both = u64::from(options.head_dim) + u64::from(options.value_dim);
-        let flops = self.flops((u64::from(chunks) + 1) * both);
+        let flops = self.flops(u32::MAX, (u64::from(chunks) + 1) * both);
         let groups = [lanes.div_ceil(GROUP), of_frames];
         self.core.kernels.key.bind_costly(walked.device, self.planes, groups, flops, &tensors, None, |part| KeyParams {
             with_k_gradient: buffers.k_gradient.is_some().into(),

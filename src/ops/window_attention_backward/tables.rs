@@ -3,26 +3,23 @@
 use bytemuck::Zeroable;
 
 use super::buffers::Tables;
-use super::kernels::{BiasParams, GROUP, ProductParams, SumParams};
+use super::kernels::{GROUP, ProductParams, SumParams};
 use super::plan::{Plan, Walked};
 use crate::Error;
 use crate::kernel::{Dispatch, Tensor, check, rounds, tensor};
-use crate::ops::window_attention::RelativePosition;
 
 /// Queries of a slice of a frame, about. One invocation adds up the queries of a slice.
 const SLICE: u32 = 256;
-/// Slices of the queries that one invocation adds up for a bias table.
-const SLICE_GROUPS: u32 = 512;
 
 /// Rows of partial sums: for each image and head, `slices` rows of `row` numbers.
-struct Partials {
-    buffer: wgpu::Buffer,
-    slices: u32,
+pub(super) struct Partials {
+    pub(super) buffer: wgpu::Buffer,
+    pub(super) slices: u32,
     row: u32,
 }
 
 impl Partials {
-    fn new(plan: &Plan<'_>, device: &wgpu::Device, slices: u64, row: u64) -> Result<Self, Error> {
+    pub(super) fn new(plan: &Plan<'_>, device: &wgpu::Device, slices: u64, row: u64) -> Result<Self, Error> {
         let op = plan.core.op;
         let all = slices.saturating_mul(row).saturating_mul(u64::from(plan.planes));
         check::to_u32(op, "partial sums of a table", all)?;
@@ -31,23 +28,18 @@ impl Partials {
         Ok(Self { buffer, slices: slices as u32, row: row as u32 })
     }
 
-    fn unit(&self) -> u64 {
+    pub(super) fn unit(&self) -> u64 {
         u64::from(self.slices) * u64::from(self.row)
     }
 }
 
+/// The gradients of the tables of the axes.
 pub(super) fn table_gradients(
     plan: &Plan<'_>,
     walked: &Walked<'_>,
     marginals: &wgpu::Buffer,
     mut gradients: Tables<'_>,
 ) -> Result<Vec<Dispatch>, Error> {
-    if plan.core.options.relative == RelativePosition::Bias {
-        return match gradients[1].1 {
-            Some(gradient) => bias_gradient(plan, walked, marginals, gradient),
-            None => Ok(Vec::new()),
-        };
-    }
     if plan.exchanged() {
         gradients.swap(1, 2);
     }
@@ -137,53 +129,7 @@ fn axis_gradient(
     Ok(dispatches)
 }
 
-fn bias_gradient(
-    plan: &Plan<'_>,
-    walked: &Walked<'_>,
-    marginals: &wgpu::Buffer,
-    gradient: wgpu::BufferSlice<'_>,
-) -> Result<Vec<Dispatch>, Error> {
-    let (options, g) = (&plan.core.options, &plan.geometry);
-    let [_, row_entries, column_entries] = options.kernel_axes().map(|axis| axis.offsets());
-    let entries = plan.tables[1] / options.heads;
-    let frame_slices = plan.slices().div_ceil(SLICE_GROUPS);
-    let slices = u64::from(plan.out_frames) * u64::from(frame_slices);
-    let partials = Partials::new(plan, walked.device, slices, entries.into())?;
-    let slices = partials.slices;
-    let tensors = [plan.marginals(Some(marginals)), Tensor::divided(partials.buffer.slice(..), partials.unit(), 4)];
-    let groups = [entries.div_ceil(GROUP), slices];
-    let kernel = &plan.core.kernels.bias;
-    let mut dispatches = kernel.bind(walked.device, plan.planes, groups, &tensors, None, |_| BiasParams {
-        entries,
-        row_entries,
-        column_entries,
-        groups: plan.slices(),
-        slice_groups: SLICE_GROUPS,
-        frame_slices,
-        slices,
-        out_frames: plan.out_frames,
-        row_cells: plan.row_cells,
-        column_steps: plan.steps.columns,
-        row_low: check::signed(plan.steps.low[0]),
-        column_low: check::signed(plan.steps.low[1]),
-        query_step: g.query_step,
-        ..BiasParams::windows(g.axes())
-    })?;
-    let params = SumParams {
-        width: entries,
-        head_rows: 1,
-        head_stride: slices * entries,
-        outer: plan.shape.batch,
-        outer_stride: options.heads * slices * entries,
-        inner: slices,
-        inner_stride: entries,
-        ..Zeroable::zeroed()
-    };
-    dispatches.extend(sum(plan, walked, &partials, plan.tables[1], params, gradient)?);
-    Ok(dispatches)
-}
-
-fn sum(
+pub(super) fn sum(
     plan: &Plan<'_>,
     walked: &Walked<'_>,
     partials: &Partials,
