@@ -27,6 +27,7 @@ mod eca;
 mod eca_backward;
 mod embedding;
 mod errors;
+mod floors;
 mod global_pool;
 mod global_pool_backward;
 mod golden;
