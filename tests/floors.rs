@@ -10,8 +10,10 @@ const REDUCED: u32 = 16;
 
 /// Operator, options, the forward operator's inputs beside the features, and the floor in tensors of the features' size: what must be read
 /// and written once, twice where the first pass decides what the second needs.
+type Floor = (&'static str, &'static [(&'static str, &'static str)], &'static [(&'static str, &'static [u32])], f64);
+
 #[rustfmt::skip]
-const FLOORS: [(&str, &[(&str, &str)], &[(&str, &[u32])], f64); 16] = [
+const FLOORS: [Floor; 16] = [
     ("attention_map_backward", &[("statistic", "max_abs")], &[], 2.0),
     ("attention_map_backward", &[("statistic", "mean_abs")], &[], 2.0),
     ("channel_scale_backward", &[("epilogue", "scale")], &[], 3.0),
