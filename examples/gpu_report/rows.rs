@@ -18,7 +18,7 @@ pub(crate) struct Row {
     pub(crate) operator: &'static str,
     pub(crate) case: String,
     pub(crate) options: Vec<(&'static str, String)>,
-    /// Names, shapes and contents. Every other tensor that is not optional, and `output`, is written.
+    /// Names, shapes and contents.
     pub(crate) inputs: Vec<(&'static str, Vec<u32>, Fill)>,
     /// The output that is compared with the reference.
     pub(crate) output: &'static str,
@@ -56,6 +56,11 @@ impl Row {
     /// Whether its floats are 16-bit ones.
     pub(crate) fn is_f16(&self) -> bool {
         self.options.contains(&("element", "f16".into()))
+    }
+
+    /// Whether it wants an optional output: the one that is compared, and the crops of an attended region.
+    pub(crate) fn asks_for(&self, name: &str) -> bool {
+        name == self.output || name == "crops"
     }
 
     /// The numbers of an input, as they are once stored.

@@ -27,7 +27,7 @@ impl Bound {
             let buffer = match given.get(spec.name) {
                 Some(numbers) => upload(gpu, numbers, spec.dtype)?,
                 None if spec.role == Role::Input => continue,
-                None if spec.optional && !asked(row, spec.name) => continue,
+                None if spec.optional && !row.asks_for(spec.name) => continue,
                 None => gpu.buffer(spec.name, spec.bytes().unwrap_or(u64::MAX))?,
             };
             if spec.name == row.output {
@@ -52,11 +52,6 @@ impl Bound {
         };
         Ok(row.difference(&actual, &self.expected))
     }
-}
-
-/// Optional outputs that a row wants: the one that is compared, and the crops of an attended region.
-fn asked(row: &Row, name: &str) -> bool {
-    name == row.output || name == "crops"
 }
 
 fn upload(gpu: &Gpu, numbers: &[f32], dtype: DType) -> Result<wgpu::Buffer, Error> {

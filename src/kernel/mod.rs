@@ -179,6 +179,23 @@ impl Kernel {
         texture: Option<&wgpu::TextureView>,
         params: impl Fn(&Part) -> P,
     ) -> Result<Vec<Dispatch>, Error> {
+        self.bind_parts(device, units, groups, flops, tensors, texture, &|part| {
+            bytemuck::bytes_of(&params(part)).to_vec()
+        })
+    }
+
+    /// As [`Self::bind_costly`], with parameters as bytes: compiled once, and not for each type of parameters.
+    #[expect(clippy::too_many_arguments, reason = "as `bind_costly`")]
+    fn bind_parts(
+        &self,
+        device: &wgpu::Device,
+        units: u32,
+        groups: [u32; 2],
+        flops: Count,
+        tensors: &[Tensor<'_>],
+        texture: Option<&wgpu::TextureView>,
+        params: &dyn Fn(&Part) -> Vec<u8>,
+    ) -> Result<Vec<Dispatch>, Error> {
         let cost = Self::work(units, flops, tensors);
         let parts = self.plan(device, units, groups, tensors, cost)?;
         let all = groups.iter().fold(f64::from(units), |product, &count| product * f64::from(count));
@@ -213,7 +230,7 @@ impl Kernel {
         let bases: Vec<_> = self.shader.storage().map(base).collect();
         let mut dispatches = Vec::with_capacity(parts.len());
         for part in parts {
-            let mut params = bytemuck::bytes_of(&params(&part)).to_vec();
+            let mut params = params(&part);
             let mut set = |offset: Option<usize>, value: u32| {
                 if let Some(offset) = offset {
                     params[offset..][..4].copy_from_slice(&value.to_ne_bytes());

@@ -18,7 +18,7 @@ use wgpu::custom::{
 };
 
 use self::encoder::Encoder;
-use self::resources::{BindGroup, Buffer, Layout, Pipeline, PipelineLayout, Resource, ShaderModule, Texture};
+use self::resources::{BindGroup, Buffer, Layout, Pipeline, PipelineLayout, ShaderModule, Texture};
 
 /// Methods of an interface that no operator calls. Whoever calls one is told its name.
 macro_rules! unused {
@@ -53,22 +53,15 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// A device with these features and limits. Kernels are those for `device_type`.
-    pub(crate) fn open(
-        features: wgpu::Features,
-        limits: wgpu::Limits,
-        device_type: wgpu::DeviceType,
-    ) -> wgpu::Device {
+    pub(crate) fn open(features: wgpu::Features, limits: wgpu::Limits, device_type: wgpu::DeviceType) -> wgpu::Device {
         wgpu::Device::from_custom(Self { features, limits, device_type, steps: Steps::default() })
     }
 
     /// The dispatches that were recorded on `device`.
     pub(crate) fn steps(device: &wgpu::Device) -> Vec<Step> {
         let recorder = device.as_custom::<Self>();
-        recorder.map_or(Vec::new(), |recorder| {
-            recorder.steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        })
+        recorder.map_or(Vec::new(), |recorder| recorder.steps.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
-
 }
 
 #[expect(unsafe_code, reason = "the interface has unsafe methods, which are not used here")]
