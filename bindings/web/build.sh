@@ -28,11 +28,16 @@ cargo build --quiet --locked --release --target wasm32-unknown-unknown "${std[@]
 
 rm -rf dist
 mkdir -p dist/package dist/page/cases
-target/bundle/release/bundle "$target/wasm32-unknown-unknown/release/$name.wasm" dist/package/wasm
-module=dist/package/wasm/${name}_bg.wasm
+built=$target/wasm32-unknown-unknown/release/$name.wasm
 if command -v wasm-opt >/dev/null; then
-    wasm-opt -Oz --all-features --strip-debug -o "$module.small" "$module" && mv "$module.small" "$module"
+    # Before the bundler, whose two tables older versions confuse. The features are those that the compiler uses itself.
+    features=(bulk-memory mutable-globals sign-ext nontrapping-float-to-int multivalue reference-types)
+    mkdir -p "$target/small"
+    wasm-opt -Oz "${features[@]/#/--enable-}" -o "$target/small/$name.wasm" "$built"
+    built=$target/small/$name.wasm
 fi
+target/bundle/release/bundle "$built" dist/package/wasm
+module=dist/package/wasm/${name}_bg.wasm
 cp js/*.js js/*.d.ts js/package.json README.md "$root"/LICENSE-* dist/package/
 node js/generate/operators.mjs dist/package
 
