@@ -5,8 +5,8 @@ import { prepare } from './plan.js';
 let loading;
 
 /** Loads the WebAssembly module, once. `source` is its URL or its bytes, where it does not lie beside this file. */
-export function load(source) {
-    loading ??= initialize(source === undefined ? undefined : { module_or_path: source });
+export function load(source = new URL('./wasm/visual_attention_web_bg.wasm', import.meta.url)) {
+    loading ??= initialize({ module_or_path: source });
     return loading;
 }
 

@@ -1,7 +1,7 @@
 // Runs the references. `references.js` calls the functions of `FUNCTIONS`.
-import initialize, { Golden, Looked, Measured, measuredRows } from './visual-attention/wasm/visual_attention_web.js';
+import { load } from './visual-attention/operator.js';
+import { Golden, Looked, Measured, measuredRows } from './visual-attention/wasm/visual_attention_web.js';
 
-const loaded = initialize();
 /** What was opened: golden cases and measured rows, by number. */
 const open = new Map();
 let last = 0;
@@ -42,7 +42,7 @@ const FUNCTIONS = {
 
 onmessage = async ({ data: { id, name, values } }) => {
     try {
-        await loaded;
+        await load();
         postMessage({ id, value: FUNCTIONS[name](...values) });
     } catch (error) {
         postMessage({ id, error: error.message ?? String(error) });
