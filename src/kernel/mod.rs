@@ -208,17 +208,20 @@ impl Kernel {
         let shared =
             slices(Access::Write).any(|output| slices(Access::Read).any(|input| output.buffer() == input.buffer()));
         let program = self.program(device, shared);
-        // A placeholder is created only if a binding needs it, and it is never read or written. One buffer can't be bound for
-        // reading and for writing in the same dispatch, so each access has its own placeholder.
-        let mut placeholders: [Option<wgpu::Buffer>; 2] = [None, None];
+        // A placeholder is created only if a binding needs it, and it is never read or written. Reads share one. Browsers refuse a
+        // buffer that one dispatch binds for writing twice, so each output has its own.
+        let mut unread: Option<wgpu::Buffer> = None;
         let mut bound = Vec::with_capacity(tensors.len());
         for ((_, access), tensor) in self.shader.storage().zip(tensors) {
-            let placeholder = &mut placeholders[usize::from(access == Access::Write)];
-            bound.push(match (tensor.slice, &*placeholder) {
+            bound.push(match (tensor.slice, &unread) {
                 (Some(slice), _) => Between::Given(slice),
-                (None, Some(buffer)) => Between::Own(buffer.clone()),
-                (None, None) => {
-                    Between::Own(placeholder.insert(tensor::scratch(self.op, device, "placeholder", 16)?).clone())
+                (None, Some(buffer)) if access == Access::Read => Between::Own(buffer.clone()),
+                (None, _) => {
+                    let placeholder = tensor::scratch(self.op, device, "placeholder", 16)?;
+                    if access == Access::Read {
+                        unread = Some(placeholder.clone());
+                    }
+                    Between::Own(placeholder)
                 }
             });
         }

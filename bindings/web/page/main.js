@@ -9,7 +9,8 @@ const $ = (id) => document.getElementById(id);
 
 /** What the parts share. `gpu` is null where there is none. */
 const page = { gpu: null, references: new References() };
-const parts = [new Look(page), new Check(page), new Measure(page)];
+const check = new Check(page);
+const parts = [new Look(page), check, new Measure(page)];
 
 function trouble(text) {
     $('trouble').hidden = !text;
@@ -43,4 +44,4 @@ async function open() {
 $('retry').addEventListener('click', open);
 await open();
 // For tests, and for curious people.
-globalThis.page = page;
+globalThis.page = Object.assign(page, { report: () => check.report() });
