@@ -10,6 +10,8 @@ mod cases;
 mod compiler;
 #[path = "../tests/common/describing.rs"]
 mod describing;
+#[path = "../tests/cases/on_gpu.rs"]
+mod on_gpu;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use visual_attention::host::Gpu;
 
+use cases::run::Runner;
 use cases::{Case, Errors, Problem};
 
 /// Checks golden cases on this machine's GPU and on the CPU reference.
@@ -82,7 +85,7 @@ enum Verdict {
 fn check(gpu: Option<&Gpu>, file: &Path, allow_unsupported: bool, gradients: &mut (usize, usize)) -> Verdict {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let report = Case::load(file).and_then(|case| {
-        let report = case.check(gpu)?;
+        let report = case.check(gpu.map(|gpu| gpu as &dyn Runner))?;
         Ok((case, report))
     });
     let (case, report) = match report {

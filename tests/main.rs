@@ -44,6 +44,8 @@ mod merge_attention;
 mod merge_attention_backward;
 mod normalize;
 mod normalize_backward;
+#[path = "cases/on_gpu.rs"]
+mod on_gpu;
 mod operators;
 mod papers;
 #[path = "../examples/picture/mod.rs"]

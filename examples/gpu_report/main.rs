@@ -4,13 +4,14 @@
 //! `cargo run --release --example gpu_report`, in under a minute; `-- --write report` leaves `report.tsv` and a roofline plot,
 //! `report.svg`.
 
-mod cases;
 #[path = "../../benches/common/ceiling.rs"]
 mod ceiling;
 #[path = "../../benches/common/clock.rs"]
 mod clock;
 #[path = "../../benches/common/report.rs"]
 mod report;
+mod rows;
+mod run;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,10 +21,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use visual_attention::Error;
 use visual_attention::host::Gpu;
 
-use cases::{CASES, Case};
 use ceiling::Copy;
 use clock::{Clock, PASSES};
 use report::{Report, Row};
+use run::Bound;
 
 /// Measurements of each case; the table has their median.
 const MEASUREMENTS: usize = 5;
@@ -47,10 +48,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(&gpu, &arguments) {
+    match measure(&gpu, &arguments) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(wrong) => {
-            eprintln!("{wrong} of {} results are wrong", CASES.len());
+            eprintln!("{wrong} of {} results are wrong", rows::rows().len());
             ExitCode::from(1)
         }
         Err(error) => {
@@ -61,39 +62,41 @@ fn main() -> ExitCode {
 }
 
 /// The number of wrong results.
-fn run(gpu: &Gpu, arguments: &Arguments) -> Result<usize, Error> {
+fn measure(gpu: &Gpu, arguments: &Arguments) -> Result<usize, Error> {
     describe(gpu);
     let clock = Clock::new(gpu);
     let copy = Copy::new(gpu);
-    let bar = ProgressBar::new(CASES.len() as u64 + 1);
+    let mut list = rows::rows();
+    list.retain(|row| gpu.has_f16() || !row.is_f16());
+    let bar = ProgressBar::new(list.len() as u64 + 1);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
         bar.set_style(style);
     }
     bar.set_message("ceilings");
     let ceilings = ceiling::measure(gpu, &clock, &copy);
     let (mut rows, mut wrong) = (Vec::new(), 0);
-    for open in CASES {
+    for row in list {
         bar.inc(1);
-        let Some(Case { operator, case, cost, recording, check }) = open(gpu)? else { continue };
-        bar.set_message(format!("{operator} {case}"));
-        gpu.run(|pass| recording.record(pass))?;
-        if let Err(difference) = check(gpu)? {
-            bar.println(format!("WRONG: {operator} {case}: {difference}"));
+        bar.set_message(format!("{} {}", row.operator, row.case));
+        let bound = Bound::new(gpu, &row)?;
+        gpu.run(|pass| bound.recording.record(pass))?;
+        if let Some(difference) = bound.difference(gpu, &row)? {
+            bar.println(format!("WRONG: {} {}: {difference}", row.operator, row.case));
             wrong += 1;
             continue;
         }
         ceiling::wake(gpu, &copy);
         let recordings = if ceiling::software(gpu) { 1 } else { PASSES };
         let mut times: Vec<_> = (0..MEASUREMENTS)
-            .map(|_| clock.time(gpu, Some(&copy), recordings, &|pass: &mut _| recording.record(pass)))
+            .map(|_| clock.time(gpu, Some(&copy), recordings, &|pass: &mut _| bound.recording.record(pass)))
             .collect();
         times.sort();
         rows.push(Row {
-            operator: operator.into(),
-            case,
+            operator: row.operator.into(),
+            case: row.case,
             version: "fused".into(),
             time: times[MEASUREMENTS / 2],
-            cost,
+            cost: bound.cost,
         });
     }
     bar.finish_and_clear();

@@ -209,6 +209,20 @@ impl Kernel {
         texture: Option<&wgpu::TextureView>,
         params: impl Fn(&Part) -> P,
     ) -> Result<Vec<Dispatch>, Error> {
+        let params = |part: &Part| bytemuck::bytes_of(&params(part)).to_vec();
+        self.bind_parts(device, grid, flops, tensors, texture, &params)
+    }
+
+    /// As [`Self::bind_grid`], with parameters as bytes: compiled once, and not for each type of parameters.
+    fn bind_parts(
+        &self,
+        device: &wgpu::Device,
+        grid: &Grid,
+        flops: Count,
+        tensors: &[Tensor<'_>],
+        texture: Option<&wgpu::TextureView>,
+        params: &dyn Fn(&Part) -> Vec<u8>,
+    ) -> Result<Vec<Dispatch>, Error> {
         let cost = Self::work(grid.units.len() as u32, flops, tensors);
         let parts = self.plan(device, grid, tensors, cost)?;
         let all = grid.workgroups() as f64;
@@ -221,17 +235,20 @@ impl Kernel {
         let shared =
             slices(Access::Write).any(|output| slices(Access::Read).any(|input| output.buffer() == input.buffer()));
         let program = self.program(device, shared);
-        // A placeholder is created only if a binding needs it, and it is never read or written. One buffer can't be bound for
-        // reading and for writing in the same dispatch, so each access has its own placeholder.
-        let mut placeholders: [Option<wgpu::Buffer>; 2] = [None, None];
+        // A placeholder is created only if a binding needs it, and it is never read or written. Reads share one. Browsers refuse a
+        // buffer that one dispatch binds for writing twice, so each output has its own.
+        let mut unread: Option<wgpu::Buffer> = None;
         let mut bound = Vec::with_capacity(tensors.len());
         for ((_, access), tensor) in self.shader.storage().zip(tensors) {
-            let placeholder = &mut placeholders[usize::from(access == Access::Write)];
-            bound.push(match (tensor.slice, &*placeholder) {
+            bound.push(match (tensor.slice, &unread) {
                 (Some(slice), _) => Between::Given(slice),
-                (None, Some(buffer)) => Between::Own(buffer.clone()),
-                (None, None) => {
-                    Between::Own(placeholder.insert(tensor::scratch(self.op, device, "placeholder", 16)?).clone())
+                (None, Some(buffer)) if access == Access::Read => Between::Own(buffer.clone()),
+                (None, _) => {
+                    let placeholder = tensor::scratch(self.op, device, "placeholder", 16)?;
+                    if access == Access::Read {
+                        unread = Some(placeholder.clone());
+                    }
+                    Between::Own(placeholder)
                 }
             });
         }
@@ -243,7 +260,7 @@ impl Kernel {
         let bases: Vec<_> = self.shader.storage().map(base).collect();
         let mut dispatches = Vec::with_capacity(parts.len());
         for part in parts {
-            let mut params = bytemuck::bytes_of(&params(&part)).to_vec();
+            let mut params = params(&part);
             let mut set = |offset: Option<usize>, value: u32| {
                 if let Some(offset) = offset {
                     params[offset..][..4].copy_from_slice(&value.to_ne_bytes());

@@ -13,13 +13,13 @@ use super::{Case, Outputs, Problem, Values};
 pub(super) type Names = [(&'static str, &'static str)];
 
 /// Options of an operator, as text.
-pub(super) type Texts = Vec<(String, String)>;
+pub(crate) type Texts = Vec<(String, String)>;
 
 pub(super) fn texts<const N: usize>(options: [(&str, String); N]) -> Texts {
     options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-pub(super) struct Call<'a> {
+pub(crate) struct Call<'a> {
     pub(super) operator: &'static str,
     pub(super) options: Texts,
     /// The tensors that the operator reads, by its names.

@@ -1,5 +1,5 @@
 //! Golden cases: what public implementations computed, run through the operators and through the references.
-//! Shared by `tests/golden.rs` and `examples/check_cases.rs`. The format is that of the files under `tests/golden`: a
+//! Shared by `tests/golden.rs`, `examples/check_cases.rs` and `bindings/web`. The format is that of the files under `tests/golden`: a
 //! `.safetensors` file with `op` and `attrs` in its metadata, inputs `in.*`, expected outputs `out.*`, upstream gradients `grad_out.*`,
 //! expected gradients `grad.*`.
 
@@ -7,7 +7,7 @@ mod call;
 mod convolution;
 mod gates;
 mod operations;
-mod run;
+pub(crate) mod run;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -19,8 +19,10 @@ use std::path::Path;
 use half::f16;
 use num_traits::Float;
 use safetensors::{Dtype, SafeTensors};
-use visual_attention::host::Gpu;
 use visual_attention::{Element, Error, Nchw};
+
+use call::Call;
+use run::Runner;
 
 /// Outputs that are not floats.
 const INTEGER_OUTPUTS: [&str; 3] = ["bbox", "component", "mask"];
@@ -109,10 +111,15 @@ pub(crate) struct Report {
 
 impl Case {
     pub(crate) fn load(path: &Path) -> Result<Self, Problem> {
+        let bytes = std::fs::read(path).map_err(|error| Problem::Malformed(error.to_string()))?;
+        Self::read(&bytes)
+    }
+
+    /// A file's contents.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Problem> {
         let malformed = |reason: String| Problem::Malformed(reason);
-        let bytes = std::fs::read(path).map_err(|error| malformed(error.to_string()))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| malformed(error.to_string()))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| malformed(error.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| malformed(error.to_string()))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|error| malformed(error.to_string()))?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let entry = |key: &str| metadata.get(key).ok_or_else(|| malformed(format!("no `{key}` in its metadata")));
         let attrs = serde_json::from_str(entry("attrs")?).map_err(|error| malformed(format!("`attrs`: {error}")))?;
@@ -167,6 +174,11 @@ impl Case {
         self.tensors.iter().filter_map(|(name, values)| Some((name.strip_prefix("grad_out.")?, values)))
     }
 
+    /// Every expected output, by name.
+    fn expected(&self) -> impl Iterator<Item = (&str, &Values)> {
+        self.tensors.iter().filter_map(|(name, values)| Some((name.strip_prefix("out.")?, values)))
+    }
+
     /// Every expected gradient, by the input's name.
     fn gradients(&self) -> impl Iterator<Item = (&str, &Values)> {
         self.tensors.iter().filter_map(|(name, values)| Some((name.strip_prefix("grad.")?, values)))
@@ -214,8 +226,8 @@ impl Case {
         Ok(())
     }
 
-    /// Runs the case and compares.
-    pub(crate) fn check(&self, gpu: Option<&Gpu>) -> Result<Report, Problem> {
+    /// The case in the words of its operator.
+    pub(crate) fn call(&self) -> Result<Call<'_>, Problem> {
         let known = operations::operation(&self.op);
         let (describe, attributes) =
             known.ok_or_else(|| Problem::Unsupported(format!("there is no operator `{}`", self.op)))?;
@@ -227,28 +239,30 @@ impl Case {
             return Err(Problem::Unsupported(format!("`{}` has no attribute `{name}`, here {value}", self.op)));
         }
         self.check_inputs()?;
-        let expected: Vec<_> =
-            self.tensors.iter().filter_map(|(name, values)| Some((name.strip_prefix("out.")?, values))).collect();
-        if expected.is_empty() {
+        if self.expected().next().is_none() {
             return Err(Problem::Malformed("it expects no output".into()));
         }
         if self.gradients().next().is_some() != self.upstream().next().is_some() {
             return Err(Problem::Malformed("gradients need upstream gradients, and these expected ones".into()));
         }
-        for (name, values) in expected.iter().copied().chain(self.upstream()).chain(self.gradients()) {
+        for (name, values) in self.expected().chain(self.upstream()).chain(self.gradients()) {
             let integer = matches!(values.dtype, Dtype::U8 | Dtype::I32);
             if integer != INTEGER_OUTPUTS.contains(&name) {
                 let needed = if integer { "floats" } else { "u8 or i32" };
                 return Err(Problem::Malformed(format!("`{name}` is {:?}, needs {needed}", values.dtype)));
             }
         }
+        describe(self)
+    }
 
-        let run::Runs { mut outputs, gradients, mut failures } = run::run(gpu, self, &describe(self)?)?;
+    /// Runs the case and compares.
+    pub(crate) fn check(&self, gpu: Option<&dyn Runner>) -> Result<Report, Problem> {
+        let run::Runs { mut outputs, gradients, mut failures } = run::run(gpu, self, &self.call()?)?;
         // What hangs on another mask or box says nothing of rounding.
         if INTEGER_OUTPUTS.iter().any(|&name| outputs.baseline.get(name) != outputs.reference.get(name)) {
             outputs.baseline.clear();
         }
-        let expected = expected.into_iter().map(|(name, values)| (name, format!("`{name}`"), values));
+        let expected = self.expected().map(|(name, values)| (name, format!("`{name}`"), values));
         let of_outputs = outputs.compare(expected, &mut failures);
         let expected = self.gradients().map(|(name, values)| (name, format!("gradient of `{name}`"), values));
         let count = self.gradients().count();

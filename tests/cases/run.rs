@@ -1,14 +1,12 @@
-//! Runs the operator of a case and then its gradient, on the GPU and on the references.
+//! Runs the operator of a case and then its gradient on the references, and as data on a GPU.
 
 use num_traits::Float;
 use safetensors::Dtype;
-use visual_attention::host::Gpu;
-use visual_attention::operators::{self, Arrays, Entry, Operator, Options, Shapes, Slices};
-use visual_attention::{DType, Element, Error, Role, TensorSpec, wgpu};
+use visual_attention::operators::{self, Arrays, Entry, Operator, Options, Shapes};
+use visual_attention::{DType, Element, Error, Role, TensorSpec};
 
-use super::call::Call;
+use super::call::{Call, Texts};
 use super::{Case, Computed, Problem, Values};
-use crate::compiler;
 use crate::describing::describing;
 
 /// More elements than any case has: an attribute that asks for such a tensor is wrong, and no reference should try.
@@ -26,7 +24,7 @@ pub(super) struct Runs {
 /// An operator that compiled nothing, and its tensors for one case.
 struct Prepared {
     entry: &'static Entry,
-    options: Options,
+    options: Texts,
     operator: Box<dyn Operator>,
     shapes: Shapes,
     specs: Vec<TensorSpec>,
@@ -51,8 +49,7 @@ impl Prepared {
             let element = if case.needs_f16() { Element::F16 } else { Element::F32 };
             options.push(("element".into(), element.to_string()));
         }
-        let options = Options::new(options);
-        let operator = entry.open(describing(), &options)?;
+        let operator = entry.open(describing(), &Options::new(options.clone()))?;
         let extents =
             |values: &Values| values.shape.iter().map(|&extent| u32::try_from(extent).unwrap_or(u32::MAX)).collect();
         let shapes: Shapes = Shapes::new(call.inputs.iter().map(|(name, values)| (*name, extents(values))));
@@ -82,7 +79,7 @@ impl Prepared {
     fn backward(&self) -> Result<Option<Self>, Problem> {
         let Some(entry) = operators::find(&format!("{}_backward", self.entry.name)) else { return Ok(None) };
         let (options, mut shapes) = (self.options.clone(), self.shapes.clone());
-        let operator = entry.open(describing(), &options)?;
+        let operator = entry.open(describing(), &Options::new(options.clone()))?;
         let specs = loop {
             match operator.tensors(&shapes) {
                 // A bias does not matter for its gradient.
@@ -94,6 +91,10 @@ impl Prepared {
             }
         };
         Ok(Some(Self { entry, options, operator, shapes, specs }))
+    }
+
+    fn step<'a>(&'a self, tensors: Vec<(&'a TensorSpec, Contents<'a>)>) -> Step<'a> {
+        Step { entry: self.entry, options: &self.options, shapes: &self.shapes, tensors }
     }
 
     fn read(&self) -> impl Iterator<Item = &TensorSpec> {
@@ -147,83 +148,30 @@ fn on_reference<T: Reference>(
     Ok((wide(&outputs), Some(wide(&gradients))))
 }
 
-/// Buffers by name.
-type Buffers = Vec<(&'static str, wgpu::Buffer)>;
-
-fn dispatch(gpu: &Gpu, prepared: &Prepared, buffers: &Buffers) -> Result<Arrays<f64>, Problem> {
-    let operator = prepared.entry.open(compiler::of(&gpu.device), &prepared.options)?;
-    let slices = Slices::new(buffers.iter().map(|(name, buffer)| (*name, buffer.slice(..))));
-    let recording = operator.bind(&gpu.device, &prepared.shapes, &slices)?;
-    gpu.run(|pass| recording.record(pass))?;
-    let mut read = Vec::new();
-    for spec in prepared.written() {
-        let Some((_, buffer)) = buffers.iter().find(|(name, _)| *name == spec.name) else { continue };
-        let len = spec.elements().unwrap_or(0) as usize;
-        read.push((spec.name, download(gpu, buffer, spec.dtype, len)?));
-    }
-    Ok(Arrays::new(read))
+/// What a buffer holds before the operator runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Contents<'a> {
+    Given(&'a [f32]),
+    /// An output's buffer, which the operator writes.
+    Output,
+    /// The buffer of the same name, as the step before left it.
+    Kept,
 }
 
-/// The tensor on the GPU, stored as the operator takes it.
-fn upload(gpu: &Gpu, numbers: &[f32], dtype: DType) -> Result<wgpu::Buffer, Error> {
-    match dtype {
-        DType::F16 => {
-            let mut halves: Vec<_> = numbers.iter().map(|&number| half::f16::from_f32(number)).collect();
-            halves.resize(halves.len().next_multiple_of(2), half::f16::ZERO);
-            gpu.upload("input", &halves)
-        }
-        DType::U32 | DType::I32 => {
-            gpu.upload("input", &numbers.iter().map(|&number| number as i32).collect::<Vec<_>>())
-        }
-        _ => gpu.upload("input", numbers),
-    }
+/// One operator of a case as data, for a GPU that runs it. A gradient is the step after its forward operator.
+#[derive(Debug)]
+pub(crate) struct Step<'a> {
+    pub(crate) entry: &'static Entry,
+    pub(crate) options: &'a Texts,
+    pub(crate) shapes: &'a Shapes,
+    /// Every tensor that the case has or asks for.
+    pub(crate) tensors: Vec<(&'a TensorSpec, Contents<'a>)>,
 }
 
-fn download(gpu: &Gpu, buffer: &wgpu::Buffer, dtype: DType, len: usize) -> Result<Vec<f64>, Error> {
-    Ok(match dtype {
-        DType::F32 => gpu.read::<f32>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
-        DType::F16 => gpu.read::<half::f16>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
-        _ => gpu.read::<i32>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
-    })
-}
-
-/// As [`on_reference`]. The gradient reads the buffers that the forward operator wrote.
-fn on_gpu(
-    gpu: &Gpu,
-    forward: &Prepared,
-    backward: Option<&Prepared>,
-    call: &Call<'_>,
-    upstream: &Numbers,
-) -> Result<(Arrays<f64>, Option<Arrays<f64>>), Problem> {
-    let output = |spec: &TensorSpec| gpu.buffer(spec.name, spec.bytes().unwrap_or(u64::MAX));
-    let mut buffers = Buffers::new();
-    for spec in &forward.specs {
-        let given = call.inputs.iter().find(|(name, _)| *name == spec.name);
-        buffers.push(match given {
-            Some((_, values)) => (spec.name, upload(gpu, &values.numbers, spec.dtype)?),
-            None if spec.role == Role::Input => continue,
-            None => (spec.name, output(spec)?),
-        });
-    }
-    let outputs = dispatch(gpu, forward, &buffers)?;
-    let Some(backward) = backward else { return Ok((outputs, None)) };
-    let mut of_gradients = Buffers::new();
-    for spec in &backward.specs {
-        let upstream = upstream.iter().find(|(name, _)| name == spec.name);
-        let forward = || buffers.iter().find(|(name, _)| *name == spec.name);
-        // Gradients of what the case does not have are not asked for.
-        let given = |name| call.inputs.iter().any(|(input, _)| *input == name);
-        let asked = || !spec.optional || spec.name.strip_suffix("_gradient").is_some_and(given);
-        of_gradients.push(match upstream {
-            Some((_, numbers)) => (spec.name, upload(gpu, numbers, spec.dtype)?),
-            None if spec.role == Role::Output && asked() => (spec.name, output(spec)?),
-            None => match forward() {
-                Some((name, buffer)) => (*name, buffer.clone()),
-                None => continue,
-            },
-        });
-    }
-    Ok((outputs, Some(dispatch(gpu, backward, &of_gradients)?)))
+/// A GPU that runs the steps of a case.
+pub(crate) trait Runner {
+    /// What each step wrote, by the operator's names.
+    fn run(&self, steps: &[Step<'_>]) -> Result<Vec<Arrays<f64>>, Problem>;
 }
 
 /// The upstream gradients by the names of the backward operator. One that is not in the case is zero.
@@ -264,20 +212,64 @@ fn upstream(
     Ok(numbers)
 }
 
+/// A case that is understood: its operator, the gradient where the case has one, and the upstream gradients.
+pub(crate) struct Ready {
+    forward: Prepared,
+    backward: Option<Prepared>,
+    upstream: Numbers,
+    /// What the gradients lack.
+    failures: Vec<String>,
+}
+
+impl Ready {
+    pub(crate) fn new(case: &Case, call: &Call<'_>) -> Result<Self, Problem> {
+        let forward = Prepared::forward(case, call)?;
+        let backward = if case.gradients().next().is_some() { forward.backward()? } else { None };
+        let mut failures = Vec::new();
+        let upstream = match &backward {
+            Some(backward) => upstream(case, call, &forward, backward, &mut failures)?,
+            None => Numbers::new(),
+        };
+        Ok(Self { forward, backward, upstream, failures })
+    }
+
+    /// What a GPU has to run. The gradient reads the buffers that the forward operator wrote.
+    pub(crate) fn steps<'a>(&'a self, call: &'a Call<'_>) -> Vec<Step<'a>> {
+        let given = |name: &str| call.inputs.iter().find(|(input, _)| *input == name).map(|(_, values)| values);
+        let tensor = |spec: &'a TensorSpec| match given(spec.name) {
+            Some(values) => Some((spec, Contents::Given(&values.numbers))),
+            None if spec.role == Role::Input => None,
+            None => Some((spec, Contents::Output)),
+        };
+        let mut steps = vec![self.forward.step(self.forward.specs.iter().filter_map(tensor).collect())];
+        if let Some(backward) = &self.backward {
+            let has = |name: &str| steps[0].tensors.iter().any(|(spec, _)| spec.name == name);
+            // Gradients of what the case does not have are not asked for.
+            let asked = |spec: &TensorSpec| {
+                !spec.optional || spec.name.strip_suffix("_gradient").is_some_and(|name| given(name).is_some())
+            };
+            let tensor = |spec: &'a TensorSpec| match self.upstream.iter().find(|(name, _)| name == spec.name) {
+                Some((_, numbers)) => Some((spec, Contents::Given(numbers))),
+                None if spec.role == Role::Output && asked(spec) => Some((spec, Contents::Output)),
+                None => has(spec.name).then_some((spec, Contents::Kept)),
+            };
+            let tensors = backward.specs.iter().filter_map(tensor).collect();
+            steps.push(backward.step(tensors));
+        }
+        steps
+    }
+}
+
 /// Runs the case, on the GPU too if there is one.
-pub(super) fn run(gpu: Option<&Gpu>, case: &Case, call: &Call<'_>) -> Result<Runs, Problem> {
-    let forward = Prepared::forward(case, call)?;
-    let backward = if case.gradients().next().is_some() { forward.backward()? } else { None };
-    let mut failures = Vec::new();
-    let upstream = match &backward {
-        Some(backward) => upstream(case, call, &forward, backward, &mut failures)?,
-        None => Numbers::new(),
-    };
-    let backward = backward.as_ref();
-    let (reference, reference_gradients) = on_reference::<f64>(&forward, backward, call, &upstream)?;
-    let (baseline, baseline_gradients) = on_reference::<f32>(&forward, backward, call, &upstream)?;
-    let on_gpu = gpu.map(|gpu| on_gpu(gpu, &forward, backward, call, &upstream)).transpose()?;
-    let (on_gpu, gpu_gradients) = on_gpu.unzip();
+pub(super) fn run(gpu: Option<&dyn Runner>, case: &Case, call: &Call<'_>) -> Result<Runs, Problem> {
+    let ready = Ready::new(case, call)?;
+    let (forward, backward, upstream) = (&ready.forward, ready.backward.as_ref(), &ready.upstream);
+    let (reference, reference_gradients) = on_reference::<f64>(forward, backward, call, upstream)?;
+    let (baseline, baseline_gradients) = on_reference::<f32>(forward, backward, call, upstream)?;
+    let on_gpu = gpu.map(|gpu| gpu.run(&ready.steps(call))).transpose()?;
+    let mut on_gpu = on_gpu.map(Vec::into_iter);
+    let mut next = || on_gpu.as_mut().map(|steps| steps.next().unwrap_or_default());
+    let (on_gpu, gpu_gradients) = (next(), next());
 
     let halves = |prepared: &Prepared, suffix: &str| {
         let halves = prepared.written().filter(|spec| spec.dtype == DType::F16);
@@ -298,14 +290,14 @@ pub(super) fn run(gpu: Option<&Gpu>, case: &Case, call: &Call<'_>) -> Result<Run
             gpu: on_gpu.as_ref().map(outputs),
             reference: outputs(&reference),
             baseline: outputs(&baseline),
-            halves: halves(&forward, ""),
+            halves: halves(forward, ""),
         },
         gradients: backward.map(|backward| Computed {
-            gpu: gpu_gradients.map(gradients),
+            gpu: gpu_gradients.map(|computed| gradients(Some(computed))),
             reference: gradients(reference_gradients),
             baseline: gradients(baseline_gradients),
             halves: halves(backward, "_gradient"),
         }),
-        failures,
+        failures: ready.failures,
     })
 }
