@@ -37,6 +37,14 @@ table! {
     CHANNEL_SCALE_BACKWARD_APPLY = channel_scale_backward,
     /// Between both passes, and for planes of several parts.
     CHANNEL_SCALE_BACKWARD_JOIN = channel_scale_backward,
+    /// [`ComponentLabels`](crate::ComponentLabels), step 7.
+    COMPONENT_LABELS = component_labels,
+    /// [`ComponentLabels`](crate::ComponentLabels), step 6.
+    COMPONENT_LABELS_OFFSETS = component_labels,
+    /// [`ComponentLabels`](crate::ComponentLabels), step 4, after the first three of [`LargestComponent`](crate::LargestComponent).
+    COMPONENT_LABELS_ROOTS = component_labels,
+    /// [`ComponentLabels`](crate::ComponentLabels), step 5.
+    COMPONENT_LABELS_SCAN = component_labels,
     /// [`CropResize`](crate::CropResize).
     CROP_RESIZE = crop_resize,
     /// [`CrossAttention`](crate::CrossAttention).

@@ -293,6 +293,8 @@ fn everything_is_send_and_sync() {
         HeatOverlay,
         HeatOverlayBuffers<'_>,
         HeatOverlayTexture<'_>,
+        ComponentLabels,
+        ComponentLabelsBuffers<'_>,
         Connectivity,
         LabelBuffers<'_>,
         LargestComponent,

@@ -15,6 +15,7 @@ mod bounding_box;
 mod cbam;
 mod channel_scale;
 mod channel_scale_backward;
+mod component_labels;
 mod compositions;
 mod crop_resize;
 mod crop_resize_backward;

@@ -33,6 +33,7 @@ mod cbam;
 mod cbam_backward;
 mod channel_scale;
 mod channel_scale_backward;
+mod component_labels;
 mod crop_resize;
 mod crop_resize_backward;
 mod cross_attention;
@@ -291,6 +292,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<cbam_backward::CbamGradient>(),
             Entry::of::<channel_scale::Scale>(),
             Entry::of::<channel_scale_backward::ScaleGradient>(),
+            Entry::of::<component_labels::Labels>(),
             Entry::of::<crop_resize::Crop>(),
             Entry::of::<crop_resize_backward::CropGradient>(),
             Entry::of::<cross_attention::Cross>(),

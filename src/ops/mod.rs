@@ -12,6 +12,7 @@ pub mod cbam;
 pub mod cbam_backward;
 pub mod channel_scale;
 pub mod channel_scale_backward;
+pub mod component_labels;
 pub mod crop_resize;
 pub mod crop_resize_backward;
 pub mod cross_attention;

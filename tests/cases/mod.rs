@@ -23,7 +23,7 @@ use visual_attention::host::Gpu;
 use visual_attention::{Element, Error, Nchw};
 
 /// Outputs that are not floats.
-const INTEGER_OUTPUTS: [&str; 3] = ["bbox", "component", "mask"];
+const INTEGER_OUTPUTS: [&str; 6] = ["area", "bbox", "component", "count", "labels", "mask"];
 
 /// Why a case could not be run, as opposed to being run and found wrong.
 #[derive(Debug)]

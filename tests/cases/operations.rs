@@ -28,6 +28,7 @@ pub(super) fn operation(op: &str) -> Option<(Describe, &'static [&'static str])>
         "cbam" => (gates::cbam, &["activation", "bn_eps", "gate", "gate_slope", "kernel", "slope"]),
         "cbam_channel" => (gates::cbam_channel, &["activation", "gate", "gate_slope", "slope"]),
         "cbam_spatial" => (gates::cbam_spatial, &["bn_eps", "kernel"]),
+        "component_labels" => (component_labels, &["connectivity"]),
         "crop_resize" => (crop_resize, &["align_corners", "crop_end", "size"]),
         "dense" => (gates::dense, &["activation", "norm_eps", "slope"]),
         "eca" => (gates::eca, &["taps"]),
@@ -90,6 +91,11 @@ fn largest_component(case: &Case) -> Result<Call<'_>, Problem> {
     let options = texts([("connectivity", connectivity(case)?)]);
     let names = [("mask", "mask"), ("component", "component"), ("boxes", "bbox")];
     Call::new(case, "largest_component", options, &names)
+}
+
+fn component_labels(case: &Case) -> Result<Call<'_>, Problem> {
+    let options = texts([("connectivity", connectivity(case)?)]);
+    Call::new(case, "component_labels", options, &[("mask", "mask"), ("labels", "labels"), ("count", "count")])
 }
 
 fn attended_region(case: &Case) -> Result<Call<'_>, Problem> {

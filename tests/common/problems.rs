@@ -159,6 +159,7 @@ fn untyped(shape: Nchw) -> Vec<Problem> {
     all.push(Problem::new("bounding_box", [("mask", plane.clone())]));
     for connectivity in [Connectivity::Four, Connectivity::Eight] {
         all.push(Problem::new("largest_component", [("mask", plane.clone())]).named("connectivity", connectivity));
+        all.push(Problem::new("component_labels", [("mask", plane.clone())]).named("connectivity", connectivity));
     }
     all.into_iter().map(Problem::untyped).collect()
 }
