@@ -2,8 +2,9 @@
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B: the attended region is cropped and resized for the local branch
 // Host      src/ops/crop_resize.rs        Reference  src/reference/crop_resize.rs
-// Shapes    images [n, c, h, w], boxes [n, 4] (xmin, ymin, xmax, ymax) -> crops [n, c, oh, ow]; a plane is one unit
-// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation computes 4 outputs of a row, 16 apart
+// Shapes    images [n, c, h, w], boxes [n, k, 4] (xmin, ymin, xmax, ymax) -> crops [n*k, c, oh, ow]; a plane of the crops is one unit.
+//           With one box for each image, a plane of the images is one, too. With several, all images are bound.
+// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*k*c; an invocation computes 4 outputs of a row, 16 apart
 // Numerics  positions exact, three blends in f32; a box is clamped to the image and holds at least one pixel
 // Uses      `tap`, `blend` of shared/bilinear.wgsl
 // Uses      `axis`, `span` of shared/crop.wgsl
@@ -23,6 +24,7 @@ struct Params {
     crops_base: u32,
     first_plane: u32,
     channels: u32,
+    regions: u32,
     input_height: u32,
     input_width: u32,
     height: u32,
@@ -58,12 +60,18 @@ fn crop_resize(
     if row >= params.height {
         return;
     }
-    let box = (params.first_plane + group.z) / params.channels * 4u;
+    let crop = (params.first_plane + group.z) / params.channels;
+    let box = crop * 4u;
     let horizontal = span(boxes[box], boxes[box + 2u], params.input_width);
     let vertical = span(boxes[box + 1u], boxes[box + 3u], params.input_height);
     let rows = tap(axis(vertical.y, params.height), row);
 
-    let plane = params.images_base + group.z * params.input_height * params.input_width + horizontal.x;
+    // The plane among those that are bound.
+    var source = group.z;
+    if params.regions > 1u {
+        source = params.first_plane + group.z - (crop - crop / params.regions) * params.channels;
+    }
+    let plane = params.images_base + source * params.input_height * params.input_width + horizontal.x;
     let low = plane + (vertical.x + rows.low) * params.input_width;
     let high = plane + (vertical.x + rows.high) * params.input_width;
     let start = params.crops_base + (group.z * params.height + row) * params.width;

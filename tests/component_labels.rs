@@ -18,8 +18,7 @@ impl Job {
         let labels = gpu.output(shape.elements().unwrap() as usize, 4);
         let count = gpu.output(shape.batch as usize, 4);
         let operator = ComponentLabels::new(compiler::of(&gpu.device), connectivity).unwrap();
-        let buffers =
-            ComponentLabelsBuffers { mask: mask.slice(..), labels: labels.slice(), count: count.slice() };
+        let buffers = ComponentLabelsBuffers { mask: mask.slice(..), labels: labels.slice(), count: count.slice() };
         let recording = operator.bind(&gpu.device, shape, buffers).unwrap();
         Self { mask, labels, count, recording }
     }

@@ -37,7 +37,7 @@ fn run(ops: &[&str]) {
 
 #[test]
 fn attention() {
-    run(&["attended_region", "attention_map", "component_labels", "largest_component"]);
+    run(&["attended_region", "attention_map", "component_labels", "largest_component", "region_measures"]);
 }
 
 #[test]

@@ -54,6 +54,7 @@ mod places;
 mod planner;
 mod pointwise_conv;
 mod pointwise_conv_backward;
+mod region_measures;
 mod resize;
 mod resize_backward;
 mod sasa_layer;

@@ -177,6 +177,7 @@ fn attended_region(gpu: &Gpu) -> Result<Option<Case>, Error> {
         component: None,
         boxes: boxes.slice(..),
         crops: Some(crops.slice(..)),
+        count: None,
     };
     Ok(Some(Case {
         operator: "attended_region",

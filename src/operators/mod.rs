@@ -56,6 +56,7 @@ mod normalize_backward;
 mod options;
 mod pointwise_conv;
 mod pointwise_conv_backward;
+mod region_measures;
 mod resize;
 mod resize_backward;
 mod sasa_layer;
@@ -313,6 +314,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<normalize_backward::NormalizedGradient>(),
             Entry::of::<pointwise_conv::Projection>(),
             Entry::of::<pointwise_conv_backward::ProjectionGradient>(),
+            Entry::of::<region_measures::Measures>(),
             Entry::of::<resize::Resized>(),
             Entry::of::<resize_backward::ResizeGradient>(),
             Entry::of::<sasa_layer::Layer>(),

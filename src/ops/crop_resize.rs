@@ -39,7 +39,7 @@ use bytemuck::Zeroable;
 use crate::cost::count;
 use crate::kernel::resample::Sampling;
 use crate::kernel::shader::{ELEMENTS, NO_OR_YES, Shader, Variant, group, params, shader};
-use crate::kernel::{Build, Compiler, Kernel, Tensor, check, resample};
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, divide, resample};
 use crate::names::names;
 use crate::{Cost, DType, Element, Error, Nchw, Recording, Size, TensorSpec};
 
@@ -52,6 +52,7 @@ params!(Params {
     crops_base: u32,
     first_plane: u32,
     channels: u32,
+    regions: u32,
     input_height: u32,
     input_width: u32,
     height: u32,
@@ -190,32 +191,70 @@ impl CropResize {
         buffers: CropResizeBuffers<'_>,
     ) -> Result<Recording, Error> {
         let specs = self.tensors(shape)?;
-        let CropResizeShape { images: shape, crop: size } = shape;
-        let planes = check::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
-        let bytes = self.element.bytes();
-        let tensors = [
-            Tensor::divided(buffers.images, shape.size().pixels(), bytes),
-            Tensor::whole(buffers.boxes, u64::from(shape.batch) * 4, 4),
-            Tensor::divided(buffers.crops, size.pixels(), bytes),
-        ];
         let CropResizeBuffers { images, boxes, crops } = buffers;
         let given = [("images", Some(images)), ("boxes", Some(boxes)), ("crops", Some(crops))];
         check::slices(OP, device, &specs, &given)?;
-        if planes == 0 || size.is_empty() {
-            return Ok(Recording::default());
+        self.bind_regions(device, shape, 1, buffers).map(Recording::new)
+    }
+
+    /// Crops every image to `regions` boxes. The caller has checked the slices.
+    pub(crate) fn bind_regions(
+        &self,
+        device: &wgpu::Device,
+        CropResizeShape { images, crop }: CropResizeShape,
+        regions: u32,
+        buffers: CropResizeBuffers<'_>,
+    ) -> Result<Vec<Dispatch>, Error> {
+        let all = |batch: u32| u64::from(batch) * u64::from(images.channels);
+        let planes = check::to_u32(OP, "planes", all(images.batch).saturating_mul(regions.into()))?;
+        if planes == 0 || crop.is_empty() {
+            return Ok(Vec::new());
         }
-        check::source(OP, "images", shape.size())?;
-        check_axes(OP, shape.size(), size)?;
-        let dispatches = self.kernel.bind(device, planes, resample::tiles(size), &tensors, None, |part| Params {
-            first_plane: part.units.start,
-            channels: shape.channels,
-            input_height: shape.height,
-            input_width: shape.width,
-            height: size.height,
-            width: size.width,
-            ..Zeroable::zeroed()
-        })?;
-        Ok(Recording::new(dispatches))
+        check::source(OP, "images", images.size())?;
+        check_axes(OP, images.size(), crop)?;
+        let bytes = self.element.bytes();
+        let (source, output) = (images.size().pixels(), crop.pixels());
+        let bind = |batch: u32, images_in: Tensor<'_>, boxes, crops| {
+            // At most all planes, whose number fits.
+            let planes = (all(batch) * u64::from(regions)) as u32;
+            let boxes = Tensor::whole(boxes, u64::from(batch) * u64::from(regions) * 4, 4);
+            let tensors = [images_in, boxes, Tensor::divided(crops, output, bytes)];
+            self.kernel.bind(device, planes, resample::tiles(crop), &tensors, None, |part| Params {
+                first_plane: part.units.start,
+                channels: images.channels,
+                regions,
+                input_height: images.height,
+                input_width: images.width,
+                height: crop.height,
+                width: crop.width,
+                ..Zeroable::zeroed()
+            })
+        };
+        let CropResizeBuffers { images: images_in, boxes, crops } = buffers;
+        if regions == 1 {
+            return bind(images.batch, Tensor::divided(images_in, source, bytes), boxes, crops);
+        }
+        // Several crops read one plane, so a dispatch binds whole images: as many together as a binding holds.
+        let limits = device.limits();
+        let image_bytes = all(1) * source * bytes;
+        let together = limits.max_storage_buffer_binding_size / image_bytes.max(1);
+        let unit_bytes = [image_bytes, u64::from(regions) * 16, all(regions) * output * bytes];
+        let turns = divide::turns(
+            images.batch,
+            u32::try_from(together).unwrap_or(u32::MAX),
+            &unit_bytes,
+            limits.min_storage_buffer_offset_alignment,
+        );
+        let mut dispatches = Vec::new();
+        for turn in turns {
+            let batch = turn.end - turn.start;
+            let [images_in, boxes, crops] =
+                [(images_in, unit_bytes[0]), (boxes, unit_bytes[1]), (crops, unit_bytes[2])]
+                    .map(|(slice, bytes): (wgpu::BufferSlice<'_>, u64)| slice.slice(u64::from(turn.start) * bytes..));
+            let images_in = Tensor::whole(images_in, all(batch) * source, bytes);
+            dispatches.extend(bind(batch, images_in, boxes, crops)?);
+        }
+        Ok(dispatches)
     }
 
     /// What one run moves and computes if every box is the whole image. The images are read once, the crops are written once, and

@@ -35,6 +35,7 @@ pub mod normalize_backward;
 pub(crate) mod part_sum;
 pub mod pointwise_conv;
 pub mod pointwise_conv_backward;
+pub mod region_measures;
 pub mod resize;
 pub mod resize_backward;
 pub mod sasa_layer;
