@@ -8,8 +8,9 @@
 // Uses      `walk` of shared/region_walk.wgsl
 // Needs     no device feature; shared/region_walk.wgsl
 //
-// A row of the tally: area; complements of xmin and ymin, xmax, ymax; columns and rows in two words each; the key of the maximum and the
-// complement of its position; one word unused; the largest magnitude and three words of the sum. Every word is a maximum or a sum, from 0.
+// A row of the tally has 16 words, each a maximum or a sum from 0:
+//   0 area, 1 complement of xmin, 2 complement of ymin, 3 xmax, 4 ymax, 5 and 6 sum of columns, 7 and 8 sum of rows,
+//   9 key of the maximum, 10 complement of its position, 11 unused, 12 largest magnitude, 13 to 15 sum of the map.
 
 // Whether `slots` has the row of a label. Otherwise row r is label r + 1.
 override RANKED: bool = false;

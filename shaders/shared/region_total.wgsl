@@ -1,7 +1,7 @@
 // Sums of floats as integers of 96 bits, which do not depend on the order of the terms.
 //
 // A region's largest magnitude sets the unit of its sum: the last bit of that magnitude is bit 36. A term is below 2^60 units, and 2^32
-// terms stay below 2^92. What a term has below one unit is cut off: less than 2^-60 of the largest magnitude.
+// terms stay below 2^92. What a term has below one unit is cut off: less than 2^-59 of the largest magnitude.
 // Largest magnitudes are compared as bits without the sign. Infinity is above all finite numbers, and NaN above infinity.
 
 const INFINITY_BITS = 0x7f800000u;

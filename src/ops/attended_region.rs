@@ -56,7 +56,7 @@
 //! With [`AttendedRegionOptions::regions`] above 1, region `r` of an image is the `r`-th largest connected part of its mask. Of
 //! equally large parts the one whose first pixel comes first in raster order is the first. An image with fewer parts has the whole
 //! image as each box that is left, and the whole image in each such crop: that is what an empty mask gives for one region, too.
-//! `count` tells how many parts there are.
+//! `count` has the number of parts.
 //!
 //! # Sizes
 //!
@@ -65,7 +65,7 @@
 //! [`LargestComponent::scratch_bytes`](crate::LargestComponent::scratch_bytes) counts it, and up to 2 KiB for each image. Several
 //! regions, or a count, take up to 28 bytes for each mask pixel, and 64 for each region.
 //!
-//! A dispatch crops several regions from whole images, so each image must fit a binding then.
+//! Several regions are cropped image by image: an image with all its channels must fit a binding then, and so must its crops.
 //! [`AttendedRegion::bind`] lists the errors, [`AttendedRegion::cost`] counts bytes and operations.
 //!
 //! Kernels: [`attended_region_runs`](crate::shaders::ATTENDED_REGION_RUNS) and those of the operators above. Reference:

@@ -55,7 +55,7 @@ use crate::ops::largest_component::{Connectivity, Forest, Runs, Trees, tile_kern
 use crate::{Cost, DType, Error, Nhw, Recording, TensorSpec};
 
 const OP: &str = "component_labels";
-/// Invocations of the scan. Each takes four words, and so many words are a block.
+/// Invocations of the scan. Each takes four words, and together they take a block.
 const SCAN_GROUP: u32 = 256;
 const BLOCK: u32 = 4 * SCAN_GROUP;
 
@@ -236,7 +236,7 @@ impl Labelling {
         })
     }
 
-    /// Blocks of an image of so many words, rounded up to 256 bytes.
+    /// Blocks of an image of `words` words, rounded up to 256 bytes.
     fn block_stride(words: u64) -> u64 {
         words.div_ceil(BLOCK.into()).next_multiple_of(64)
     }

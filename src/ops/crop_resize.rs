@@ -39,7 +39,7 @@ use bytemuck::Zeroable;
 use crate::cost::count;
 use crate::kernel::resample::Sampling;
 use crate::kernel::shader::{ELEMENTS, NO_OR_YES, Shader, Variant, group, params, shader};
-use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, divide, resample};
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, resample};
 use crate::names::names;
 use crate::{Cost, DType, Element, Error, Nchw, Recording, Size, TensorSpec};
 
@@ -52,7 +52,9 @@ params!(Params {
     crops_base: u32,
     first_plane: u32,
     channels: u32,
-    regions: u32,
+    planes_in: u32,
+    planes_out: u32,
+    tiles_high: u32,
     input_height: u32,
     input_width: u32,
     height: u32,
@@ -205,56 +207,39 @@ impl CropResize {
         regions: u32,
         buffers: CropResizeBuffers<'_>,
     ) -> Result<Vec<Dispatch>, Error> {
-        let all = |batch: u32| u64::from(batch) * u64::from(images.channels);
-        let planes = check::to_u32(OP, "planes", all(images.batch).saturating_mul(regions.into()))?;
-        if planes == 0 || crop.is_empty() {
+        let channels = u64::from(images.channels);
+        let planes = u64::from(images.batch) * channels;
+        let all = check::to_u32(OP, "planes", planes.saturating_mul(regions.into()))?;
+        if all == 0 || crop.is_empty() {
             return Ok(Vec::new());
         }
         check::source(OP, "images", images.size())?;
         check_axes(OP, images.size(), crop)?;
-        let bytes = self.element.bytes();
-        let (source, output) = (images.size().pixels(), crop.pixels());
-        let bind = |batch: u32, images_in: Tensor<'_>, boxes, crops| {
-            // At most all planes, whose number fits.
-            let planes = (all(batch) * u64::from(regions)) as u32;
-            let boxes = Tensor::whole(boxes, u64::from(batch) * u64::from(regions) * 4, 4);
-            let tensors = [images_in, boxes, Tensor::divided(crops, output, bytes)];
-            self.kernel.bind(device, planes, resample::tiles(crop), &tensors, None, |part| Params {
-                first_plane: part.units.start,
-                channels: images.channels,
-                regions,
-                input_height: images.height,
-                input_width: images.width,
-                height: crop.height,
-                width: crop.width,
-                ..Zeroable::zeroed()
-            })
+        // Several crops read one plane: then an image is a unit. At most all planes, whose number fits.
+        let (units, planes_in, planes_out) = match regions {
+            1 => (all, 1, 1),
+            _ => (images.batch, images.channels, images.channels * regions),
         };
-        let CropResizeBuffers { images: images_in, boxes, crops } = buffers;
-        if regions == 1 {
-            return bind(images.batch, Tensor::divided(images_in, source, bytes), boxes, crops);
-        }
-        // Several crops read one plane, so a dispatch binds whole images: as many together as a binding holds.
-        let limits = device.limits();
-        let image_bytes = all(1) * source * bytes;
-        let together = limits.max_storage_buffer_binding_size / image_bytes.max(1);
-        let unit_bytes = [image_bytes, u64::from(regions) * 16, all(regions) * output * bytes];
-        let turns = divide::turns(
-            images.batch,
-            u32::try_from(together).unwrap_or(u32::MAX),
-            &unit_bytes,
-            limits.min_storage_buffer_offset_alignment,
-        );
-        let mut dispatches = Vec::new();
-        for turn in turns {
-            let batch = turn.end - turn.start;
-            let [images_in, boxes, crops] =
-                [(images_in, unit_bytes[0]), (boxes, unit_bytes[1]), (crops, unit_bytes[2])]
-                    .map(|(slice, bytes): (wgpu::BufferSlice<'_>, u64)| slice.slice(u64::from(turn.start) * bytes..));
-            let images_in = Tensor::whole(images_in, all(batch) * source, bytes);
-            dispatches.extend(bind(batch, images_in, boxes, crops)?);
-        }
-        Ok(dispatches)
+        let bytes = self.element.bytes();
+        let tensors = [
+            Tensor::divided(buffers.images, images.size().pixels() * u64::from(planes_in), bytes),
+            Tensor::whole(buffers.boxes, u64::from(images.batch) * u64::from(regions) * 4, 4),
+            Tensor::divided(buffers.crops, crop.pixels() * u64::from(planes_out), bytes),
+        ];
+        let [tiles_wide, tiles_high] = resample::tiles(crop);
+        let rows = check::to_u32(OP, "workgroups of an image", u64::from(tiles_high) * u64::from(planes_out))?;
+        self.kernel.bind(device, units, [tiles_wide, rows], &tensors, None, |part| Params {
+            first_plane: part.units.start * planes_out,
+            channels: images.channels,
+            planes_in,
+            planes_out,
+            tiles_high,
+            input_height: images.height,
+            input_width: images.width,
+            height: crop.height,
+            width: crop.width,
+            ..Zeroable::zeroed()
+        })
     }
 
     /// What one run moves and computes if every box is the whole image. The images are read once, the crops are written once, and

@@ -111,6 +111,9 @@ fn region_measures(case: &Case) -> Result<Call<'_>, Problem> {
     let options = texts([("capacity", case.integer("capacity")?.to_string()), ("order", order)]);
     let mask = case.input("mask")?;
     let [batch, height, width] = mask.axes("mask")?;
+    if mask.dtype != Dtype::U8 {
+        return Err(Problem::Malformed(format!("`in.mask` is {:?}, needs U8", mask.dtype)));
+    }
     let neighbours = connectivity(case)?.parse().map_err(|_| case.unknown("connectivity"))?;
     let set: Vec<_> = mask.numbers.iter().map(|&pixel| u32::from(pixel != 0.0)).collect();
     let (labels, _) = reference::component_labels(Nhw::new(batch, height, width), neighbours, &set);

@@ -36,7 +36,7 @@ macro_rules! tile_params {
 
         impl $name {
             /// The other fields are zero.
-            fn new(forest: &$crate::ops::largest_component::Forest) -> Self {
+            fn new(forest: &$crate::ops::largest_component::components::Forest) -> Self {
                 Self {
                     width: forest.shape.width,
                     height: forest.shape.height,

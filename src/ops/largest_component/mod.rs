@@ -57,7 +57,7 @@ use crate::kernel::shader::{PLAIN, Shader, params, shader};
 use crate::kernel::{Compiler, Dispatch, Kernel, Tensor, check};
 use crate::{Cost, DType, Error, Nhw, Recording, TensorSpec};
 
-mod components;
+pub(crate) mod components;
 
 pub(crate) use self::components::{
     Components, Forest, LARGEST_COMPONENT_COUNT, LARGEST_COMPONENT_EXPAND, LARGEST_COMPONENT_LABELS,

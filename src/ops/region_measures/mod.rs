@@ -74,62 +74,21 @@
 
 use crate::cost::count;
 use crate::kernel::{Compiler, check};
-use crate::names::names;
 use crate::{Cost, DType, Error, Nhw, Recording, TensorSpec};
 
+mod options;
 mod order;
 mod table;
 mod walk;
 
+pub use self::options::{RegionMeasuresOptions, RegionOrder};
 pub(crate) use self::order::{
     REGION_MEASURES_AREAS, REGION_MEASURES_KEYS, REGION_MEASURES_MERGE, REGION_MEASURES_SLOTS,
 };
-pub(crate) use self::table::{
-    Columns, REGION_MEASURES_CLEAR, REGION_MEASURES_EXTENTS, REGION_MEASURES_PEAKS, REGION_MEASURES_SUMS,
-    REGION_MEASURES_TABLE, REGION_MEASURES_VALUES, Table,
-};
+pub(crate) use self::table::{Columns, REGION_MEASURES_EXTENTS, REGION_MEASURES_TABLE, REGION_MEASURES_VALUES, Table};
+pub(crate) use self::walk::{REGION_MEASURES_CLEAR, REGION_MEASURES_PEAKS, REGION_MEASURES_SUMS};
 
 const OP: &str = "region_measures";
-
-/// Which region is in which row of a table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RegionOrder {
-    /// Row `r` is label `r + 1`. From [`ComponentLabels`](crate::ComponentLabels) this is the raster order of first pixels.
-    #[default]
-    Raster,
-    /// By descending area. Of equal areas the smaller label comes first.
-    Area,
-    /// By descending sum of the map. NaN is above all numbers, and a region without pixels comes last. Of equal sums the smaller
-    /// label comes first.
-    Sum,
-}
-
-names!(RegionOrder, "order of regions", Raster = "raster", Area = "area", Sum = "sum");
-
-/// Options of [`RegionMeasures`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct RegionMeasuresOptions {
-    /// Rows of the table of an image.
-    pub capacity: u32,
-    /// Which region is in which row.
-    pub order: RegionOrder,
-}
-
-impl RegionMeasuresOptions {
-    /// A table of `capacity` rows for each image, in raster order.
-    #[must_use]
-    pub const fn new(capacity: u32) -> Self {
-        Self { capacity, order: RegionOrder::Raster }
-    }
-
-    /// With this order of the rows.
-    #[must_use]
-    pub const fn with_order(self, order: RegionOrder) -> Self {
-        Self { order, ..self }
-    }
-}
 
 /// Measures of the regions of `labels [n, h, w]`. The [page of the module](self) has the definitions and an example.
 #[doc(alias = "regionprops")]

@@ -2,9 +2,8 @@
 
 use bytemuck::Zeroable;
 
-use super::RegionOrder;
-use super::table::{REGION_MEASURES_PEAKS, REGION_MEASURES_SUMS, clear, linear_groups};
-use super::walk::{Walk, kernel, walk_params};
+use super::options::RegionOrder;
+use super::walk::{REGION_MEASURES_PEAKS, REGION_MEASURES_SUMS, Walk, clear, kernel, linear_groups, walk_params};
 use crate::Error;
 use crate::kernel::shader::{NO_OR_YES, PLAIN, Shader, group, params, shader};
 use crate::kernel::{Compiler, Dispatch, Kernel, Tensor, tensor};

@@ -2,9 +2,11 @@
 
 use bytemuck::Zeroable;
 
+use super::options::{RegionMeasuresOptions, RegionOrder};
 use super::order::{Ranking, Ranks};
-use super::walk::{Walk, kernel, walk_params};
-use super::{RegionMeasuresOptions, RegionOrder};
+use super::walk::{
+    REGION_MEASURES_CLEAR, REGION_MEASURES_PEAKS, REGION_MEASURES_SUMS, Walk, clear, kernel, linear_groups, walk_params,
+};
 use crate::kernel::shader::{NO_OR_YES, PLAIN, Shader, group, params, shader};
 use crate::kernel::{Compiler, Dispatch, Kernel, Tensor, check, tensor};
 use crate::{Error, Nhw};
@@ -12,10 +14,7 @@ use crate::{Error, Nhw};
 /// Words of a row of the tally.
 const TALLY: u64 = 16;
 
-params!(ClearParams { origin: u32, tally_base: u32, words: u32 });
 walk_params!(ExtentsParams { labels_base: u32, count_base: u32 } { row_stride: u32 });
-walk_params!(PeaksParams { labels_base: u32, map_base: u32 } { row_stride: u32 });
-walk_params!(SumsParams { labels_base: u32, map_base: u32 } { row_stride: u32 });
 params!(TableParams {
     origin: u32,
     count_base: u32,
@@ -41,9 +40,6 @@ params!(ValuesParams {
     written: u32,
 });
 
-pub(crate) const REGION_MEASURES_CLEAR: Shader =
-    shader!("region_measures_clear", ClearParams, PLAIN, &[], [tally: Write], []);
-
 pub(crate) const REGION_MEASURES_EXTENTS: Shader = shader!(
     "region_measures_extents",
     ExtentsParams,
@@ -51,27 +47,6 @@ pub(crate) const REGION_MEASURES_EXTENTS: Shader = shader!(
     &[group(&["RANKED"], NO_OR_YES)],
     [labels: Read, slots: Read, tally: Write, count: Write],
     ["region_walk"],
-);
-
-/// Of the table in raster order, of the table by ranks, and of every label.
-const TALLIES: &[&[f64]] = &[&[0.0, 1.0], &[1.0, 1.0], &[0.0, 0.0]];
-
-pub(crate) const REGION_MEASURES_PEAKS: Shader = shader!(
-    "region_measures_peaks",
-    PeaksParams,
-    PLAIN,
-    &[group(&["RANKED", "TABLE"], TALLIES)],
-    [labels: Read, map: Read, slots: Read, tally: Write],
-    ["region_walk", "region_key"],
-);
-
-pub(crate) const REGION_MEASURES_SUMS: Shader = shader!(
-    "region_measures_sums",
-    SumsParams,
-    PLAIN,
-    &[group(&["RANKED", "TABLE"], TALLIES)],
-    [labels: Read, map: Read, slots: Read, tally: Write],
-    ["region_walk", "region_key", "region_total"],
 );
 
 pub(crate) const REGION_MEASURES_TABLE: Shader = shader!(
@@ -108,24 +83,6 @@ pub(crate) struct Columns<'a> {
 /// One bit for each slice that is given.
 fn written(slices: &[Option<wgpu::BufferSlice<'_>>]) -> u32 {
     slices.iter().rev().fold(0, |bits, slice| bits << 1 | u32::from(slice.is_some()))
-}
-
-/// Workgroups of a kernel with one invocation for each of `count` items.
-pub(super) const fn linear_groups(count: u32, group: u32) -> [u32; 2] {
-    [count.div_ceil(group), 1]
-}
-
-/// Sets a tensor to 0.
-pub(super) fn clear(
-    kernel: &Kernel,
-    device: &wgpu::Device,
-    batch: u32,
-    tally: Tensor<'_>,
-) -> Result<Vec<Dispatch>, Error> {
-    // The caller has checked that the words of an image fit 32 bits.
-    let words = (tally.unit_bytes() / 4) as u32;
-    kernel
-        .bind(device, batch, linear_groups(words, 256), &[tally], None, |_| ClearParams { words, ..Zeroable::zeroed() })
 }
 
 /// The kernels from labels to a table, for one operator.

@@ -1,7 +1,8 @@
 //! What the kernels that walk over labels share.
 
-use super::table::{PeaksParams, SumsParams};
-use crate::kernel::shader::{Shader, Variant};
+use bytemuck::Zeroable;
+
+use crate::kernel::shader::{PLAIN, Shader, Variant, group, params, shader};
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check};
 use crate::{Error, Nhw};
 
@@ -37,6 +38,52 @@ macro_rules! walk_params {
     };
 }
 pub(super) use walk_params;
+
+params!(ClearParams { origin: u32, tally_base: u32, words: u32 });
+walk_params!(PeaksParams { labels_base: u32, map_base: u32 } { row_stride: u32 });
+walk_params!(SumsParams { labels_base: u32, map_base: u32 } { row_stride: u32 });
+
+pub(crate) const REGION_MEASURES_CLEAR: Shader =
+    shader!("region_measures_clear", ClearParams, PLAIN, &[], [tally: Write], []);
+
+/// Of the table in raster order, of the table by ranks, and of every label.
+const TALLIES: &[&[f64]] = &[&[0.0, 1.0], &[1.0, 1.0], &[0.0, 0.0]];
+
+pub(crate) const REGION_MEASURES_PEAKS: Shader = shader!(
+    "region_measures_peaks",
+    PeaksParams,
+    PLAIN,
+    &[group(&["RANKED", "TABLE"], TALLIES)],
+    [labels: Read, map: Read, slots: Read, tally: Write],
+    ["region_walk", "region_key"],
+);
+
+pub(crate) const REGION_MEASURES_SUMS: Shader = shader!(
+    "region_measures_sums",
+    SumsParams,
+    PLAIN,
+    &[group(&["RANKED", "TABLE"], TALLIES)],
+    [labels: Read, map: Read, slots: Read, tally: Write],
+    ["region_walk", "region_key", "region_total"],
+);
+
+/// Workgroups of a kernel with one invocation for each of `count` items.
+pub(super) const fn linear_groups(count: u32, group: u32) -> [u32; 2] {
+    [count.div_ceil(group), 1]
+}
+
+/// Sets a tensor to 0.
+pub(super) fn clear(
+    kernel: &Kernel,
+    device: &wgpu::Device,
+    batch: u32,
+    tally: Tensor<'_>,
+) -> Result<Vec<Dispatch>, Error> {
+    // The caller has checked that the words of an image fit 32 bits.
+    let words = (tally.unit_bytes() / 4) as u32;
+    kernel
+        .bind(device, batch, linear_groups(words, 256), &[tally], None, |_| ClearParams { words, ..Zeroable::zeroed() })
+}
 
 /// A kernel whose workgroups have one dimension.
 pub(super) fn kernel(
