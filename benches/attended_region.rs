@@ -54,6 +54,7 @@ pub(crate) fn bench(bench: &mut Bench) {
                     component: None,
                     boxes: boxes.slice(..),
                     crops: Some(crops.slice(..)),
+                    count: None,
                 },
             )
             .expect("bind");

@@ -50,7 +50,7 @@ pub(crate) fn bench(bench: &mut Bench) {
 }
 
 /// A mask with about this share of its pixels set.
-fn of_density(shape: Nhw, density: f32) -> Vec<u32> {
+pub(crate) fn of_density(shape: Nhw, density: f32) -> Vec<u32> {
     let random = noise(shape.elements().expect("small"));
     random.iter().map(|&value| u32::from(value * 0.5 + 0.5 < density)).collect()
 }

@@ -13,6 +13,7 @@ mod cbam_backward;
 mod channel_scale;
 mod channel_scale_backward;
 mod common;
+mod component_labels;
 mod crop_resize;
 mod crop_resize_backward;
 mod cross_attention;
@@ -34,6 +35,7 @@ mod normalize;
 mod normalize_backward;
 mod pointwise_conv;
 mod pointwise_conv_backward;
+mod region_measures;
 mod resize;
 mod resize_backward;
 mod sasa_layer;
@@ -69,6 +71,8 @@ const OPERATORS: &[(&str, Rows)] = &[
     ("resize", resize::bench),
     ("resize_backward", resize_backward::bench),
     ("threshold", threshold::bench),
+    ("component_labels", component_labels::bench),
+    ("region_measures", region_measures::bench),
     ("largest_component", largest_component::bench),
     ("bounding_box", bounding_box::bench),
     ("crop_resize", crop_resize::bench),

@@ -2,8 +2,9 @@
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B: the attended region is cropped and resized for the local branch
 // Host      src/ops/crop_resize.rs        Reference  src/reference/crop_resize.rs
-// Shapes    images [n, c, h, w], boxes [n, 4] (xmin, ymin, xmax, ymax) -> crops [n, c, oh, ow]; a plane is one unit
-// Grid      x: ceil(ow / 64), y: ceil(oh / 4), z: n*c; an invocation computes 4 outputs of a row, 16 apart
+// Shapes    images [n, c, h, w], boxes [n, k, 4] (xmin, ymin, xmax, ymax) -> crops [n*k, c, oh, ow]. With one box for each image a plane
+//           is one unit: planes_in = planes_out = 1. With several an image is: planes_in = c, planes_out = k*c.
+// Grid      x: ceil(ow / 64), y: planes_out * ceil(oh / 4), z: units; an invocation computes 4 outputs of a row, 16 apart
 // Numerics  positions exact, three blends in f32; a box is clamped to the image and holds at least one pixel
 // Uses      `tap`, `blend` of shared/bilinear.wgsl
 // Uses      `axis`, `span` of shared/crop.wgsl
@@ -23,6 +24,9 @@ struct Params {
     crops_base: u32,
     first_plane: u32,
     channels: u32,
+    planes_in: u32,
+    planes_out: u32,
+    tiles_high: u32,
     input_height: u32,
     input_width: u32,
     height: u32,
@@ -54,19 +58,23 @@ fn crop_resize(
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
     let first = (params.origin_x + group.x) * WIDTH + local.x;
-    let row = (params.origin_y + group.y) * 4u + local.y;
+    let tile = params.origin_y + group.y;
+    let plane = tile / params.tiles_high;
+    let row = (tile - plane * params.tiles_high) * 4u + local.y;
     if row >= params.height {
         return;
     }
-    let box = (params.first_plane + group.z) / params.channels * 4u;
+    let output = group.z * params.planes_out + plane;
+    let box = (params.first_plane + output) / params.channels * 4u;
     let horizontal = span(boxes[box], boxes[box + 2u], params.input_width);
     let vertical = span(boxes[box + 1u], boxes[box + 3u], params.input_height);
     let rows = tap(axis(vertical.y, params.height), row);
 
-    let plane = params.images_base + group.z * params.input_height * params.input_width + horizontal.x;
-    let low = plane + (vertical.x + rows.low) * params.input_width;
-    let high = plane + (vertical.x + rows.high) * params.input_width;
-    let start = params.crops_base + (group.z * params.height + row) * params.width;
+    let source = group.z * params.planes_in + plane % params.planes_in;
+    let first_pixel = params.images_base + source * params.input_height * params.input_width + horizontal.x;
+    let low = first_pixel + (vertical.x + rows.low) * params.input_width;
+    let high = first_pixel + (vertical.x + rows.high) * params.input_width;
+    let start = params.crops_base + (output * params.height + row) * params.width;
     let column_axis = axis(horizontal.y, params.width);
     put(column_axis, rows.weight, low, high, start, first);
     put(column_axis, rows.weight, low, high, start, first + 16u);

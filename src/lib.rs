@@ -7,6 +7,8 @@
 //! | [`Resize`] | [`resize`](shaders::RESIZE) | [`reference::resize`] | bilinear, as PyTorch's `interpolate` |
 //! | [`Threshold`] | [`threshold`](shaders::THRESHOLD), [`threshold_histogram`](shaders::THRESHOLD_HISTOGRAM), [`threshold_otsu`](shaders::THRESHOLD_OTSU) | [`reference::threshold`] | AG-CNN, Eq. 4; Otsu 1979 |
 //! | [`LargestComponent`] | [`runs`](shaders::LARGEST_COMPONENT_RUNS), [`tiles`](shaders::LARGEST_COMPONENT_TILES), [`merge`](shaders::LARGEST_COMPONENT_MERGE), [`count`](shaders::LARGEST_COMPONENT_COUNT), [`pick`](shaders::LARGEST_COMPONENT_PICK), [`labels`](shaders::LARGEST_COMPONENT_LABELS), [`select`](shaders::LARGEST_COMPONENT_SELECT), [`expand`](shaders::LARGEST_COMPONENT_EXPAND) | [`reference::largest_component`] | AG-CNN, Sec. III-B |
+//! | [`ComponentLabels`] | the first three of [`LargestComponent`], [`roots`](shaders::COMPONENT_LABELS_ROOTS), [`scan`](shaders::COMPONENT_LABELS_SCAN), [`offsets`](shaders::COMPONENT_LABELS_OFFSETS), [`component_labels`](shaders::COMPONENT_LABELS) | [`reference::component_labels`] | Rosenfeld and Pfaltz 1966 |
+//! | [`RegionMeasures`] | [`clear`](shaders::REGION_MEASURES_CLEAR), [`extents`](shaders::REGION_MEASURES_EXTENTS), [`table`](shaders::REGION_MEASURES_TABLE), [`peaks`](shaders::REGION_MEASURES_PEAKS), [`sums`](shaders::REGION_MEASURES_SUMS), [`values`](shaders::REGION_MEASURES_VALUES), and for an order [`areas`](shaders::REGION_MEASURES_AREAS), [`keys`](shaders::REGION_MEASURES_KEYS), [`merge`](shaders::REGION_MEASURES_MERGE), [`slots`](shaders::REGION_MEASURES_SLOTS) | [`reference::region_measures`] | scikit-image's `regionprops_table` |
 //! | [`BoundingBox`] | [`bounding_box_share`](shaders::BOUNDING_BOX_SHARE), [`bounding_box`](shaders::BOUNDING_BOX) | [`reference::bounding_box`] | AG-CNN, Sec. III-B |
 //! | [`CropResize`] | [`crop_resize`](shaders::CROP_RESIZE) | [`reference::crop_resize`] | AG-CNN, Sec. III-B |
 //! | [`HeatOverlay`] | [`heat_overlay`](shaders::HEAT_OVERLAY), [`heat_overlay_texture`](shaders::HEAT_OVERLAY_TEXTURE) | [`reference::heat_overlay`] | |
@@ -126,6 +128,7 @@ pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, CbamShape};
 pub use ops::cbam_backward::{CbamBackward, CbamBackwardBuffers};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers};
 pub use ops::channel_scale_backward::{ChannelScaleBackward, ChannelScaleBackwardBuffers};
+pub use ops::component_labels::{ComponentLabels, ComponentLabelsBuffers};
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};
 pub use ops::crop_resize_backward::{CropResizeBackward, CropResizeBackwardBuffers};
 pub use ops::cross_attention::{CrossAttention, CrossAttentionBuffers, CrossAttentionOptions, CrossAttentionShape};
@@ -147,6 +150,7 @@ pub use ops::normalize::{Normalization, Normalize, NormalizeBuffers};
 pub use ops::normalize_backward::{NormalizeBackward, NormalizeBackwardBuffers};
 pub use ops::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 pub use ops::pointwise_conv_backward::{PointwiseConvBackward, PointwiseConvBackwardBuffers};
+pub use ops::region_measures::{RegionMeasures, RegionMeasuresBuffers, RegionMeasuresOptions, RegionOrder};
 pub use ops::resize::{Resize, ResizeBuffers, ResizeShape};
 pub use ops::resize_backward::{ResizeBackward, ResizeBackwardBuffers};
 pub use ops::sasa_layer::{SasaLayer, SasaLayerBuffers, SasaLayerOptions};

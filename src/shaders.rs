@@ -17,6 +17,8 @@ macro_rules! table {
 }
 
 table! {
+    /// [`AttendedRegion`](crate::AttendedRegion) of several regions: the rank of every pixel's region.
+    ATTENDED_REGION_RANK = attended_region,
     /// [`AttendedRegion`](crate::AttendedRegion), from the map to the mask's bits.
     ATTENDED_REGION_RUNS = attended_region,
     /// [`AttentionMap`](crate::AttentionMap).
@@ -37,6 +39,14 @@ table! {
     CHANNEL_SCALE_BACKWARD_APPLY = channel_scale_backward,
     /// Between both passes, and for planes of several parts.
     CHANNEL_SCALE_BACKWARD_JOIN = channel_scale_backward,
+    /// [`ComponentLabels`](crate::ComponentLabels), step 7.
+    COMPONENT_LABELS = component_labels,
+    /// [`ComponentLabels`](crate::ComponentLabels), step 6.
+    COMPONENT_LABELS_OFFSETS = component_labels,
+    /// [`ComponentLabels`](crate::ComponentLabels), step 4, after the first three of [`LargestComponent`](crate::LargestComponent).
+    COMPONENT_LABELS_ROOTS = component_labels,
+    /// [`ComponentLabels`](crate::ComponentLabels), step 5.
+    COMPONENT_LABELS_SCAN = component_labels,
     /// [`CropResize`](crate::CropResize).
     CROP_RESIZE = crop_resize,
     /// [`CrossAttention`](crate::CrossAttention).
@@ -119,6 +129,26 @@ table! {
     POINTWISE_CONV_BACKWARD_X = pointwise_conv_backward,
     /// [`PointwiseConv`](crate::PointwiseConv), planes and matrices whose sizes divide by 4.
     POINTWISE_CONV_VEC4 = pointwise_conv,
+    /// [`RegionMeasures`](crate::RegionMeasures) by area or sum: the areas.
+    REGION_MEASURES_AREAS = region_measures,
+    /// [`RegionMeasures`](crate::RegionMeasures), start values.
+    REGION_MEASURES_CLEAR = region_measures,
+    /// [`RegionMeasures`](crate::RegionMeasures): areas, boxes and sums of positions.
+    REGION_MEASURES_EXTENTS = region_measures,
+    /// [`RegionMeasures`](crate::RegionMeasures) by sum: what the sums sort like.
+    REGION_MEASURES_KEYS = region_measures,
+    /// [`RegionMeasures`](crate::RegionMeasures) by area or sum: one pass of the sort.
+    REGION_MEASURES_MERGE = region_measures,
+    /// [`RegionMeasures`](crate::RegionMeasures) with a map: maxima and magnitudes.
+    REGION_MEASURES_PEAKS = region_measures,
+    /// [`RegionMeasures`](crate::RegionMeasures) by area or sum: the rows of the labels.
+    REGION_MEASURES_SLOTS = region_measures,
+    /// [`RegionMeasures`](crate::RegionMeasures) with a map: sums, and positions of maxima.
+    REGION_MEASURES_SUMS = region_measures,
+    /// [`RegionMeasures`](crate::RegionMeasures): the columns that need no map.
+    REGION_MEASURES_TABLE = region_measures,
+    /// [`RegionMeasures`](crate::RegionMeasures): the columns of a map.
+    REGION_MEASURES_VALUES = region_measures,
     /// [`Resize`](crate::Resize).
     RESIZE = resize,
     /// [`ResizeBackward`](crate::ResizeBackward) and [`CropResizeBackward`](crate::CropResizeBackward), along columns.

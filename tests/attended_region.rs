@@ -1,7 +1,7 @@
 use visual_attention::reference::{self, AttendedRegions};
 use visual_attention::{
     AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, Connectivity, CropEnd, Element,
-    Error, Nchw, Normalization, Sampling, Size, Statistic, ThresholdRule, wgpu,
+    Error, Nchw, Nhw, Normalization, Sampling, Size, Statistic, ThresholdRule, wgpu,
 };
 
 use crate::common::{
@@ -29,11 +29,11 @@ impl Scene {
     fn run(&self, gpu: &TestGpu, options: AttendedRegionOptions, element: Element) -> AttendedRegions<f32> {
         let (features, images) = (gpu.input(&self.features, element), gpu.input(&self.images, element));
         let pixels = self.images_shape.plane().elements().unwrap() as usize;
-        let crop_len =
-            self.images_shape.batch as usize * self.images_shape.channels as usize * self.crop.pixels() as usize;
+        let all_boxes = (self.images_shape.batch * options.regions) as usize;
+        let crop_len = all_boxes * self.images_shape.channels as usize * self.crop.pixels() as usize;
         let map = gpu.output(self.features_shape.plane().elements().unwrap() as usize, 4);
         let [map_up, mask, component] = [(); 3].map(|()| gpu.output(pixels, 4));
-        let boxes = gpu.output(self.images_shape.batch as usize * 4, 4);
+        let [boxes, count] = [4 * all_boxes, self.images_shape.batch as usize].map(|words| gpu.output(words, 4));
         let crops = gpu.output(crop_len, element.bytes());
         let operator = AttendedRegion::new(compiler::of(&gpu.device), options, element, element).unwrap();
         let buffers = AttendedRegionBuffers {
@@ -45,6 +45,7 @@ impl Scene {
             component: Some(component.slice()),
             boxes: boxes.slice(),
             crops: Some(crops.slice()),
+            count: None,
         };
         let recording = operator
             .bind(
@@ -54,13 +55,14 @@ impl Scene {
             )
             .unwrap();
         gpu.recording(&recording);
-        let all = AttendedRegions {
+        let mut all = AttendedRegions {
             map: gpu.words(&map),
             map_up: gpu.words(&map_up),
             mask: gpu.words(&mask),
             component: gpu.words(&component),
             boxes: gpu.words(&boxes),
             crops: gpu.floats(&crops, element),
+            count: Vec::new(),
         };
         // And again with nothing but the box: what is not asked for changes nothing.
         let [map_only, boxes_only] = [gpu.output(all.map.len(), 4), gpu.output(all.boxes.len() * 4, 4)];
@@ -83,8 +85,38 @@ impl Scene {
             .unwrap();
         gpu.recording(&recording);
         assert_eq!(gpu.words::<[i32; 4]>(&boxes_only), all.boxes, "{options:?}");
+        // And once more with the count, for which one region is ranked among all.
+        let component = gpu.output(pixels, 4);
+        let buffers =
+            AttendedRegionBuffers { count: Some(count.slice()), component: Some(component.slice()), ..buffers };
+        let shape = AttendedRegionShape { features: self.features_shape, images: self.images_shape, crop: self.crop };
+        gpu.recording(&operator.bind(&gpu.device, shape, buffers).unwrap());
+        assert_eq!(gpu.words::<[i32; 4]>(&boxes_only), all.boxes, "{options:?}, counted");
+        assert!(gpu.words::<u32>(&component) == all.component, "{options:?}, counted");
+        all.count = gpu.words(&count);
         all
     }
+}
+
+/// Ranks of pixels, boxes and the number of components: all components of a mask, the largest taken again and again.
+fn ranked(plane: Nhw, options: &AttendedRegionOptions, mask: &[u32]) -> (Vec<u32>, Vec<[i32; 4]>, Vec<u32>) {
+    let mut left = mask.to_vec();
+    let mut ranks = vec![0; mask.len()];
+    let images = plane.batch as usize;
+    let mut boxes = vec![[0; 4]; images * options.regions as usize];
+    for region in 0..options.regions {
+        let largest = reference::largest_component(plane, options.connectivity, &left);
+        for ((rank, left), component) in ranks.iter_mut().zip(&mut left).zip(largest.component) {
+            *rank += component * (region + 1);
+            *left *= 1 - component;
+        }
+        for (image, found) in largest.boxes.into_iter().enumerate() {
+            boxes[image * options.regions as usize + region as usize] = found;
+        }
+    }
+    let sizes = reference::largest_component(plane, options.connectivity, mask).sizes;
+    let count = sizes.chunks(sizes.len() / images);
+    (ranks, boxes, count.map(|sizes| sizes.iter().filter(|&&size| size > 0).count() as u32).collect())
 }
 
 /// Each step against its reference on what the GPU itself computed before, so that no rounding can carry a pixel over the
@@ -116,17 +148,74 @@ fn check(gpu: &TestGpu, scene: &Scene, options: AttendedRegionOptions, element: 
     let plane = scene.images_shape.plane();
     let mask = reference::threshold(plane, options.threshold, &actual.map_up);
     assert_exact(&actual.mask, &mask, format!("mask, {what}"));
-    let components = reference::largest_component(plane, options.connectivity, &mask);
-    assert_exact(&actual.component, &components.component, format!("component, {what}"));
-    assert_eq!(actual.boxes, components.boxes, "boxes, {what}");
+    let (component, boxes, count) = ranked(plane, &options, &mask);
+    assert_exact(&actual.component, &component, format!("component, {what}"));
+    assert_eq!(actual.boxes, boxes, "boxes, {what}");
+    assert_eq!(actual.count, count, "count, {what}");
+    if options.regions == 1 {
+        let largest = reference::largest_component(plane, options.connectivity, &mask);
+        assert_exact(&component, &largest.component, format!("one component, {what}"));
+        assert_eq!(boxes, largest.boxes, "one box, {what}");
+    }
 
     let images = rounded(&scene.images, element);
     let (sampling, end) = (options.sampling, options.crop_end);
-    let exact = reference::crop_resize(scene.images_shape, scene.crop, end, sampling, &wide(&images), &actual.boxes);
-    let baseline = reference::crop_resize(scene.images_shape, scene.crop, end, sampling, &images, &actual.boxes);
+    // Each image once for each of its boxes.
+    let repeated = images.chunks(images.len() / plane.batch as usize);
+    let repeated: Vec<f32> =
+        repeated.flat_map(|image| std::iter::repeat_n(image, options.regions as usize)).flatten().copied().collect();
+    let crops_shape = Nchw { batch: plane.batch * options.regions, ..scene.images_shape };
+    let exact = reference::crop_resize(crops_shape, scene.crop, end, sampling, &wide(&repeated), &actual.boxes);
+    let baseline = reference::crop_resize(crops_shape, scene.crop, end, sampling, &repeated, &actual.boxes);
     let room = SAMPLE_ROOM * largest(&images);
     assert_within_tolerance_with_room(&actual.crops, &exact, &baseline, element.into(), room, format!("crops, {what}"));
     actual
+}
+
+/// More regions than there are, ties, and images of a batch with other numbers of regions.
+#[test]
+fn several_regions_match_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    let scenes = [
+        Scene::new(11, Nchw::new(3, 5, 11, 13), Nchw::new(3, 3, 61, 40), Size::new(20, 33)),
+        Scene::new(12, Nchw::new(2, 2, 30, 40), Nchw::new(2, 2, 31, 45), Size::new(1, 7)),
+    ];
+    for element in gpu.elements() {
+        for scene in &scenes {
+            for (regions, threshold) in [(2, 0.3), (3, 0.5), (40, 0.9), (5, 2.0)] {
+                for connectivity in [Connectivity::Four, Connectivity::Eight] {
+                    let options = AttendedRegionOptions::default()
+                        .with_regions(regions)
+                        .with_connectivity(connectivity)
+                        .with_threshold(ThresholdRule::Value(threshold));
+                    let found = check(gpu, scene, options, element);
+                    let [height, width] = [scene.images_shape.height, scene.images_shape.width].map(|side| side as i32);
+                    let missing = found.count.iter().map(|&count| regions.saturating_sub(count)).sum::<u32>();
+                    let whole = found.boxes.iter().filter(|&&found| found == [0, 0, width - 1, height - 1]).count();
+                    assert!(whole >= missing as usize, "{missing} regions are missing, {whole} boxes are whole images");
+                }
+            }
+        }
+    }
+}
+
+/// Turns of images that fit a binding, whose crops are the same bits.
+#[test]
+fn crops_of_several_regions_are_divided_by_image() {
+    let Some(gpu) = common::gpu() else { return };
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 48 << 10, ..wgpu::Limits::default() };
+    let Some(limited) = common::gpu_with(&limits) else { return };
+    let scene = Scene::new(13, Nchw::new(9, 2, 9, 8), Nchw::new(9, 3, 32, 32), Size::new(8, 16));
+    let options = AttendedRegionOptions::default().with_regions(2).with_threshold(ThresholdRule::Value(0.6));
+    assert_eq!(scene.run(&limited, options, Element::F32), scene.run(gpu, options, Element::F32));
+}
+
+#[test]
+fn no_region_is_refused() {
+    let Some(gpu) = common::gpu() else { return };
+    let options = AttendedRegionOptions::default().with_regions(0);
+    let error = AttendedRegion::new(compiler::of(&gpu.device), options, Element::F32, Element::F32).unwrap_err();
+    assert!(matches!(error, Error::InvalidParameter { parameter: "regions", .. }), "{error}");
 }
 
 #[test]
@@ -215,6 +304,7 @@ fn refusals_name_what_is_wrong() {
         component: None,
         boxes: buffers[2].slice(..),
         crops: None,
+        count: None,
     };
     let (features, images) = (Nchw::new(2, 2, 4, 4), Nchw::new(2, 3, 8, 8));
     let crop = Size::new(8, 8);

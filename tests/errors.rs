@@ -445,6 +445,7 @@ fn absurd_sizes_of_empty_batches() {
         component: Some(d),
         boxes: c,
         crops: None,
+        count: None,
     };
     let error = operator
         .bind(

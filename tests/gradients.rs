@@ -13,10 +13,17 @@ use crate::common::{self, Random, TestGpu, check_gradient, wide};
 
 /// The step of a difference. Its square is what the difference is off by, and a rounding of f64 over it what it cannot see.
 const STEP: f64 = 1e-6;
-/// Operators without gradient: their outputs are integers, or pictures to look at. Cropping by an attended region is differentiated by
-/// `crop_resize`.
-const NOT_DIFFERENTIABLE: [&str; 5] =
-    ["attended_region", "bounding_box", "heat_overlay", "largest_component", "threshold"];
+/// Operators without gradient: their outputs are integers, or pictures to look at, or measures. Cropping by an attended region is
+/// differentiated by `crop_resize`.
+const NOT_DIFFERENTIABLE: [&str; 7] = [
+    "attended_region",
+    "bounding_box",
+    "component_labels",
+    "heat_overlay",
+    "largest_component",
+    "region_measures",
+    "threshold",
+];
 /// Most numbers of one tensor that are moved.
 const MOST: usize = 48;
 

@@ -53,12 +53,12 @@ fn check(gpu: &TestGpu, shape: Nhw, mask: &[u32], what: &str) {
     }
 }
 
-fn noise(seed: u64, len: usize, density: f32) -> Vec<u32> {
+pub(crate) fn noise(seed: u64, len: usize, density: f32) -> Vec<u32> {
     let mut random = Random::new(seed);
     (0..len).map(|_| if random.unit() < density { 1 + random.below(9) } else { 0 }).collect()
 }
 
-fn draw(shape: Nhw, set: impl Fn(u32, u32) -> bool) -> Vec<u32> {
+pub(crate) fn draw(shape: Nhw, set: impl Fn(u32, u32) -> bool) -> Vec<u32> {
     let pixels = (0..shape.height).flat_map(|y| (0..shape.width).map(move |x| (y, x)));
     pixels.map(|(y, x)| u32::from(set(y, x))).collect()
 }
@@ -88,7 +88,7 @@ fn spiral(shape: Nhw) -> Vec<u32> {
 }
 
 /// Masks whose components are long, many, or almost alike.
-fn adversaries(shape: Nhw) -> Vec<(&'static str, Vec<u32>)> {
+pub(crate) fn adversaries(shape: Nhw) -> Vec<(&'static str, Vec<u32>)> {
     let Nhw { height, width, .. } = shape;
     let len = (height * width) as usize;
     vec![

@@ -52,8 +52,8 @@ const DIVISIONS: &[Division] = &[
     // More cells of a bias table than a workgroup has invocations.
     (Nchw::new(2, 4, 9, 50), 1 << 20, 1, &["window_attention_backward Bias wide"]),
     // Two images of runs in a dispatch, and one image of labels.
-    (Nchw::new(5, 4, 81, 19), 6656, 8, &["largest_component"]),
-    (Nchw::new(1, 4, 400, 401), 4 << 20, 1, &["normalize", "largest_component"]),
+    (Nchw::new(5, 4, 81, 19), 6656, 8, &["largest_component", "component_labels"]),
+    (Nchw::new(1, 4, 400, 401), 4 << 20, 1, &["normalize", "largest_component", "component_labels"]),
     (Nchw::new(1, 4, 1, 16_391), 1 << 20, 1, PLANES),
     (Nchw::new(1, 4, 2, 32_780), 2 << 20, 1, PLANES),
 ];

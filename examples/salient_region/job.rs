@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use half::f16;
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 use safetensors::{Dtype, SafeTensors};
 use visual_attention::host::{Gpu, Timestamps};
 use visual_attention::reference::{self, AttendedRegions};
@@ -16,6 +16,7 @@ use visual_attention::{
 
 use super::FilterBank;
 use super::picture::{self, Picture};
+use super::regions::{self, Region};
 
 /// Feature maps of one picture.
 #[derive(Clone)]
@@ -81,10 +82,10 @@ pub(crate) struct Job<'a> {
 
 /// What came of it.
 pub(crate) struct Outcome {
-    /// xmin, ymin, xmax, ymax, inclusive.
-    pub(crate) found: [i32; 4],
+    /// The largest first.
+    pub(crate) regions: Vec<Region>,
     pub(crate) report: Vec<String>,
-    pub(crate) pictures: Vec<(&'static str, RgbImage)>,
+    pub(crate) pictures: Vec<(String, RgbImage)>,
 }
 
 impl Job<'_> {
@@ -120,7 +121,8 @@ impl Job<'_> {
         let map = gpu.buffer("map", shape.size().pixels() * 4)?;
         let [mask, component, overlay] =
             [gpu.buffer("mask", pixels * 4)?, gpu.buffer("component", pixels * 4)?, gpu.buffer("overlay", pixels * 4)?];
-        let (boxes, crops) = (gpu.buffer("boxes", 16)?, gpu.buffer("crops", pixels * 12)?);
+        let asked = u64::from(self.options.regions);
+        let (boxes, crops) = (gpu.buffer("boxes", asked * 16)?, gpu.buffer("crops", asked * pixels * 12)?);
 
         let region = AttendedRegion::new(device, self.options, element, Element::F32)?;
         let region = region.bind(
@@ -135,6 +137,7 @@ impl Job<'_> {
                 component: Some(component.slice(..)),
                 boxes: boxes.slice(..),
                 crops: Some(crops.slice(..)),
+                count: None,
             },
         )?;
         let heat = HeatOverlay::new(device, &self.colors, self.options.sampling, Element::F32)?;
@@ -171,14 +174,14 @@ impl Job<'_> {
         };
         submit()?;
 
-        let found = gpu.read::<[i32; 4]>(boxes.slice(..))?[0];
         let on_gpu = AttendedRegions::<f32> {
             map: gpu.read(map.slice(..))?,
             map_up: Vec::new(),
             mask: gpu.read(mask.slice(..))?,
             component: gpu.read(component.slice(..))?,
-            boxes: vec![found],
+            boxes: gpu.read(boxes.slice(..))?,
             crops: gpu.read(crops.slice(..))?,
+            count: Vec::new(),
         };
         let overlay: Vec<u8> = gpu.read(overlay.slice(..))?;
 
@@ -219,22 +222,20 @@ impl Job<'_> {
         let on_cpu = self.reference(shape, picture, features);
         let images = Nchw::new(1, 3, picture.height, picture.width);
         let Job { options, .. } = self;
-        let crops = reference::crop_resize(
-            images,
-            images.size(),
-            options.crop_end,
-            options.sampling,
-            &picture.planes,
-            &on_gpu.boxes,
-        );
+        let crop = |found: &[i32; 4]| {
+            let (end, sampling, boxes) = (options.crop_end, options.sampling, std::slice::from_ref(found));
+            reference::crop_resize(images, images.size(), end, sampling, &picture.planes, boxes)
+        };
+        let crops: Vec<f32> = on_gpu.boxes.iter().flat_map(crop).collect();
         let (map, crop) = (largest_difference(&on_gpu.map, &on_cpu.map), largest_difference(&on_gpu.crops, &crops));
         let heat = overlay.iter().zip(self.overlay(shape, picture, &on_gpu.map)).map(|(a, b)| a.abs_diff(b)).max();
         let mask = on_gpu.mask.iter().zip(&on_cpu.mask).filter(|(a, b)| a != b).count();
-        let same_box = if on_gpu.boxes == on_cpu.boxes { "the same" } else { "another" };
+        let same_boxes = if on_gpu.boxes == on_cpu.boxes { "the same" } else { "another" };
+        let boxes = if on_gpu.boxes.len() == 1 { "box" } else { "boxes" };
         vec![
             format!("largest difference from the CPU reference: {:.1e}", map.max(crop)),
             format!("  map {map:.1e}, crop {crop:.1e}, overlay {} of 255", heat.unwrap_or(0)),
-            format!("  mask {mask} of {} pixels, box {same_box}", on_gpu.mask.len()),
+            format!("  mask {mask} of {} pixels, {boxes} {same_boxes}", on_gpu.mask.len()),
         ]
     }
 
@@ -269,31 +270,17 @@ impl Job<'_> {
 
 fn outcome(picture: &Picture, result: &AttendedRegions<f32>, overlay: &[u8], report: Vec<String>) -> Outcome {
     let Picture { height, width, .. } = *picture;
-    let pictures = vec![
-        ("overlay.png", picture::from_rgba(height, width, overlay)),
-        ("mask.png", mask_with_box(height, width, result)),
-        ("crop.png", picture::from_planes(height, width, &result.crops)),
+    let found = regions::regions(result);
+    let mut pictures = vec![
+        ("overlay.png".to_owned(), picture::from_rgba(height, width, overlay)),
+        ("mask.png".to_owned(), regions::mask_with_boxes(height, width, result, &found)),
     ];
-    Outcome { found: result.boxes[0], report, pictures }
-}
-
-/// White where only the mask is set, yellow where its largest component is, a red frame just inside the box.
-fn mask_with_box(height: u32, width: u32, result: &AttendedRegions<f32>) -> RgbImage {
-    let [xmin, ymin, xmax, ymax] = result.boxes[0].map(i64::from);
-    // Wide enough to be seen when a large picture is shown small.
-    let frame = i64::from(height.max(width) / 300).max(1);
-    RgbImage::from_fn(width, height, |x, y| {
-        let index = y as usize * width as usize + x as usize;
-        let (x, y) = (i64::from(x), i64::from(y));
-        let inside = (xmin..=xmax).contains(&x) && (ymin..=ymax).contains(&y);
-        let to_side = (x - xmin).min(xmax - x).min(y - ymin).min(ymax - y);
-        Rgb(match (result.component[index], result.mask[index]) {
-            _ if inside && to_side < frame => [230, 30, 30],
-            (1, _) => [255, 220, 90],
-            (_, 1) => [255, 255, 255],
-            _ => [0, 0, 0],
-        })
-    })
+    let crops = result.crops.chunks_exact(picture.planes.len()).take(found.len());
+    pictures.extend(crops.enumerate().map(|(index, planes)| {
+        let name = if index == 0 { "crop.png".to_owned() } else { format!("crop_{}.png", index + 1) };
+        (name, picture::from_planes(height, width, planes))
+    }));
+    Outcome { regions: found, report, pictures }
 }
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {

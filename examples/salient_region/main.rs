@@ -5,6 +5,7 @@ mod filter_bank;
 mod job;
 #[path = "../picture/mod.rs"]
 mod picture;
+mod regions;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,7 +23,8 @@ use picture::Picture;
 /// channels, thresholded, its largest connected region, and the picture cropped to it.
 ///
 /// Writes overlay.png (the map as heat over the picture), mask.png (white: the mask; yellow: its largest component; red: the box)
-/// and crop.png (the box, stretched to the picture's size as a network would be fed it).
+/// and crop.png (the box, stretched to the picture's size as a network would be fed it). Of several regions the boxes have numbers,
+/// the crops after the first are `crop_2.png`, `crop_3.png` and so on, and regions.csv has box and pixels of each.
 ///
 /// Without a GPU adapter the CPU references do the same. Exits with 2 where an input can't be used.
 #[derive(Parser)]
@@ -46,6 +48,9 @@ struct Arguments {
     /// Whether pixels touch across edges (4) or across corners too (8).
     #[arg(long, default_value = "8", value_parser = ["4", "8"])]
     connectivity: String,
+    /// How many of the mask's connected regions are taken, the largest first.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=99))]
+    regions: u32,
     /// Colours of the overlay.
     #[arg(long, value_enum, default_value = "turbo")]
     colors: Colors,
@@ -90,6 +95,7 @@ impl Arguments {
             .with_statistic(statistic)
             .with_threshold(threshold)
             .with_connectivity(connectivity)
+            .with_regions(self.regions)
     }
 }
 
@@ -155,7 +161,6 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             arguments.out.join(format!("{}_{name}", index + 1))
         };
         let result = job.run(picture, features).map_err(|message| format!("{}: {message}", path.display()))?;
-        let [xmin, ymin, xmax, ymax] = result.found;
         let [rows, columns] = picture.original;
         say(format!("{}: {columns} x {rows} pixels", path.display()));
         if picture.reduced_from().is_some() {
@@ -163,10 +168,22 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             let reason = format!("a binding holds {limit} MiB at most");
             say(format!("reduced to {} x {} pixels, box and pictures too: {reason}", picture.width, picture.height));
         }
-        say(format!("box: columns {xmin} to {xmax}, rows {ymin} to {ymax}"));
+        for (index, region) in result.regions.iter().enumerate() {
+            let [xmin, ymin, xmax, ymax] = region.sides;
+            let number = if arguments.regions > 1 { format!(" {}", index + 1) } else { String::new() };
+            say(format!("box{number}: columns {xmin} to {xmax}, rows {ymin} to {ymax}"));
+        }
         result.report.into_iter().for_each(say);
-        picture::save_all(&folder, result.pictures)?;
-        say(format!("written: {}", folder.join("{overlay,mask,crop}.png").display()));
+        let names: Vec<_> = result.pictures.iter().map(|(name, _)| name.trim_end_matches(".png")).collect();
+        let written = format!("written: {}", folder.join(format!("{{{}}}.png", names.join(","))).display());
+        picture::save_all(&folder, result.pictures.iter().map(|(name, picture)| (&**name, picture.clone())).collect())?;
+        say(written);
+        if arguments.regions > 1 {
+            let table = folder.join("regions.csv");
+            std::fs::write(&table, regions::table(&result.regions))
+                .map_err(|error| format!("{}: {error}", table.display()))?;
+            say(format!("written: {}", table.display()));
+        }
         if let Some(bar) = &progress {
             bar.inc(1);
         }

@@ -21,7 +21,7 @@ pub(super) struct Region {
 
 impl Described for Region {
     const NAME: &'static str = "attended_region";
-    const ABOUT: &'static str = "from features to the region that they attend to: map, mask, box and crop";
+    const ABOUT: &'static str = "from features to the regions that they attend to: map, mask, boxes and crops";
     const EXAMPLE: Example = Example::new(&[("features", FEATURES), ("images", IMAGES)]).with(&[("crop", SIZE)]);
     type Shape = AttendedRegionShape;
 
@@ -34,6 +34,7 @@ impl Described for Region {
             threshold: options.threshold("threshold")?,
             connectivity: options.name("connectivity", Connectivity::NAMES, defaults.connectivity)?,
             crop_end: options.name("crop_end", CropEnd::NAMES, defaults.crop_end)?,
+            regions: options.integer("regions", Some(defaults.regions))?,
         };
         let size = options.size("crop", None)?;
         let images = options.name("image_element", crate::Element::NAMES, crate::Element::F32)?;
@@ -59,6 +60,7 @@ impl Described for Region {
             component: slices.optional("component"),
             boxes: slices.required(Self::NAME, "boxes")?,
             crops: slices.optional("crops"),
+            count: slices.optional("count"),
         };
         self.operator.bind(device, shape, buffers)
     }
@@ -78,6 +80,7 @@ impl Described for Region {
             ("component", floats(found.component)),
             ("boxes", floats(found.boxes.as_flattened().iter().copied())),
             ("crops", found.crops),
+            ("count", floats(found.count)),
         ]))
     }
 }

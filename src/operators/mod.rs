@@ -33,6 +33,7 @@ mod cbam;
 mod cbam_backward;
 mod channel_scale;
 mod channel_scale_backward;
+mod component_labels;
 mod crop_resize;
 mod crop_resize_backward;
 mod cross_attention;
@@ -55,6 +56,7 @@ mod normalize_backward;
 mod options;
 mod pointwise_conv;
 mod pointwise_conv_backward;
+mod region_measures;
 mod resize;
 mod resize_backward;
 mod sasa_layer;
@@ -291,6 +293,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<cbam_backward::CbamGradient>(),
             Entry::of::<channel_scale::Scale>(),
             Entry::of::<channel_scale_backward::ScaleGradient>(),
+            Entry::of::<component_labels::Labels>(),
             Entry::of::<crop_resize::Crop>(),
             Entry::of::<crop_resize_backward::CropGradient>(),
             Entry::of::<cross_attention::Cross>(),
@@ -311,6 +314,7 @@ pub fn all() -> &'static [Entry] {
             Entry::of::<normalize_backward::NormalizedGradient>(),
             Entry::of::<pointwise_conv::Projection>(),
             Entry::of::<pointwise_conv_backward::ProjectionGradient>(),
+            Entry::of::<region_measures::Measures>(),
             Entry::of::<resize::Resized>(),
             Entry::of::<resize_backward::ResizeGradient>(),
             Entry::of::<sasa_layer::Layer>(),

@@ -5,6 +5,7 @@
 //! m     = m, scaled to 0..1 by its own range               Normalize
 //! mask  = 1 where m, resized to the images, exceeds t      Resize, Threshold, Eq. 4
 //! boxes = box of the largest connected part of the mask    LargestComponent
+//!         or of the largest k parts                        ComponentLabels, RegionMeasures by area
 //! crops = the images in their boxes, resized               CropResize
 //! ```
 //!
@@ -41,6 +42,7 @@
 //!     mask: None,
 //!     component: None,
 //!     boxes: boxes.slice(..),
+//!     count: None,
 //!     crops: Some(crops.slice(..)),
 //! };
 //! let recording = operator.bind(&gpu.device, shape, buffers)?;
@@ -49,9 +51,21 @@
 //! # Ok::<(), visual_attention::Error>(())
 //! ```
 //!
+//! # Several regions
+//!
+//! With [`AttendedRegionOptions::regions`] above 1, region `r` of an image is the `r`-th largest connected part of its mask. Of
+//! equally large parts the one whose first pixel comes first in raster order is the first. An image with fewer parts has the whole
+//! image as each box that is left, and the whole image in each such crop: that is what an empty mask gives for one region, too.
+//! `count` has the number of parts.
+//!
+//! # Sizes
+//!
 //! [`AttendedRegionOptions`] has one field for each step. The resized map and the mask are written only if their buffers are
 //! given. Scratch takes at most 8 bytes for each mask pixel, as
-//! [`LargestComponent::scratch_bytes`](crate::LargestComponent::scratch_bytes) counts it, and up to 2 KiB for each image.
+//! [`LargestComponent::scratch_bytes`](crate::LargestComponent::scratch_bytes) counts it, and up to 2 KiB for each image. Several
+//! regions, or a count, take up to 28 bytes for each mask pixel, and 64 for each region.
+//!
+//! Several regions are cropped image by image: an image with all its channels must fit a binding then, and so must its crops.
 //! [`AttendedRegion::bind`] lists the errors, [`AttendedRegion::cost`] counts bytes and operations.
 //!
 //! Kernels: [`attended_region_runs`](crate::shaders::ATTENDED_REGION_RUNS) and those of the operators above. Reference:
@@ -59,17 +73,21 @@
 
 use crate::cost::count;
 use crate::kernel::resample::{Axis, Sampling};
-use crate::kernel::shader::{PLAIN, Shader, THREE_CODES, group, params, shader};
-use crate::kernel::{Compiler, Kernel, Tensor, check};
+use crate::kernel::shader::{PLAIN, Shader, THREE_CODES, Variant, group, params, shader};
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tensor};
 use crate::ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
+use crate::ops::component_labels::Labelling;
 use crate::ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers};
 use crate::ops::largest_component::{self, Components, Connectivity, Forest, Outputs};
 use crate::ops::normalize::{Normalization, Normalize, NormalizeBuffers};
+use crate::ops::region_measures::{Columns, RegionMeasuresOptions, RegionOrder, Table};
 use crate::ops::resize::{Resize, ResizeBuffers};
 use crate::ops::threshold::{Threshold, ThresholdRule};
 use crate::{Cost, CropResizeShape, DType, Element, Error, Nchw, Nhw, Recording, ResizeShape, Size, TensorSpec};
 
 const OP: &str = "attended_region";
+/// Pixels of a workgroup that writes the regions' ranks.
+const RANK_GROUP: u32 = 256;
 
 params!(axes RunsParams {
     origin_x: u32,
@@ -83,6 +101,23 @@ params!(axes RunsParams {
     boxes_base: u32,
     threshold: f32,
 });
+params!(RankParams {
+    origin: u32,
+    labels_base: u32,
+    component_base: u32,
+    pixels: u32,
+    label_stride: u32,
+    regions: u32,
+});
+
+pub(crate) const ATTENDED_REGION_RANK: Shader = shader!(
+    "attended_region_rank",
+    RankParams,
+    PLAIN,
+    &[],
+    [labels: Read, slots: Read, component: Write],
+    [],
+);
 
 pub(crate) const ATTENDED_REGION_RUNS: Shader = shader!(
     "attended_region_runs",
@@ -112,6 +147,8 @@ pub struct AttendedRegionOptions {
     pub connectivity: Connectivity,
     /// Whether a crop holds the last row and column of its box.
     pub crop_end: CropEnd,
+    /// Regions of each image, by descending area; at least 1.
+    pub regions: u32,
 }
 
 impl Default for AttendedRegionOptions {
@@ -123,6 +160,7 @@ impl Default for AttendedRegionOptions {
             threshold: ThresholdRule::default(),
             connectivity: Connectivity::Eight,
             crop_end: CropEnd::Inclusive,
+            regions: 1,
         }
     }
 }
@@ -163,6 +201,12 @@ impl AttendedRegionOptions {
     pub const fn with_crop_end(self, crop_end: CropEnd) -> Self {
         Self { crop_end, ..self }
     }
+
+    /// With as many regions of each image.
+    #[must_use]
+    pub const fn with_regions(self, regions: u32) -> Self {
+        Self { regions, ..self }
+    }
 }
 
 /// The attended region of images. The [page of the module](self) has the steps and an example.
@@ -177,7 +221,17 @@ pub struct AttendedRegion {
     threshold: Threshold,
     runs: Kernel,
     components: Components,
+    /// The regions of an image, ranked by area, where more than one or their number is asked for.
+    ranked: Ranked,
     crop_resize: CropResize,
+}
+
+/// The kernels from a mask in bits to ranked regions.
+#[derive(Clone, Debug)]
+struct Ranked {
+    labelling: Labelling,
+    table: Table,
+    rank: Kernel,
 }
 
 /// Extents of an [`AttendedRegion`].
@@ -204,11 +258,13 @@ pub struct AttendedRegionBuffers<'a> {
     pub map_up: Option<wgpu::BufferSlice<'a>>,
     /// Out, if asked for: `[n, H, W]` u32, 1 where the map exceeds the threshold.
     pub mask: Option<wgpu::BufferSlice<'a>>,
-    /// Out, if asked for: `[n, H, W]` u32, 1 on the largest component.
+    /// Out, if asked for: `[n, H, W]` u32, `r` on the `r`-th region, from 1, and 0 elsewhere.
     pub component: Option<wgpu::BufferSlice<'a>>,
-    /// Out: `[n, 4]` i32, `(xmin, ymin, xmax, ymax)` of the largest component, inclusive.
+    /// Out: `[n, 4]` i32, `(xmin, ymin, xmax, ymax)` of the largest component, inclusive. `[n, k, 4]` of `k` regions above 1.
     pub boxes: wgpu::BufferSlice<'a>,
-    /// Out, if asked for: `[n, c, oh, ow]`, the element type of images.
+    /// Out, if asked for: `[n]` u32, the connected parts of the mask, which may be more or fewer than the regions asked for.
+    pub count: Option<wgpu::BufferSlice<'a>>,
+    /// Out, if asked for: `[n * k, c, oh, ow]`, the element type of images. The crops of an image are one after another.
     pub crops: Option<wgpu::BufferSlice<'a>>,
 }
 
@@ -217,7 +273,7 @@ impl AttendedRegion {
     ///
     /// # Errors
     ///
-    /// - [`Error::InvalidParameter`] for a threshold that is not finite.
+    /// - [`Error::InvalidParameter`] for a threshold that is not finite, and for 0 regions.
     /// - [`Error::MissingFeature`] for f16 on a device without it.
     /// - [`Error::LimitExceeded`] if the device's workgroups hold fewer than 256 invocations.
     pub fn new<'a>(
@@ -228,6 +284,10 @@ impl AttendedRegion {
     ) -> Result<Self, Error> {
         let compiler = compiler.into();
         options.threshold.value(OP)?;
+        if options.regions == 0 {
+            let (given, needed) = ("0".into(), "at least 1 region".into());
+            return Err(Error::InvalidParameter { op: OP, parameter: "regions", given, needed });
+        }
         // Kernels of optional outputs are compiled at first use. Otsu's kernels run for every mask.
         let optional = compiler.at_first_use();
         let threshold = if options.threshold == ThresholdRule::Otsu { compiler } else { optional };
@@ -239,7 +299,12 @@ impl AttendedRegion {
             resize: Resize::new(optional, options.sampling, Element::F32)?,
             threshold: Threshold::new(threshold, options.threshold, options.sampling)?,
             runs: largest_component::tile_kernel(OP, compiler, &ATTENDED_REGION_RUNS, &rule)?,
-            components: Components::new(OP, compiler, options.connectivity)?,
+            components: Components::new(
+                OP,
+                if options.regions == 1 { compiler } else { optional },
+                options.connectivity,
+            )?,
+            ranked: Ranked::new(if options.regions == 1 { optional } else { compiler }, options)?,
             crop_resize: CropResize::new(optional, options.crop_end, options.sampling, images)?,
         })
     }
@@ -257,9 +322,13 @@ impl AttendedRegion {
     /// What [`Self::bind`] refuses about the shape.
     pub fn tensors(&self, shape: AttendedRegionShape) -> Result<Vec<TensorSpec>, Error> {
         let AttendedRegionShape { features, images, crop: Size { height, width } } = shape;
-        let crops = Nchw { height, width, ..images };
+        let regions = self.options.regions;
+        let all = check::to_u32(OP, "crops", u64::from(images.batch) * u64::from(regions))?;
+        let crops = Nchw { batch: all, height, width, ..images };
         check::elements(OP, "features", features)?;
         check::elements(OP, "images", images)?;
+        // A region takes 16 words of scratch.
+        check::elements(OP, "boxes", Nchw::new(images.batch, regions, 1, 16))?;
         check::elements(OP, "crops", crops)?;
         if features.batch != images.batch {
             return Err(Error::InvalidShape {
@@ -271,15 +340,17 @@ impl AttendedRegion {
         }
         let plane = images.plane();
         let element = self.crop_resize.element();
+        let boxes = if regions == 1 { vec![images.batch, 4] } else { vec![images.batch, regions, 4] };
         Ok(vec![
             TensorSpec::input("features", features, self.attention_map.element()),
             TensorSpec::output("map", features.plane(), Element::F32),
             TensorSpec::output("map_up", plane, Element::F32).optional(),
             TensorSpec::output("mask", plane, DType::U32).optional(),
-            TensorSpec::output("boxes", [images.batch, 4], DType::I32),
+            TensorSpec::output("boxes", boxes, DType::I32),
             TensorSpec::output("component", plane, DType::U32).optional(),
             TensorSpec::input("images", images, element).optional(),
             TensorSpec::output("crops", crops, element).optional(),
+            TensorSpec::output("count", [images.batch], DType::U32).optional(),
         ])
     }
 
@@ -321,6 +392,7 @@ impl AttendedRegion {
             ("component", buffers.component),
             ("images", crops.map(|(images, _)| images)),
             ("crops", crops.map(|(_, crops)| crops)),
+            ("count", buffers.count),
         ];
         check::slices(OP, device, &specs, &given)?;
         if features.batch == 0 {
@@ -329,7 +401,6 @@ impl AttendedRegion {
         check::source(OP, "features", features.size())?;
         check::source(OP, "images", images.size())?;
 
-        let outputs = Outputs::new(images.size().pixels(), buffers.boxes, buffers.component, None);
         let map = buffers.map;
         let buffers_in = AttentionMapBuffers { features: buffers.features, map };
         let mut recording = self.attention_map.bind(device, features, buffers_in)?;
@@ -343,37 +414,45 @@ impl AttendedRegion {
                 buffers,
             )?);
         }
-        recording.extend(self.bind_components(device, features, images.plane(), map, buffers.mask, outputs)?);
+        recording.extend(self.bind_components(device, features, images.plane(), &buffers)?);
         if let Some((source, crops)) = crops {
+            let (shape, regions) = (CropResizeShape { images, crop }, self.options.regions);
             let buffers = CropResizeBuffers { images: source, boxes: buffers.boxes, crops };
-            recording.extend(self.crop_resize.bind(device, CropResizeShape { images, crop }, buffers)?);
+            recording.extend(Recording::new(self.crop_resize.bind_regions(device, shape, regions, buffers)?));
         }
         Ok(recording)
     }
 
-    /// Binds the steps from the map to the boxes. The mask is written if `mask_out` is given.
+    /// Binds the steps from the map to the boxes.
     fn bind_components(
         &self,
         device: &wgpu::Device,
         features: Nchw,
         mask: Nhw,
-        map: wgpu::BufferSlice<'_>,
-        mask_out: Option<wgpu::BufferSlice<'_>>,
-        outputs: Outputs<'_>,
+        buffers: &AttendedRegionBuffers<'_>,
     ) -> Result<Recording, Error> {
         let mut dispatches = Vec::new();
         let batch = features.batch;
         let axes = Axis::both(OP, features.size(), mask.size(), self.options.sampling)?;
-        let map = Tensor::divided(map, features.size().pixels(), 4);
+        let map = Tensor::divided(buffers.map, features.size().pixels(), 4);
         let levels = self.threshold.bind_levels(OP, device, batch, axes, mask.size(), map, &mut dispatches)?;
-        if let Some(slice) = mask_out {
+        if let Some(slice) = buffers.mask {
             let tensors = [map, Tensor::divided(slice, mask.size().pixels(), 4)];
             self.threshold.bind_mask(device, batch, axes, mask.size(), tensors, levels.as_ref(), &mut dispatches)?;
         }
         let levels = Tensor::divided(levels.as_ref().map(|buffer| buffer.slice(..)), 1, 4);
         let threshold = self.options.threshold.value(OP)?;
         let forest = Forest::new(OP, device, mask)?;
-        let tensors = [map, levels, forest.bits(), outputs.boxes];
+        // The largest component alone needs no labels. Ranked regions have boxes that start elsewhere.
+        let ranked = self.options.regions > 1 || buffers.count.is_some();
+        let start = tensor::Between::new(
+            (!ranked).then_some(buffers.boxes),
+            OP,
+            device,
+            "start of boxes",
+            u64::from(batch) * 16,
+        )?;
+        let tensors = [map, levels, forest.bits(), Tensor::divided(start.slice(), 4, 4)];
         let groups = forest.word_groups();
         dispatches.extend(self.runs.bind(device, batch, groups, &tensors, None, |_| RunsParams {
             width: mask.width,
@@ -383,7 +462,12 @@ impl AttendedRegion {
             threshold,
             ..RunsParams::resampling(axes)
         })?);
-        self.components.bind(device, &forest, outputs, &mut dispatches)?;
+        if ranked {
+            self.ranked.bind(device, &forest, self.options.regions, buffers, &mut dispatches)?;
+        } else {
+            let outputs = Outputs::new(mask.size().pixels(), buffers.boxes, buffers.component, None);
+            self.components.bind(device, &forest, outputs, &mut dispatches)?;
+        }
         Ok(Recording::new(dispatches))
     }
 
@@ -392,9 +476,56 @@ impl AttendedRegion {
     pub fn cost(&self, shape: AttendedRegionShape) -> Cost {
         let AttendedRegionShape { features, images, crop } = shape;
         let mask = count(images.plane().elements());
+        let crops = Nchw { batch: images.batch.saturating_mul(self.options.regions), ..images };
         self.attention_map.cost(features)
             + self.normalize.cost(features.plane())
-            + self.crop_resize.cost(CropResizeShape { images, crop })
+            + self.crop_resize.cost(CropResizeShape { images: crops, crop })
             + Cost::new(count(0), mask * count(10), count(0))
+    }
+}
+
+impl Ranked {
+    fn new(compiler: Compiler<'_>, options: AttendedRegionOptions) -> Result<Self, Error> {
+        let table = RegionMeasuresOptions::new(options.regions).with_order(RegionOrder::Area);
+        let workgroup = [RANK_GROUP, 1, 1];
+        let (shader, constants) = (&ATTENDED_REGION_RANK, &[]);
+        let build = Build { op: OP, shader, variant: Variant::F32, constants, workgroup, workgroup_bytes: 0 };
+        Ok(Self {
+            labelling: Labelling::new(OP, compiler, options.connectivity)?,
+            table: Table::new(OP, compiler, table, true)?,
+            rank: Kernel::new(compiler, &build)?,
+        })
+    }
+
+    /// Appends the dispatches after the one that fills the forest's bits.
+    fn bind(
+        &self,
+        device: &wgpu::Device,
+        forest: &Forest,
+        regions: u32,
+        buffers: &AttendedRegionBuffers<'_>,
+        dispatches: &mut Vec<Dispatch>,
+    ) -> Result<(), Error> {
+        let shape = forest.shape;
+        let (batch, pixels) = (shape.batch, shape.size().pixels());
+        let labels = tensor::scratch(OP, device, "labels", pixels.saturating_mul(4 * u64::from(batch)))?;
+        let count = tensor::Between::new(buffers.count, OP, device, "count", u64::from(batch) * 4)?;
+        let labels_of = Tensor::divided(labels.slice(..), pixels, 4);
+        self.labelling.bind(device, forest, labels_of, Tensor::divided(count.slice(), 1, 4), dispatches)?;
+        let columns = Columns { boxes: Some(buffers.boxes), ..Columns::default() };
+        let ranks = self.table.bind(device, shape, labels.slice(..), None, count.slice(), &columns, dispatches)?;
+        if let Some((component, ranks)) = buffers.component.zip(ranks) {
+            let tensors = [labels_of, ranks.slots(), Tensor::divided(component, pixels, 4)];
+            let pixels = check::to_u32(OP, "pixels of an image", pixels)?;
+            let label_stride = ranks.label_stride();
+            let groups = [pixels.div_ceil(RANK_GROUP), 1];
+            dispatches.extend(self.rank.bind(device, batch, groups, &tensors, None, |_| RankParams {
+                pixels,
+                label_stride,
+                regions,
+                ..bytemuck::Zeroable::zeroed()
+            })?);
+        }
+        Ok(())
     }
 }

@@ -39,7 +39,7 @@ use bytemuck::Zeroable;
 use crate::cost::count;
 use crate::kernel::resample::Sampling;
 use crate::kernel::shader::{ELEMENTS, NO_OR_YES, Shader, Variant, group, params, shader};
-use crate::kernel::{Build, Compiler, Kernel, Tensor, check, resample};
+use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, resample};
 use crate::names::names;
 use crate::{Cost, DType, Element, Error, Nchw, Recording, Size, TensorSpec};
 
@@ -52,6 +52,9 @@ params!(Params {
     crops_base: u32,
     first_plane: u32,
     channels: u32,
+    planes_in: u32,
+    planes_out: u32,
+    tiles_high: u32,
     input_height: u32,
     input_width: u32,
     height: u32,
@@ -190,32 +193,53 @@ impl CropResize {
         buffers: CropResizeBuffers<'_>,
     ) -> Result<Recording, Error> {
         let specs = self.tensors(shape)?;
-        let CropResizeShape { images: shape, crop: size } = shape;
-        let planes = check::to_u32(OP, "planes", u64::from(shape.batch) * u64::from(shape.channels))?;
-        let bytes = self.element.bytes();
-        let tensors = [
-            Tensor::divided(buffers.images, shape.size().pixels(), bytes),
-            Tensor::whole(buffers.boxes, u64::from(shape.batch) * 4, 4),
-            Tensor::divided(buffers.crops, size.pixels(), bytes),
-        ];
         let CropResizeBuffers { images, boxes, crops } = buffers;
         let given = [("images", Some(images)), ("boxes", Some(boxes)), ("crops", Some(crops))];
         check::slices(OP, device, &specs, &given)?;
-        if planes == 0 || size.is_empty() {
-            return Ok(Recording::default());
+        self.bind_regions(device, shape, 1, buffers).map(Recording::new)
+    }
+
+    /// Crops every image to `regions` boxes. The caller has checked the slices.
+    pub(crate) fn bind_regions(
+        &self,
+        device: &wgpu::Device,
+        CropResizeShape { images, crop }: CropResizeShape,
+        regions: u32,
+        buffers: CropResizeBuffers<'_>,
+    ) -> Result<Vec<Dispatch>, Error> {
+        let channels = u64::from(images.channels);
+        let planes = u64::from(images.batch) * channels;
+        let all = check::to_u32(OP, "planes", planes.saturating_mul(regions.into()))?;
+        if all == 0 || crop.is_empty() {
+            return Ok(Vec::new());
         }
-        check::source(OP, "images", shape.size())?;
-        check_axes(OP, shape.size(), size)?;
-        let dispatches = self.kernel.bind(device, planes, resample::tiles(size), &tensors, None, |part| Params {
-            first_plane: part.units.start,
-            channels: shape.channels,
-            input_height: shape.height,
-            input_width: shape.width,
-            height: size.height,
-            width: size.width,
+        check::source(OP, "images", images.size())?;
+        check_axes(OP, images.size(), crop)?;
+        // Several crops read one plane: then an image is a unit. At most all planes, whose number fits.
+        let (units, planes_in, planes_out) = match regions {
+            1 => (all, 1, 1),
+            _ => (images.batch, images.channels, images.channels * regions),
+        };
+        let bytes = self.element.bytes();
+        let tensors = [
+            Tensor::divided(buffers.images, images.size().pixels() * u64::from(planes_in), bytes),
+            Tensor::whole(buffers.boxes, u64::from(images.batch) * u64::from(regions) * 4, 4),
+            Tensor::divided(buffers.crops, crop.pixels() * u64::from(planes_out), bytes),
+        ];
+        let [tiles_wide, tiles_high] = resample::tiles(crop);
+        let rows = check::to_u32(OP, "workgroups of an image", u64::from(tiles_high) * u64::from(planes_out))?;
+        self.kernel.bind(device, units, [tiles_wide, rows], &tensors, None, |part| Params {
+            first_plane: part.units.start * planes_out,
+            channels: images.channels,
+            planes_in,
+            planes_out,
+            tiles_high,
+            input_height: images.height,
+            input_width: images.width,
+            height: crop.height,
+            width: crop.width,
             ..Zeroable::zeroed()
-        })?;
-        Ok(Recording::new(dispatches))
+        })
     }
 
     /// What one run moves and computes if every box is the whole image. The images are read once, the crops are written once, and

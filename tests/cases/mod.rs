@@ -25,7 +25,7 @@ use call::Call;
 use run::Runner;
 
 /// Outputs that are not floats.
-const INTEGER_OUTPUTS: [&str; 3] = ["bbox", "component", "mask"];
+const INTEGER_OUTPUTS: [&str; 6] = ["area", "bbox", "component", "count", "labels", "mask"];
 
 /// Why a case could not be run, as opposed to being run and found wrong.
 #[derive(Debug)]

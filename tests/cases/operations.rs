@@ -1,7 +1,13 @@
 //! The operations of cases: the attributes of each, and what it is in the words of an operator.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use safetensors::Dtype;
+use visual_attention::{Nhw, reference};
+
 use super::call::{Call, Texts, texts};
-use super::{Case, Problem, gates, windows};
+use super::{Case, Problem, Values, gates, windows};
 
 /// A case in the words of an operator.
 type Describe = fn(&Case) -> Result<Call<'_>, Problem>;
@@ -28,6 +34,7 @@ pub(super) fn operation(op: &str) -> Option<(Describe, &'static [&'static str])>
         "cbam" => (gates::cbam, &["activation", "bn_eps", "gate", "gate_slope", "kernel", "slope"]),
         "cbam_channel" => (gates::cbam_channel, &["activation", "gate", "gate_slope", "slope"]),
         "cbam_spatial" => (gates::cbam_spatial, &["bn_eps", "kernel"]),
+        "component_labels" => (component_labels, &["connectivity"]),
         "crop_resize" => (crop_resize, &["align_corners", "crop_end", "size"]),
         "dense" => (gates::dense, &["activation", "norm_eps", "slope"]),
         "eca" => (gates::eca, &["taps"]),
@@ -37,6 +44,7 @@ pub(super) fn operation(op: &str) -> Option<(Describe, &'static [&'static str])>
         "merge_attention" => (windows::merge_attention, &["heads"]),
         "normalize" => (normalize, &["normalization"]),
         "pointwise_conv" => (pointwise_conv, &["groups", "stack"]),
+        "region_measures" => (region_measures, &["capacity", "connectivity", "order"]),
         "resize" => (resize, &["align_corners", "size"]),
         "sasa_layer" => {
             (windows::sasa_layer, &["border", "dilation", "heads", "kernel", "proj_groups", "rel", "scale", "stride"])
@@ -90,6 +98,41 @@ fn largest_component(case: &Case) -> Result<Call<'_>, Problem> {
     let options = texts([("connectivity", connectivity(case)?)]);
     let names = [("mask", "mask"), ("component", "component"), ("boxes", "bbox")];
     Call::new(case, "largest_component", options, &names)
+}
+
+fn component_labels(case: &Case) -> Result<Call<'_>, Problem> {
+    let options = texts([("connectivity", connectivity(case)?)]);
+    Call::new(case, "component_labels", options, &[("mask", "mask"), ("labels", "labels"), ("count", "count")])
+}
+
+/// The labels that the operator measures are those of the mask.
+fn region_measures(case: &Case) -> Result<Call<'_>, Problem> {
+    let order = case.one_of("order", &["raster"])?;
+    let options = texts([("capacity", case.integer("capacity")?.to_string()), ("order", order)]);
+    let mask = case.input("mask")?;
+    let [batch, height, width] = mask.axes("mask")?;
+    if mask.dtype != Dtype::U8 {
+        return Err(Problem::Malformed(format!("`in.mask` is {:?}, needs U8", mask.dtype)));
+    }
+    let neighbours = connectivity(case)?.parse().map_err(|_| case.unknown("connectivity"))?;
+    let set: Vec<_> = mask.numbers.iter().map(|&pixel| u32::from(pixel != 0.0)).collect();
+    let (labels, _) = reference::component_labels(Nhw::new(batch, height, width), neighbours, &set);
+    let numbers = labels.into_iter().map(|label| label as f32).collect();
+    let labels = Values { shape: mask.shape.clone(), dtype: Dtype::I32, numbers };
+    let mut inputs: BTreeMap<_, _> = case.inputs().map(|(name, values)| (name, Cow::Borrowed(values))).collect();
+    inputs.remove("mask");
+    inputs.insert("labels", Cow::Owned(labels));
+    let names = [
+        ("labels", "labels"),
+        ("map", "map"),
+        ("count", "count"),
+        ("areas", "area"),
+        ("boxes", "bbox"),
+        ("centroids", "centroid"),
+        ("sums", "sum"),
+        ("maxima", "max"),
+    ];
+    Call::of(inputs, "region_measures", options, &names)
 }
 
 fn attended_region(case: &Case) -> Result<Call<'_>, Problem> {

@@ -64,7 +64,7 @@ impl Prepared {
             }
             let fits = given.map_or(spec.optional || spec.role == Role::Output, |dtype| match spec.dtype {
                 DType::I32 => dtype == Dtype::I32,
-                DType::U32 => dtype == Dtype::U8,
+                DType::U32 => matches!(dtype, Dtype::U8 | Dtype::I32),
                 _ => matches!(dtype, Dtype::F16 | Dtype::F32),
             });
             if !fits {

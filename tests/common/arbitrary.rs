@@ -447,7 +447,8 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 .with_sampling(sampling)
                 .with_threshold(threshold)
                 .with_connectivity(connectivity)
-                .with_crop_end(crop_end);
+                .with_crop_end(crop_end)
+                .with_regions(if draw.option() { 1 } else { draw.count() });
             let images = draw.element();
             let operator = AttendedRegion::new(compiler::of(device), options, element, images)?;
             let otsu = threshold == ThresholdRule::Otsu;
@@ -461,7 +462,9 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                 },
                 |(features, images, crop)| {
                     let map = loop_bounds::channels(features).max(loop_bounds::normalize(features.plane()));
-                    let mask = loop_bounds::largest_component(images.plane());
+                    // The scan of labels is refused where its loops are too long.
+                    let mask = loop_bounds::largest_component(images.plane())
+                        .max(loop_bounds::by_name("region_measures", &[]));
                     map.max(mask).max(if otsu { loop_bounds::histogram(images.size()) } else { 0 })
                 },
                 {
@@ -475,6 +478,7 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
                         boxes: deal.slice(draw),
                         images: deal.when(draw, true),
                         crops: deal.maybe(draw),
+                        count: deal.maybe(draw),
                     };
                     operator.bind(device, AttendedRegionShape { features, images, crop }, buffers)
                 }
@@ -931,12 +935,14 @@ fn stem_backward(device: &wgpu::Device, options: SasaStemOptions, element: Eleme
 const BY_NAME: &[(&str, &str)] = &[
     ("bisenet_backward", "features"),
     ("channel_scale_backward", "features"),
+    ("component_labels", "mask"),
     ("cross_attention", "q"),
     ("cross_attention_backward", "q"),
     ("head_norm_rotary", "x"),
     ("head_norm_rotary_backward", "x"),
     ("merge_attention", "y1"),
     ("merge_attention_backward", "y1"),
+    ("region_measures", "labels"),
     ("window_pool", "x"),
 ];
 
@@ -984,7 +990,8 @@ fn by_name(device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
         {
             let keys = vec![shape.batch, shape.channels, draw.count()];
             let others = name.starts_with("cross_attention").then_some(("k", keys));
-            let shapes = Shapes::new(std::iter::once((input, Vec::from(shape))).chain(others));
+            let first = if matches!(input, "mask" | "labels") { shape.plane().into() } else { shape.into() };
+            let shapes = Shapes::new(std::iter::once((input, first)).chain(others));
             operator.tensors(&shapes).and_then(|specs| {
                 let _ = operator.cost(&shapes);
                 let mut slices = Vec::new();

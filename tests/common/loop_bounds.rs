@@ -111,6 +111,10 @@ pub(crate) fn by_name(name: &str, options: &[(&str, String)]) -> u64 {
             let sides: Vec<u64> = window.expect("a window").map(|side| side.parse().expect("a side")).collect();
             sides[0].saturating_mul(sides[1]).saturating_add(sides[0])
         }
+        // Blocks of an image, refused where they are too many.
+        "component_labels" => MOST,
+        // A column of 32 pixels, and a bisection of up to 2^32 labels.
+        "region_measures" => 33,
         // Eight channels.
         "merge_attention" => 8,
         // Bound by `bind`, which knows the keys, or the channels and pixels.

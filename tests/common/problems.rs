@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use visual_attention::operators;
 use visual_attention::{
-    Activation, Border, Connectivity, CropEnd, Element, Epilogue, HeadNorm, Nchw, Normalization, Pooling,
+    Activation, Border, Connectivity, CropEnd, Element, Epilogue, HeadNorm, Nchw, Normalization, Pooling, RegionOrder,
     RelativePosition, Sampling, ScSeCombine, Size, Squeeze, Statistic,
 };
 
@@ -140,7 +140,9 @@ fn maps(shape: Nchw) -> Vec<Problem> {
         all.push(problem.named("opacity", opacity));
     }
     let region = Problem::new("attended_region", [("features", features.clone()), ("images", features)]);
-    all.push(region.with("threshold", "value:0.5").with("crop", "5,4").without(&["map_up", "mask"]));
+    let region = region.with("threshold", "value:0.5").with("crop", "5,4").without(&["map_up", "mask"]);
+    all.push(region.clone().without(&["count"]));
+    all.push(region.named("regions", 3));
     all
 }
 
@@ -159,7 +161,16 @@ fn untyped(shape: Nchw) -> Vec<Problem> {
     all.push(Problem::new("bounding_box", [("mask", plane.clone())]));
     for connectivity in [Connectivity::Four, Connectivity::Eight] {
         all.push(Problem::new("largest_component", [("mask", plane.clone())]).named("connectivity", connectivity));
+        all.push(Problem::new("component_labels", [("mask", plane.clone())]).named("connectivity", connectivity));
     }
+    for order in [RegionOrder::Raster, RegionOrder::Area, RegionOrder::Sum] {
+        let shapes = [("labels", plane.clone()), ("map", plane.clone())];
+        let problem = Problem::new("region_measures", shapes).named("order", order).exact(&["maxima"]);
+        // More rows than two workgroups have invocations.
+        all.push(problem.with("capacity", if order == RegionOrder::Area { 3 } else { 150 }));
+    }
+    let labels = Problem::new("region_measures", [("labels", plane)]).labelled("without a map");
+    all.push(labels.with("capacity", 5).without(&["map", "sums", "maxima", "positions", "centroids"]));
     all.into_iter().map(Problem::untyped).collect()
 }
 

@@ -135,6 +135,7 @@ CASES = {
             "base": a["base"],
         },
     ),
+    "component_labels": ("component_labels", {}, lambda a, i: {"connectivity": a["connectivity"]}),
     "largest_component": ("largest_component", {"bbox": "boxes"}, lambda a, i: {"connectivity": a["connectivity"]}),
     "merge_attention": (
         "merge_attention",

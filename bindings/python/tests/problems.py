@@ -16,6 +16,13 @@ PROBLEMS = [
         {"crop": (5, 4), "threshold": "value:0.5"},
         (),
     ),
+    (
+        "attended_region",
+        "three regions",
+        {"features": FEATURES, "images": (2, 3, 11, 12)},
+        {"crop": (5, 4), "threshold": "value:0.5", "regions": 3},
+        (),
+    ),
     *[("attention_map", kind, {"features": FEATURES}, {"statistic": kind}, ()) for kind in ("max_abs", "rms", "mean")],
     ("bisenet", "", {"features": FEATURES}, {}, ("identity",)),
     ("bounding_box", "", {"mask": PLANE}, {}, ()),
@@ -28,6 +35,7 @@ PROBLEMS = [
     ),
     ("channel_scale", "", {"features": FEATURES}, {}, ("identity",)),
     ("channel_scale", "residual", {"features": FEATURES}, {"epilogue": "residual"}, ()),
+    ("component_labels", "", {"mask": PLANE}, {"connectivity": 4}, ()),
     ("crop_resize", "", {"images": FEATURES}, {"size": (5, 4)}, ()),
     ("cross_attention", "", {"q": FEATURES, "k": (2, 4, 5)}, {"heads": 2, "head_dim": 2}, ()),
     ("dense", "with a norm", {"input": (2, 5), "weight": (3, 5)}, {"activation": "silu"}, ("second", "bias")),
@@ -46,6 +54,10 @@ PROBLEMS = [
         {"inputs": 4, "outputs": 6, "groups": 2, "stack": 3, "bias": True},
         (),
     ),
+    *[
+        ("region_measures", order, {"labels": PLANE, "map": PLANE}, {"capacity": 5, "order": order}, ())
+        for order in ("raster", "area", "sum")
+    ],
     ("resize", "", {"input": FEATURES}, {"size": (9, 5)}, ()),
     ("sasa_layer", "", {"x": FEATURES}, {"inputs": 4, **WINDOW}, ()),
     ("sasa_stem", "", {"x": FEATURES}, {"inputs": 4, "heads": 2, "head_dim": 2, "embeddings": 3}, ()),

@@ -1,7 +1,7 @@
 //! From a mask in bits to its largest component: the kernels over tiles, and the scratch between them.
 
 use crate::kernel::bound::DispatchBound;
-use crate::kernel::shader::{PLAIN, Shader, Variant, group, params, shader};
+use crate::kernel::shader::{PLAIN, Shader, Variant, group, shader};
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, rounds, tensor};
 use crate::names::names;
 use crate::{Error, Nhw};
@@ -22,7 +22,7 @@ const MAX_OPEN: u32 = (2 * (TILE_WIDTH + TILE_HEIGHT) - 4) / 2 + 1;
 /// Like [`params`], for kernels over the tiles of a mask: the mask's extents come first, and `new` fills them in.
 macro_rules! tile_params {
     ($name:ident { $($field:ident: $ty:ident),* $(,)? }) => {
-        params!($name {
+        $crate::kernel::shader::params!($name {
             origin_x: u32,
             origin_y: u32,
             width: u32,
@@ -36,7 +36,7 @@ macro_rules! tile_params {
 
         impl $name {
             /// The other fields are zero.
-            fn new(forest: &Forest) -> Self {
+            fn new(forest: &$crate::ops::largest_component::components::Forest) -> Self {
                 Self {
                     width: forest.shape.width,
                     height: forest.shape.height,
@@ -50,6 +50,7 @@ macro_rules! tile_params {
         }
     };
 }
+pub(crate) use tile_params;
 
 tile_params!(TileParams {});
 tile_params!(PickParams { parts: u32 });
@@ -133,6 +134,17 @@ pub enum Connectivity {
 
 names!(Connectivity, "connectivity", Four = "4", Eight = "8");
 
+impl Connectivity {
+    /// The override that kernels take it as.
+    pub(crate) const fn constant(self) -> (&'static str, f64) {
+        let neighbours = match self {
+            Self::Four => 4.0,
+            Self::Eight => 8.0,
+        };
+        ("CONNECTIVITY", neighbours)
+    }
+}
+
 /// Labels of every component; each buffer needs `BufferUsages::STORAGE`.
 #[derive(Clone, Copy, Debug)]
 pub struct LabelBuffers<'a> {
@@ -158,11 +170,11 @@ pub(crate) fn tile_kernel(
 /// describe each buffer. Every image takes a multiple of 256 bytes, so a binding may start at any image.
 pub(crate) struct Forest {
     op: &'static str,
-    shape: Nhw,
+    pub(crate) shape: Nhw,
     pub(crate) tiles_wide: u32,
-    tiles_high: u32,
+    pub(crate) tiles_high: u32,
     pub(crate) tile_stride: u32,
-    node_stride: u32,
+    pub(crate) node_stride: u32,
     parts: u32,
     bits: wgpu::Buffer,
     roots: wgpu::Buffer,
@@ -212,7 +224,7 @@ impl Forest {
     }
 
     /// Bytes of bits, roots, best, parent, sizes and parts of an image.
-    pub(super) fn image_bytes(shape: Nhw) -> [u64; 6] {
+    pub(crate) fn image_bytes(shape: Nhw) -> [u64; 6] {
         let [tiles, runs] = Self::strides(shape);
         [tiles * 32, tiles * 32, tiles * 8, runs.saturating_mul(4), runs.saturating_mul(4), PART_STRIDE * 8]
     }
@@ -222,7 +234,8 @@ impl Forest {
         [self.tiles_wide.div_ceil(GROUP), self.tiles_high]
     }
 
-    fn tile_groups(&self) -> [u32; 2] {
+    /// Workgroups of a kernel with one invocation for each tile.
+    pub(crate) fn tile_groups(&self) -> [u32; 2] {
         [self.tiles_wide.div_ceil(GROUP), self.tiles_high.div_ceil(GROUP)]
     }
 
@@ -234,6 +247,15 @@ impl Forest {
 
     pub(crate) fn bits(&self) -> Tensor<'_> {
         self.tensor(&self.bits, 4)
+    }
+
+    /// Bits and open components of tiles, each as two vectors of four words.
+    pub(crate) fn tiles(&self) -> [Tensor<'_>; 2] {
+        [self.tensor(&self.bits, 16), self.tensor(&self.roots, 16)]
+    }
+
+    pub(crate) fn parent(&self) -> Tensor<'_> {
+        self.tensor(&self.parent, 4)
     }
 }
 
@@ -261,11 +283,47 @@ impl<'a> Outputs<'a> {
     }
 }
 
+/// The kernels from a mask in bits to the trees of its components.
+#[derive(Clone, Debug)]
+pub(crate) struct Trees {
+    tiles: Kernel,
+    merge: Kernel,
+}
+
+impl Trees {
+    /// The kernels number the nodes of a dispatch, so all of them must be divided alike: the compiler has no bound on the work of a dispatch.
+    pub(crate) fn new(op: &'static str, compiler: Compiler<'_>, connectivity: Connectivity) -> Result<Self, Error> {
+        let connected = [connectivity.constant()];
+        let kernel = |shader| tile_kernel(op, compiler.with_dispatch_bound(DispatchBound::NONE), shader, &connected);
+        Ok(Self { tiles: kernel(&LARGEST_COMPONENT_TILES)?, merge: kernel(&LARGEST_COMPONENT_MERGE)? })
+    }
+
+    /// Appends the dispatches after the one that fills the forest's bits.
+    pub(crate) fn bind(
+        &self,
+        device: &wgpu::Device,
+        forest: &Forest,
+        dispatches: &mut Vec<Dispatch>,
+    ) -> Result<(), Error> {
+        let batch = forest.shape.batch;
+        debug_assert!(batch > 0, "{}: an empty batch has no forest", forest.op);
+        let [bits, roots] = forest.tiles();
+        let best = forest.tensor(&forest.best, 8);
+        let sizes = forest.tensor(&forest.sizes, 4);
+        let by_tile = forest.tile_groups();
+        let tile_params = |_: &_| TileParams::new(forest);
+        let tensors = [bits, forest.parent(), sizes, roots, best];
+        dispatches.extend(self.tiles.bind(device, batch, by_tile, &tensors, None, tile_params)?);
+        let tensors = [bits, forest.parent()];
+        dispatches.extend(self.merge.bind(device, batch, by_tile, &tensors, None, tile_params)?);
+        Ok(())
+    }
+}
+
 /// The kernels from a mask in bits to its largest component.
 #[derive(Clone, Debug)]
 pub(crate) struct Components {
-    tiles: Kernel,
-    merge: Kernel,
+    trees: Trees,
     count: Kernel,
     pick: Kernel,
     labels: Kernel,
@@ -275,18 +333,13 @@ pub(crate) struct Components {
 
 impl Components {
     pub(crate) fn new(op: &'static str, compiler: Compiler<'_>, connectivity: Connectivity) -> Result<Self, Error> {
-        let neighbours = match connectivity {
-            Connectivity::Four => 4.0,
-            Connectivity::Eight => 8.0,
-        };
-        let connected = [("CONNECTIVITY", neighbours)];
+        let connected = [connectivity.constant()];
         // The kernels number the nodes of a dispatch, so all of them must be divided alike.
         let compiler = compiler.with_dispatch_bound(DispatchBound::NONE);
         let kernel = |shader, constants: &[_]| tile_kernel(op, compiler, shader, constants);
         let optional = |shader, constants: &[_]| tile_kernel(op, compiler.at_first_use(), shader, constants);
         Ok(Self {
-            tiles: kernel(&LARGEST_COMPONENT_TILES, &connected)?,
-            merge: kernel(&LARGEST_COMPONENT_MERGE, &connected)?,
+            trees: Trees::new(op, compiler, connectivity)?,
             count: kernel(&LARGEST_COMPONENT_COUNT, &[])?,
             pick: Kernel::new(
                 compiler,
@@ -315,19 +368,15 @@ impl Components {
     ) -> Result<(), Error> {
         let batch = forest.shape.batch;
         let parts = forest.parts;
-        debug_assert!(batch > 0, "{}: an empty batch has no forest", forest.op);
-        // The kernels load tiles as two vectors of four words, and the best and picked components as pairs.
-        let bits = forest.tensor(&forest.bits, 16);
-        let roots = forest.tensor(&forest.roots, 16);
+        // The kernels load the best and picked components as pairs.
+        let [bits, roots] = forest.tiles();
         let best = forest.tensor(&forest.best, 8);
-        let parent = forest.tensor(&forest.parent, 4);
+        let parent = forest.parent();
         let sizes = forest.tensor(&forest.sizes, 4);
         let picked = forest.tensor(&forest.picked, 8);
         let by_tile = forest.tile_groups();
+        self.trees.bind(device, forest, dispatches)?;
         let tile_params = |_: &_| TileParams::new(forest);
-        let tensors = [bits, parent, sizes, roots, best];
-        dispatches.extend(self.tiles.bind(device, batch, by_tile, &tensors, None, tile_params)?);
-        dispatches.extend(self.merge.bind(device, batch, by_tile, &[bits, parent], None, tile_params)?);
         let tensors = [roots, parent, sizes];
         dispatches.extend(self.count.bind(device, batch, by_tile, &tensors, None, tile_params)?);
         let tensors = [roots, sizes, best, picked];

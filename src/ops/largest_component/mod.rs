@@ -54,15 +54,15 @@ use bytemuck::Zeroable;
 
 use crate::cost::count;
 use crate::kernel::shader::{PLAIN, Shader, params, shader};
-use crate::kernel::{Compiler, Kernel, Tensor, check};
+use crate::kernel::{Compiler, Dispatch, Kernel, Tensor, check};
 use crate::{Cost, DType, Error, Nhw, Recording, TensorSpec};
 
-mod components;
+pub(crate) mod components;
 
 pub(crate) use self::components::{
     Components, Forest, LARGEST_COMPONENT_COUNT, LARGEST_COMPONENT_EXPAND, LARGEST_COMPONENT_LABELS,
-    LARGEST_COMPONENT_MERGE, LARGEST_COMPONENT_PICK, LARGEST_COMPONENT_SELECT, LARGEST_COMPONENT_TILES, Outputs,
-    tile_kernel,
+    LARGEST_COMPONENT_MERGE, LARGEST_COMPONENT_PICK, LARGEST_COMPONENT_SELECT, LARGEST_COMPONENT_TILES, Outputs, Trees,
+    tile_kernel, tile_params,
 };
 pub use self::components::{Connectivity, LabelBuffers};
 
@@ -86,13 +86,41 @@ pub(crate) const LARGEST_COMPONENT_RUNS: Shader = shader!(
     ["component_runs"],
 );
 
+/// The kernel that packs a mask as bits, for one operator.
+#[derive(Clone, Debug)]
+pub(crate) struct Runs(Kernel);
+
+impl Runs {
+    pub(crate) fn new(op: &'static str, compiler: Compiler<'_>) -> Result<Self, Error> {
+        tile_kernel(op, compiler, &LARGEST_COMPONENT_RUNS, &[]).map(Self)
+    }
+
+    /// Fills the forest's bits, and sets the start values of `boxes [n, 4]`.
+    pub(crate) fn bind(
+        &self,
+        device: &wgpu::Device,
+        forest: &Forest,
+        mask: Tensor<'_>,
+        boxes: Tensor<'_>,
+    ) -> Result<Vec<Dispatch>, Error> {
+        let Nhw { batch, height, width } = forest.shape;
+        self.0.bind(device, batch, forest.word_groups(), &[mask, forest.bits(), boxes], None, |_| RunsParams {
+            width,
+            height,
+            tiles_wide: forest.tiles_wide,
+            tile_stride: forest.tile_stride,
+            ..Zeroable::zeroed()
+        })
+    }
+}
+
 /// The largest component of every `mask [n, h, w]`. The [page of the module](self) has the definition and an example.
 #[doc(alias = "CCL")]
 #[doc(alias = "connected component labeling")]
 #[derive(Clone, Debug)]
 pub struct LargestComponent {
     connectivity: Connectivity,
-    runs: Kernel,
+    runs: Runs,
     components: Components,
 }
 
@@ -119,7 +147,7 @@ impl LargestComponent {
         let compiler = compiler.into();
         Ok(Self {
             connectivity,
-            runs: tile_kernel(OP, compiler, &LARGEST_COMPONENT_RUNS, &[])?,
+            runs: Runs::new(OP, compiler)?,
             components: Components::new(OP, compiler, connectivity)?,
         })
     }
@@ -176,15 +204,7 @@ impl LargestComponent {
             return Ok(Recording::default());
         }
         let forest = Forest::new(OP, device, shape)?;
-        let tensors = [mask, forest.bits(), outputs.boxes];
-        let mut dispatches =
-            self.runs.bind(device, shape.batch, forest.word_groups(), &tensors, None, |_| RunsParams {
-                width: shape.width,
-                height: shape.height,
-                tiles_wide: forest.tiles_wide,
-                tile_stride: forest.tile_stride,
-                ..Zeroable::zeroed()
-            })?;
+        let mut dispatches = self.runs.bind(device, &forest, mask, outputs.boxes)?;
         self.components.bind(device, &forest, outputs, &mut dispatches)?;
         Ok(Recording::new(dispatches))
     }
