@@ -137,6 +137,53 @@ def merge_attention(y1, log_sum_exp1, y2, log_sum_exp2, heads):
     return first * y1 + second * y2
 
 
+def head_norm_rotary(x, weight, heads, norm="rms", split=(0, 0, 0), epsilon=1e-6, base=10000.0):
+    n, _, height, width = x.shape
+    t = x.reshape(n, heads, -1, height, width)
+    t = t * torch.rsqrt(t.square().mean(2, keepdim=True) + epsilon) * weight[:, None, None]
+    channels, at = list(t.unbind(2)), 0
+    rows, columns = torch.arange(height, dtype=x.dtype)[:, None], torch.arange(width, dtype=x.dtype)
+    for positions, share in zip((torch.zeros(1, dtype=x.dtype), rows, columns), split):
+        for pair in range(0, share, 2):
+            angle = positions * base ** (-pair / share)
+            left, right = channels[at : at + 2]
+            channels[at : at + 2] = left * angle.cos() - right * angle.sin(), left * angle.sin() + right * angle.cos()
+            at += 2
+    return torch.stack(channels, 2).reshape(x.shape)
+
+
+def sasa_layer(x, projections, tables_rows, tables_columns, heads, head_dim, window, scale, **_):
+    """Zeros surround the image. Half of the channels know the row of a key, the others its column."""
+    rows, columns = window
+    n, _, height, width = x.shape
+    q, k, v = pointwise_conv(x, projections)
+
+    def neighbours(x):
+        unfolded = F.unfold(x, window, padding=(rows // 2, columns // 2))
+        return unfolded.reshape(n, heads, head_dim, rows * columns, height * width)
+
+    places = torch.cat([tables_rows[:, :, None].expand(-1, -1, columns), tables_columns[:, None].expand(-1, rows, -1)])
+    keys = neighbours(k) + places.reshape(1, 1, head_dim, rows * columns, 1)
+    weights = (scale * (q.reshape(n, heads, head_dim, 1, -1) * keys).sum(2)).softmax(2)
+    return (weights[:, :, None] * neighbours(v)).sum(3).reshape(n, -1, height, width)
+
+
+def sasa_stem(x, projections, row, column, mix, heads, head_dim, **_):
+    n, _, height, width = x.shape
+    window, padding = (row.shape[1], column.shape[1]), 2
+    q, k, *values = pointwise_conv(x, projections)
+    mixture = ((mix @ row)[:, :, None] + (mix @ column)[:, None]).softmax(0)
+
+    def neighbours(x):
+        # Windows of an even size begin two pixels before the query, and end one after it.
+        unfolded = F.unfold(F.pad(x, (padding, window[1] - 1 - padding, padding, window[0] - 1 - padding)), window)
+        return unfolded.reshape(n, heads, head_dim, window[0] * window[1], height * width)
+
+    weights = (q.reshape(n, heads, head_dim, 1, -1) * neighbours(k)).sum(2).softmax(2)
+    mixed = sum(share.reshape(-1, 1) * neighbours(value) for share, value in zip(mixture, values))
+    return (weights[:, :, None] * mixed).sum(3).reshape(n, -1, height, width)
+
+
 def window_attention(
     q, k, v, tables_bias=None, heads=1, head_dim=1, window=3, scale=1.0, border="mask", relative="none"
 ):

@@ -110,6 +110,7 @@ COMPOSED = [
     ),
     *(problem for problem in DIFFERENTIABLE if problem[0] in ("normalize", "pointwise_conv", "cross_attention")),
     *(problem for problem in DIFFERENTIABLE if problem[0] in ("merge_attention", "spatial_gate")),
+    *(problem for problem in DIFFERENTIABLE if problem[0] in ("head_norm_rotary", "sasa_layer", "sasa_stem")),
     ("squeeze_excite", "", {"features": (2, 4, 6, 7), "reduce_weight": (3, 4)}, {"activation": "silu"}, ("identity",)),
     ("squeeze_excite", "residual", {"features": (2, 4, 6, 7), "reduce_weight": (3, 4)}, {"epilogue": "residual"}, ()),
     ("dense", "", {"input": (2, 5), "second": (2, 4), "weight": (3, 9)}, {"activation": "silu"}, ("norm",)),
