@@ -28,7 +28,7 @@ class AttendedRegionOutputs(NamedTuple, Generic[_T]):
     mask: _T | None
     component: _T | None
     crops: _T | None
-    count: _T | None
+    count: _T | None  # type: ignore[assignment]
 
 def attended_region(
     features: Array,
@@ -1028,7 +1028,7 @@ class ChannelScaleBackward(Operator):
 class ComponentLabelsOutputs(NamedTuple, Generic[_T]):
     """Results of `component_labels`. A result that was not computed is `None`."""
     labels: _T
-    count: _T
+    count: _T  # type: ignore[assignment]
 
 def component_labels(
     mask: Array,
@@ -2930,7 +2930,7 @@ class PointwiseConvBackward(Operator):
 
 class RegionMeasuresOutputs(NamedTuple, Generic[_T]):
     """Results of `region_measures`. A result that was not computed is `None`."""
-    count: _T
+    count: _T  # type: ignore[assignment]
     areas: _T
     boxes: _T
     regions: _T | None

@@ -86,7 +86,9 @@ def _operator(description: Description) -> Iterable[str]:
     yield f"class {description.class_name}Outputs(NamedTuple, Generic[_T]):"
     yield f'    """Results of `{description.name}`. A result that was not computed is `None`."""'
     for tensor in description.outputs:
-        yield f"    {tensor.argument}: _T{' | None' if tensor.optional else ''}"
+        # A result may have the name of a method of tuples, and then takes its place.
+        ignored = "  # type: ignore[assignment]" if hasattr(tuple, tensor.argument) else ""
+        yield f"    {tensor.argument}: _T{' | None' if tensor.optional else ''}{ignored}"
     yield ""
     outputs = f"{description.class_name}Outputs"
     yield from _function(
