@@ -2,6 +2,7 @@ use visual_attention::{Epilogue, Nchw, ScSeCombine, Size, wgpu};
 
 use crate::common::Bench;
 use crate::common::by_name::{ByName, Ends, Measured};
+use crate::common::ceiling::software;
 use crate::common::unfused::{Join, SIGMOID, SIGMOID_BACKWARD, Unfused, by_pixel};
 
 /// Decoder stages of a segmentation network, with the paper's reduced widths of r = 2.
@@ -28,6 +29,10 @@ pub(crate) fn bench(bench: &mut Bench) {
                     without: &["reduce_bias", "expand_bias", "spatial_bias"],
                 };
                 let measured = bench.measure_by_name(&format!("{combine:?} {epilogue:?} {shape}"), &problem);
+                // A software adapter takes a minute for the larger compositions.
+                if batch > 1 && software(&bench.gpu) {
+                    continue;
+                }
                 let (unfused, ends) = unfused(bench, shape, combine, epilogue, &measured);
                 bench.measure_composition(&measured, &unfused, &ends);
             }
