@@ -3,6 +3,8 @@ use visual_attention::{
     reference,
 };
 
+use crate::common::unfused::Unfused;
+use crate::common::unfused::attention::Matrix;
 use crate::common::{Bench, noise};
 
 /// Attention to registers and to the tokens of a text.
@@ -40,5 +42,26 @@ pub(crate) fn bench(bench: &mut Bench) {
         }
         let cost = operator.cost(shape);
         bench.measure("cross_attention_backward", &what, "fused", cost, |pass| recording.record(pass));
+
+        // Products of matrices; the forward pass keeps the scaled queries and the weights.
+        let (heads, depth, positions) = (options.heads, options.head_dim, shape.queries.positions() as u32);
+        let [q, k, v, _, y_gradient] = inputs.each_ref();
+        let mut forward = Unfused::new(&bench.gpu);
+        let q = forward.each(&format!("a[i] * {}f", options.scale), &[q], len);
+        let over_channels = [keys, depth, positions];
+        let weights = forward.product(Matrix::Transposed(k), Matrix::Plain(&q), heads, over_channels);
+        forward.softmax(&weights, keys, positions);
+        bench.gpu.run(|pass| forward.record(pass)).expect("run");
+
+        let mut unfused = Unfused::new(&bench.gpu);
+        let of_weights = unfused.product(Matrix::Transposed(v), Matrix::Plain(y_gradient), heads, over_channels);
+        let of_scores = unfused.softmax_backward(&weights, &of_weights, keys, positions);
+        let of_q = unfused.product(Matrix::Plain(k), Matrix::Plain(&of_scores), heads, [depth, keys, positions]);
+        let of_q = unfused.each(&format!("a[i] * {}f", options.scale), &[&of_q], len);
+        let over_queries = [depth, positions, keys];
+        let of_k = unfused.product(Matrix::Plain(&q), Matrix::Transposed(&of_scores), heads, over_queries);
+        let of_v = unfused.product(Matrix::Plain(y_gradient), Matrix::Transposed(&weights), heads, over_queries);
+        let ends: [(_, &[f32]); 3] = [(&of_q, &expected.q), (&of_k, &expected.k), (&of_v, &expected.v)];
+        bench.measure_unfused("cross_attention_backward", &what, cost, &unfused, &ends);
     }
 }

@@ -1,5 +1,5 @@
 use visual_attention::{
-    Element, HeadNorm, HeadNormRotary, HeadNormRotaryBuffers, HeadNormRotaryOptions, Ncthw, reference,
+    Element, HeadNorm, HeadNormRotary, HeadNormRotaryBuffers, HeadNormRotaryOptions, Ncthw, reference, wgpu,
 };
 
 use crate::common::unfused::{Join, Unfused};
@@ -30,24 +30,8 @@ pub(crate) fn bench(bench: &mut Bench) {
         let cost = operator.cost(shape);
         bench.measure("head_norm_rotary", &what, "fused", cost, |pass| recording.record(pass));
 
-        // The cosine and the sine of every channel and position, and the channel that its pair is.
         let positions = shape.positions();
-        let one = Ncthw { batch: 1, channels: head_dim, ..shape };
-        let rotation = HeadNormRotaryOptions::new(1).with_split(options.split);
-        let even_channel = |at: usize| (at / positions as usize).is_multiple_of(2);
-        let turned = |even: f32, odd: f32| {
-            let pair = |at: usize| if even_channel(at) { even } else { odd };
-            let numbers: Vec<f32> = (0..one.elements().expect("small") as usize).map(pair).collect();
-            reference::head_norm_rotary(one, &rotation, &numbers, None)
-        };
-        // (1, 0) turns into (cos, sin), and (0, 1) into (-sin, cos).
-        let (first, second) = (turned(1.0, 0.0), turned(0.0, 1.0));
-        let own = |at: usize| if even_channel(at) { first[at] } else { second[at] };
-        let other = |at: usize| if even_channel(at) { second[at] } else { first[at] };
-        let own: Vec<f32> = (0..first.len()).map(own).collect();
-        let other: Vec<f32> = (0..first.len()).map(other).collect();
-        let [own, other] = [own, other].map(|numbers| bench.gpu.upload("turns", &numbers).expect("turns"));
-
+        let [own, other] = turns(bench, shape, &options);
         let mut unfused = Unfused::new(&bench.gpu);
         let squares = unfused.each("a[i] * a[i]", &[&x_buffer], len);
         let mean = unfused.across(Join::Mean, &squares, head_dim, positions);
@@ -62,4 +46,23 @@ pub(crate) fn bench(bench: &mut Bench) {
         let rotated = unfused.each(&rotated, &[&normed, &own, &other], len);
         bench.measure_unfused("head_norm_rotary", &what, cost, &unfused, &[(&rotated, &expected)]);
     }
+}
+
+/// The factors of every channel of a head and position in the rotation: its own, and that of the channel that it makes a pair with.
+pub(crate) fn turns(bench: &Bench, shape: Ncthw, options: &HeadNormRotaryOptions) -> [wgpu::Buffer; 2] {
+    let one = Ncthw { batch: 1, channels: shape.channels / options.heads, ..shape };
+    let rotation = HeadNormRotaryOptions::new(1).with_split(options.split);
+    let even_channel = |at: usize| (at / shape.positions() as usize).is_multiple_of(2);
+    let turned = |even: f32, odd: f32| {
+        let pair = |at: usize| if even_channel(at) { even } else { odd };
+        let numbers: Vec<f32> = (0..one.elements().expect("small") as usize).map(pair).collect();
+        reference::head_norm_rotary(one, &rotation, &numbers, None)
+    };
+    // (1, 0) turns into (cos, sin), and (0, 1) into (-sin, cos).
+    let (first, second) = (turned(1.0, 0.0), turned(0.0, 1.0));
+    let own = |at: usize| if even_channel(at) { first[at] } else { second[at] };
+    let other = |at: usize| if even_channel(at) { second[at] } else { first[at] };
+    let own: Vec<f32> = (0..first.len()).map(own).collect();
+    let other: Vec<f32> = (0..first.len()).map(other).collect();
+    [own, other].map(|numbers| bench.gpu.upload("turns", &numbers).expect("turns"))
 }

@@ -120,9 +120,12 @@ fn main() {
     host::bench(&bench);
     // References take a minute in all: those of operators that a filter leaves out by name are not computed.
     let filter: String = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let named = OPERATORS.iter().any(|(name, _)| filter.contains(name));
+    let named: Vec<_> = OPERATORS.iter().map(|(name, _)| *name).filter(|name| filter.contains(name)).collect();
+    // The name of an operator begins that of its gradients.
+    let longer = |name: &str| named.iter().any(|other| *other != name && other.starts_with(name));
     for &(name, run) in OPERATORS {
-        if filter.contains(name) || !named && filter != "host" {
+        let chosen = named.contains(&name) && !longer(name);
+        if chosen || named.is_empty() && filter != "host" {
             run(&mut bench);
         }
     }

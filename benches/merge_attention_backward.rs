@@ -1,5 +1,6 @@
 use visual_attention::{Element, MergeAttentionBackward, MergeAttentionBackwardBuffers, Nchw, reference};
 
+use crate::common::unfused::Unfused;
 use crate::common::{Bench, noise};
 
 pub(crate) fn bench(bench: &mut Bench) {
@@ -36,5 +37,30 @@ pub(crate) fn bench(bench: &mut Bench) {
         }
         let cost = operator.cost(shape);
         bench.measure("merge_attention_backward", &what, "fused", cost, |pass| recording.record(pass));
+
+        // The forward pass keeps the weights, which are also the gradients of the merged log-sum-exp.
+        let [y1, first, y2, second, y_gradient, sum_gradient] = inputs.each_ref();
+        let mut forward = Unfused::new(&bench.gpu);
+        let sum = "max(a[i], b[i]) + log(1.0 + exp(-abs(a[i] - b[i])))";
+        let sum = forward.each(sum, &[first, second], queries);
+        let weights = [first, second].map(|part| forward.each("exp(a[i] - b[i])", &[part, &sum], queries));
+        bench.gpu.run(|pass| forward.record(pass)).expect("run");
+
+        let mut unfused = Unfused::new(&bench.gpu);
+        let head = Nchw { batch: heads, channels: shape.channels / heads, ..shape };
+        let parts = [y1, y2].into_iter().zip(&weights).map(|(y, weight)| {
+            let [of_y, of_weight] = unfused.scale_pixels_backward(y, weight, y_gradient, head);
+            (of_y, unfused.multiply(&of_weight, weight))
+        });
+        let [(of_y1, of_part1), (of_y2, of_part2)]: [_; 2] = parts.collect::<Vec<_>>().try_into().expect("two");
+        let both = unfused.add(&of_part1, &of_part2);
+        let of_sum = unfused.each("a[i] - b[i]", &[sum_gradient, &both], queries);
+        let [of_first, of_second] = [(of_part1, &weights[0]), (of_part2, &weights[1])].map(|(of_part, weight)| {
+            let more = unfused.multiply(&of_sum, weight);
+            unfused.add(&of_part, &more)
+        });
+        let ends = [&of_y1, &of_first, &of_y2, &of_second];
+        let ends: Vec<_> = ends.into_iter().zip(expected.iter().map(Vec::as_slice)).collect();
+        bench.measure_unfused("merge_attention_backward", &what, cost, &unfused, &ends);
     }
 }

@@ -7,6 +7,7 @@ use visual_attention::{
 
 use crate::common::ceiling::software;
 use crate::common::unfused::Unfused;
+use crate::common::unfused::windows::places;
 use crate::common::{Bench, noise};
 
 const OPERATOR: &str = "window_attention";
@@ -84,33 +85,9 @@ fn over(bench: &mut Bench, what: &str, shape: Ncthw, options: WindowAttentionOpt
     bench.check(&what, Element::F32, &y, &expected);
     bench.measure(OPERATOR, &what, "fused", cost, |pass| recording.record(pass));
 
-    // For each entry and query the position of the key, -1 outside, -2 where it is left out.
-    let extents = [shape.frames, shape.height, shape.width];
-    let windows = [0, 1, 2].map(|axis| -> Vec<_> {
-        (0..extents[axis]).map(|at| reference::window_entries(at, extents[axis], options.axes[axis])).collect()
-    });
     let positions = shape.positions() as u32;
     let entries = options.keys() as u32;
-    let mut places = vec![0f32; (entries * positions) as usize];
-    for query in 0..positions {
-        let at = [query / (shape.height * shape.width), query / shape.width % shape.height, query % shape.width];
-        let [frames, rows, columns] = [0, 1, 2].map(|axis| &windows[axis][at[axis] as usize]);
-        for entry in 0..entries {
-            let [kh, kw] = [rows.len() as u32, columns.len() as u32];
-            let three = [
-                frames[(entry / (kh * kw)) as usize],
-                rows[(entry / kw % kh) as usize],
-                columns[(entry % kw) as usize],
-            ];
-            let key = three
-                .iter()
-                .zip(extents)
-                .try_fold(0, |at, (entry, extent)| entry.key.map(|key| at * extent as usize + key));
-            let place =
-                if three.iter().any(|entry| entry.left_out) { -2.0 } else { key.map_or(-1.0, |key| key as f32) };
-            places[(entry * positions + query) as usize] = place;
-        }
-    }
+    let places = places(shape, &options);
     let places = bench.gpu.upload("places", &places).expect("places");
     let mut unfused = Unfused::new(&bench.gpu);
     let scaled = unfused.each(&format!("a[i] * {}f", options.scale), &[&q], len);
@@ -237,7 +214,7 @@ pub(crate) fn unfolded(
     y
 }
 
-/// Products, softmax and weighted sums of these heads. `places` is below -1 for keys that are left out.
+/// Products, softmax and weighted sums of these heads; returns the softmax. `places` is below -1 for keys that are left out.
 pub(crate) fn attend(
     unfused: &mut Unfused,
     [q, keys, values, y]: [&wgpu::Buffer; 4],
@@ -246,7 +223,7 @@ pub(crate) fn attend(
     entries: u32,
     pixels: u32,
     places: Option<&wgpu::Buffer>,
-) {
+) -> wgpu::Buffer {
     let count = heads.len() as u32;
     let mut scores = unfused.tensor(u64::from(count * entries) * u64::from(pixels));
     let words = [head_dim, entries, pixels, heads.start];
@@ -260,6 +237,7 @@ pub(crate) fn attend(
     }
     unfused.softmax(&scores, entries, pixels);
     unfused.kernel(include_str!("baseline/mix.wgsl"), &words, &[&scores, values, y], [groups, 1, count * head_dim]);
+    scores
 }
 
 /// How the time grows.

@@ -5,6 +5,8 @@ use visual_attention::{
 };
 
 use crate::common::ceiling::software;
+use crate::common::unfused::Unfused;
+use crate::common::unfused::windows::Windows;
 use crate::common::{Bench, noise};
 
 const OPERATOR: &str = "window_attention_backward";
@@ -118,4 +120,28 @@ fn case(bench: &mut Bench, what: &str, shape: Ncthw, options: WindowAttentionOpt
             back.as_secs_f64() / once.as_secs_f64()
         );
     }
+
+    let buffer = |name: &str| &find(name).expect("a tensor").1;
+    let tables = match options.relative {
+        RelativePosition::None => PositionTables::None,
+        RelativePosition::Bias => PositionTables::Bias(buffer("tables.bias")),
+        _ => PositionTables::rows_and_columns(buffer("tables.rows"), buffer("tables.columns")),
+    };
+    let inputs = ["q", "k", "v"].map(buffer);
+    let Some(windows) = Windows::new(bench, shape, &options, inputs, tables) else {
+        println!("{what}: unfolded keys exceed a binding");
+        return;
+    };
+    let mut unfused = Unfused::new(&bench.gpu);
+    let ([of_q, of_k, of_v], of_tables) = windows.backward(&mut unfused, buffer("y_gradient"));
+    let mut ends: Vec<(_, &[f32])> = vec![(&of_q, &expected.q), (&of_k, &expected.k), (&of_v, &expected.v)];
+    let expected_tables: Vec<&[f32]> = match &expected.tables {
+        PositionTables::None => Vec::new(),
+        PositionTables::Bias(bias) => vec![bias],
+        PositionTables::Axes { rows, columns, .. } => {
+            [rows, columns].into_iter().flatten().map(Vec::as_slice).collect()
+        }
+    };
+    ends.extend(of_tables.iter().map(|(_, table)| table).zip(expected_tables));
+    bench.measure_unfused(OPERATOR, &what, operator.cost(shape), &unfused, &ends);
 }

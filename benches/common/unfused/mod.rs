@@ -1,6 +1,11 @@
 //! Operators composed of elementary ones, as an eager framework runs them: a dispatch for each operation, every intermediate
 //! tensor in memory. As there, the kernels learn shapes when they run; the loops are the plain ones.
 
+pub(crate) mod attention;
+pub(crate) mod gates;
+pub(crate) mod gather;
+pub(crate) mod windows;
+
 use std::ops::Range;
 
 use visual_attention::host::Gpu;
@@ -11,10 +16,13 @@ pub(crate) const RELU: &str = "max(a[i], 0.0)";
 /// The gradient of [`RELU`]: `a` is that of its result, and `b` the result.
 pub(crate) const RELU_BACKWARD: &str = "select(0.0, a[i], b[i] > 0.0)";
 pub(crate) const SIGMOID: &str = "1.0 / (1.0 + exp(-a[i]))";
+/// The gradient of [`SIGMOID`], of the same tensors.
+pub(crate) const SIGMOID_BACKWARD: &str = "a[i] * b[i] * (1.0 - b[i])";
 
 /// What the numbers of a row are joined by.
 #[derive(Clone, Copy)]
 pub(crate) enum Join {
+    Sum,
     Mean,
     Maximum,
     Minimum,
@@ -24,6 +32,7 @@ impl Join {
     /// The join of no numbers, of `x` and `y`, and what becomes of the `x` of all.
     const fn wgsl(self) -> [&'static str; 3] {
         match self {
+            Self::Sum => ["0", "x + y", "x"],
             Self::Mean => ["0", "x + y", "x / TYPE(shape.length)"],
             Self::Maximum => ["x", "max(x, y)", "x"],
             Self::Minimum => ["x", "min(x, y)", "x"],
@@ -132,10 +141,20 @@ impl Unfused {
             let vectors = shape.len().div_ceil(4);
             declared += &format!("@group(0) @binding(0) var<uniform> shape: array<vec4<u32>, {vectors}>;\n");
         }
-        let source = include_str!("../baseline/each.wgsl").replace("TO", to).replace("EXPRESSION", &lifted);
+        let source = include_str!("../../baseline/each.wgsl").replace("TO", to).replace("EXPRESSION", &lifted);
         let tensors: Vec<_> = std::iter::once(&y).chain(inputs.iter().copied()).collect();
         self.kernel(&(declared + &source), &shape, &tensors, groups(len));
         y
+    }
+
+    /// The sum of two tensors.
+    pub(crate) fn add(&mut self, x: &wgpu::Buffer, y: &wgpu::Buffer) -> wgpu::Buffer {
+        self.each("a[i] + b[i]", &[x, y], x.size() / 4)
+    }
+
+    /// The product of two tensors, element by element.
+    pub(crate) fn multiply(&mut self, x: &wgpu::Buffer, y: &wgpu::Buffer) -> wgpu::Buffer {
+        self.each("a[i] * b[i]", &[x, y], x.size() / 4)
     }
 
     /// Each of the `rows` of consecutive numbers of `x`, joined: a workgroup for each.
@@ -148,7 +167,7 @@ impl Unfused {
         let count = rows as u32;
         let below = count.div_ceil(65_535);
         let words = [(x.size() / 4 / rows) as u32, count];
-        let source = joined(include_str!("../baseline/rows.wgsl"), element, join);
+        let source = joined(include_str!("../../baseline/rows.wgsl"), element, join);
         self.kernel(&source, &words, &[x, &y], [count.div_ceil(below), below, 1]);
         y
     }
@@ -169,7 +188,7 @@ impl Unfused {
         let len = x.size() / 4 / u64::from(length);
         let y = self.tensor(len);
         let words = [length, pixels as u32];
-        let source = joined(include_str!("../baseline/across.wgsl"), element, join);
+        let source = joined(include_str!("../../baseline/across.wgsl"), element, join);
         self.kernel(&source, &words, &[x, &y], groups(len));
         y
     }
@@ -180,7 +199,7 @@ impl Unfused {
         let outputs = (weight.size() / 4 / inputs) as u32;
         let y = self.tensor(u64::from(batch * outputs));
         let words = [inputs as u32, outputs];
-        self.kernel(include_str!("../baseline/linear.wgsl"), &words, &[x, weight, &y], [outputs, batch, 1]);
+        self.kernel(include_str!("../../baseline/linear.wgsl"), &words, &[x, weight, &y], [outputs, batch, 1]);
         y
     }
 
@@ -190,7 +209,7 @@ impl Unfused {
         let len = u64::from(shape.batch * outputs) * shape.size().pixels();
         let y = self.tensor(len);
         let words = [shape.channels, outputs, shape.height, shape.width, kernel.height, kernel.width];
-        self.kernel(include_str!("../baseline/conv.wgsl"), &words, &[x, weight, &y], groups(len));
+        self.kernel(include_str!("../../baseline/conv.wgsl"), &words, &[x, weight, &y], groups(len));
         y
     }
 
@@ -199,7 +218,7 @@ impl Unfused {
         let len = planes * to.pixels();
         let y = self.tensor(len);
         let words = [from.height, from.width, to.height, to.width];
-        self.kernel(include_str!("../baseline/resize.wgsl"), &words, &[x, &y], groups(len));
+        self.kernel(include_str!("../../baseline/resize.wgsl"), &words, &[x, &y], groups(len));
         y
     }
 
@@ -217,7 +236,7 @@ impl Unfused {
     pub(crate) fn argmax(&mut self, element: &str, x: &wgpu::Buffer, length: u32) -> wgpu::Buffer {
         let rows = x.size() / 4 / u64::from(length);
         let y = self.tensor(rows);
-        let source = include_str!("../baseline/argmax.wgsl").replace("TYPE", element);
+        let source = include_str!("../../baseline/argmax.wgsl").replace("TYPE", element);
         self.kernel(&source, &[length], &[x, &y], [rows as u32, 1, 1]);
         y
     }
@@ -227,7 +246,7 @@ impl Unfused {
         let len = x.size() / 4;
         let y = self.each_of(["u32", "u32"], "0u", &[], len / pixels * u64::from(bins));
         let words = [bins, pixels as u32];
-        self.kernel(include_str!("../baseline/count.wgsl"), &words, &[x, &y], groups(len));
+        self.kernel(include_str!("../../baseline/count.wgsl"), &words, &[x, &y], groups(len));
         y
     }
 
@@ -235,7 +254,7 @@ impl Unfused {
     pub(crate) fn running_sum(&mut self, x: &wgpu::Buffer, length: u32) -> wgpu::Buffer {
         let y = self.tensor(x.size() / 4);
         let rows = (x.size() / 4) as u32 / length;
-        self.kernel(include_str!("../baseline/running_sum.wgsl"), &[length], &[x, &y], [rows, 1, 1]);
+        self.kernel(include_str!("../../baseline/running_sum.wgsl"), &[length], &[x, &y], [rows, 1, 1]);
         y
     }
 
@@ -252,7 +271,7 @@ impl Unfused {
         let y = self.tensor(u64::from(count * entries) * u64::from(pixels));
         let words = [size.height, size.width, kernel.height, kernel.width, padding.height, padding.width, planes.start];
         let groups = [pixels.div_ceil(64), entries, count];
-        self.kernel(include_str!("../baseline/unfold.wgsl"), &words, &[x, &y], groups);
+        self.kernel(include_str!("../../baseline/unfold.wgsl"), &words, &[x, &y], groups);
         y
     }
 
@@ -260,7 +279,7 @@ impl Unfused {
     pub(crate) fn softmax(&mut self, x: &wgpu::Buffer, entries: u32, pixels: u32) {
         let images = (x.size() / 4) as u32 / entries / pixels;
         let words = [entries, pixels];
-        self.kernel(include_str!("../baseline/softmax.wgsl"), &words, &[x], [pixels.div_ceil(64), 1, images]);
+        self.kernel(include_str!("../../baseline/softmax.wgsl"), &words, &[x], [pixels.div_ceil(64), 1, images]);
     }
 
     /// The hidden layer and the gate of Squeeze-and-Excitation before its sigmoid.
@@ -276,31 +295,6 @@ impl Unfused {
         self.linear(&hidden, expand, batch)
     }
 
-    /// `x [rows, columns]` with its axes exchanged.
-    fn transposed(&mut self, x: &wgpu::Buffer, rows: u64) -> wgpu::Buffer {
-        let len = x.size() / 4;
-        self.each(&format!("a[i % #{rows} * #{} + i / #{rows}]", len / rows), &[x], len)
-    }
-
-    /// The gradients of the input and of the weight of [`Self::linear`], from the gradient `upstream [batch, outputs]` of its result.
-    pub(crate) fn linear_backward(
-        &mut self,
-        x: &wgpu::Buffer,
-        weight: &wgpu::Buffer,
-        upstream: &wgpu::Buffer,
-        batch: u32,
-    ) -> [wgpu::Buffer; 2] {
-        let [inputs, outputs] = [x, upstream].map(|tensor| tensor.size() / 4 / u64::from(batch));
-        let product = |image: u64| {
-            let (first_output, first_input) = (image * outputs, image * inputs);
-            format!("a[i / #{inputs} + #{first_output}] * b[i % #{inputs} + #{first_input}]")
-        };
-        let products: Vec<_> = (0..batch.into()).map(product).collect();
-        let of_weight = self.each(&products.join(" + "), &[upstream, x], inputs * outputs);
-        let turned = self.transposed(weight, outputs);
-        [self.linear(upstream, &turned, batch), of_weight]
-    }
-
     /// `x [n, c, h, w]` times a gate for each plane.
     pub(crate) fn scale(&mut self, x: &wgpu::Buffer, gate: &wgpu::Buffer, shape: Nchw) -> wgpu::Buffer {
         let by_plane = format!("a[i] * b[i / #{}]", shape.size().pixels());
@@ -309,10 +303,15 @@ impl Unfused {
 
     /// `x [n, c, h, w]` times a gate for each pixel.
     pub(crate) fn scale_pixels(&mut self, x: &wgpu::Buffer, gate: &wgpu::Buffer, shape: Nchw) -> wgpu::Buffer {
-        let pixels = shape.size().pixels();
-        let by_pixel = format!("a[i] * b[i / #{} * #{pixels} + i % #{pixels}]", pixels * u64::from(shape.channels));
+        let by_pixel = format!("a[i] * b[{}]", by_pixel(shape));
         self.each(&by_pixel, &[x, gate], x.size() / 4)
     }
+}
+
+/// Where the number of an image's pixel stands, for `i` of a tensor of this shape.
+pub(crate) fn by_pixel(shape: Nchw) -> String {
+    let pixels = shape.size().pixels();
+    format!("i / #{} * #{pixels} + i % #{pixels}", pixels * u64::from(shape.channels))
 }
 
 /// As many workgroups of 256 as the elements take, in two dimensions beyond 65,535.
