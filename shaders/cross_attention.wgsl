@@ -5,11 +5,10 @@
 // Source    Vaswani et al. 2017, arXiv:1706.03762, Eq. 1 and Sec. 3.2.3
 // Host      src/ops/cross_attention.rs        Reference  src/reference/cross_attention.rs
 // Shapes    q [n, g*d, t, h, w], k [n, g*d, m], v [n, g*dv, m] -> y [n, g*dv, t, h, w], log_sum_exp [n, g, t, h, w] f32, dense
-// Grid      x: ceil(t*h*w / 64), y: ceil(dv / 8), z: one head of one image; one invocation for eight channels of a position
+// Grid      x: ceil(t*h*w / 64), y: ceil(dv / LENGTH), z: one head of one image; one invocation for LENGTH channels of a position
 // Numerics  online softmax in f32; a NaN or +infinite logit gives NaN, a query whose logits are all -infinity gives zeros
 // Needs     f16 variants: SHADER_F16
 
-const CHANNELS = 8u;
 // Marks a key that is left out. Logits are stored halved: every finite one is then above this mark, and the difference of two does not
 // overflow. Halving and doubling are exact.
 const NONE = -3.4028234e38;
@@ -55,8 +54,8 @@ fn cross_attention(@builtin(local_invocation_id) local: vec3<u32>, @builtin(work
     if position >= params.positions {
         return;
     }
-    let chunk = (params.origin_y + group.y) * CHANNELS;
-    let sums = min(params.value_dim - chunk, CHANNELS);
+    let chunk = (params.origin_y + group.y) * LENGTH;
+    let sums = min(params.value_dim - chunk, LENGTH);
     let first_query = params.q_base + group.z * params.head_dim * params.positions + position;
     let first_key = params.k_base + group.z * params.head_dim * params.keys;
     let first_value = params.v_base + (group.z * params.value_dim + chunk) * params.keys;
@@ -65,7 +64,7 @@ fn cross_attention(@builtin(local_invocation_id) local: vec3<u32>, @builtin(work
     var total = 0.0;
     var poisoned = false;
     // WGSL initialises this array to zeros.
-    var sum: array<f32, CHANNELS>;
+    var sum: array<f32, LENGTH>;
     // Four keys at a time, so that a query's channel is loaded once for all four.
     for (var first = 0u; first < params.keys; first += 4u) {
         let index = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -86,18 +85,22 @@ fn cross_attention(@builtin(local_invocation_id) local: vec3<u32>, @builtin(work
         // With `shrink`, the sum of the weighted values does not overflow unless their mean does.
         let weights = select(exp(2.0 * (scores - largest)) * params.shrink, vec4<f32>(0.0), scores == vec4<f32>(NONE));
         total = total * remaining + weights.x + weights.y + weights.z + weights.w;
-        for (var c = 0u; c < sums; c += 1u) {
-            let values = select(vec4<f32>(0.0), value(first_value + c * params.keys + near), part);
-            sum[c] = sum[c] * remaining + dot(weights, values);
+        for (var c = 0u; c < LENGTH; c += 1u) {
+            if c < sums {
+                let values = select(vec4<f32>(0.0), value(first_value + c * params.keys + near), part);
+                sum[c] = sum[c] * remaining + dot(weights, values);
+            }
         }
     }
 
     let empty = total == 0.0 && !poisoned;
     let first_output = params.y_base + (group.z * params.value_dim + chunk) * params.positions + position;
-    for (var c = 0u; c < sums; c += 1u) {
-        let mean = select(sum[c] / total, 0.0, empty);
-        let result = bitcast<f32>(select(bitcast<u32>(mean), NOT_A_NUMBER, poisoned));
-        y[first_output + c * params.positions] = Element(result);
+    for (var c = 0u; c < LENGTH; c += 1u) {
+        if c < sums {
+            let mean = select(sum[c] / total, 0.0, empty);
+            let result = bitcast<f32>(select(bitcast<u32>(mean), NOT_A_NUMBER, poisoned));
+            y[first_output + c * params.positions] = Element(result);
+        }
     }
     if params.with_log_sum_exp == 1u && chunk == 0u {
         var bits = bitcast<u32>(2.0 * largest + log(total / params.shrink));

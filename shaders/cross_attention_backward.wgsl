@@ -6,13 +6,12 @@
 // Host      src/ops/cross_attention_backward.rs        Reference  src/reference/cross_attention_backward.rs
 // Shapes    q [n, g*d, t, h, w], k [n, g*d, m], v [n, g*dv, m], y_gradient [n, g*dv, t, h, w], log_sum_exp, means [n, g, t, h, w] f32
 //           -> q_gradient [n, g*d, t, h, w], dense
-// Grid      x: ceil(t*h*w / 64), y: ceil(d / 8), z: one head of one image; one invocation for eight channels of a position
+// Grid      x: ceil(t*h*w / 64), y: ceil(d / LENGTH), z: one head of one image; one invocation for LENGTH channels of a position
 // Numerics  f32; a query whose log-sum-exp is -infinity has the gradient 0
 // Uses      `four_keys`, `query_by_keys`, `gradient_by_values` of shared/cross_attention_walk.wgsl
 // Uses      `softmax_weights` of shared/softmax_weights.wgsl
 // Needs     f16 variants: SHADER_F16
 
-const CHANNELS = 8u;
 const MINUS_INFINITY = 0xff800000u;
 
 struct Params {
@@ -47,8 +46,8 @@ fn cross_attention_backward(@builtin(local_invocation_id) local: vec3<u32>, @bui
     if position >= params.positions {
         return;
     }
-    let chunk = (params.origin_y + group.y) * CHANNELS;
-    let sums = min(params.head_dim - chunk, CHANNELS);
+    let chunk = (params.origin_y + group.y) * LENGTH;
+    let sums = min(params.head_dim - chunk, LENGTH);
     let query = group.z * params.positions + position;
     let total = log_sum_exp[params.log_sum_exp_base + query];
     let mean = means[params.means_base + query];
@@ -58,7 +57,7 @@ fn cross_attention_backward(@builtin(local_invocation_id) local: vec3<u32>, @bui
     let first_value = params.v_base + group.z * params.value_dim * params.keys;
 
     // WGSL initialises this array to zeros.
-    var sum: array<f32, CHANNELS>;
+    var sum: array<f32, LENGTH>;
     // Four keys at a time, so that a query's channel is loaded once for all four.
     for (var first = 0u; first < params.keys; first += 4u) {
         let index = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -68,15 +67,19 @@ fn cross_attention_backward(@builtin(local_invocation_id) local: vec3<u32>, @bui
         let weights = softmax_weights(logits, vec4<f32>(total), part);
         let gradients = gradient_by_values(first_gradient, first_value, near);
         let changes = params.scale * (weights * select(vec4<f32>(0.0), gradients - mean, part));
-        for (var c = 0u; c < sums; c += 1u) {
-            let keys = select(vec4<f32>(0.0), four_keys(first_key + (chunk + c) * params.keys + near), part);
-            sum[c] += dot(changes, keys);
+        for (var c = 0u; c < LENGTH; c += 1u) {
+            if c < sums {
+                let keys = select(vec4<f32>(0.0), four_keys(first_key + (chunk + c) * params.keys + near), part);
+                sum[c] += dot(changes, keys);
+            }
         }
     }
 
     let empty = bitcast<u32>(total) == MINUS_INFINITY;
     let first_output = params.q_gradient_base + (group.z * params.head_dim + chunk) * params.positions + position;
-    for (var c = 0u; c < sums; c += 1u) {
-        q_gradient[first_output + c * params.positions] = Element(select(sum[c], 0.0, empty));
+    for (var c = 0u; c < LENGTH; c += 1u) {
+        if c < sums {
+            q_gradient[first_output + c * params.positions] = Element(select(sum[c], 0.0, empty));
+        }
     }
 }

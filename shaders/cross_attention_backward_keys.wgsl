@@ -8,13 +8,12 @@
 // Host      src/ops/cross_attention_backward.rs        Reference  src/reference/cross_attention_backward.rs
 // Shapes    q [n, g*d, t, h, w], k [n, g*d, m], v [n, g*dv, m], y_gradient [n, g*dv, t, h, w], log_sum_exp, means [n, g, t, h, w] f32
 //           -> parts [n*g, tiles, rows, m] f32, dense
-// Grid      x: ceil(m / 64), y: tiles of queries, and in each ceil(d / 8) + ceil(dv / 8) chunks, z: one head of one image; one invocation
-//           for eight channels of a key
+// Grid      x: ceil(m / 64), y: tiles of queries, and in each ceil(d / LENGTH) + ceil(dv / LENGTH) chunks, z: one head of one image; one
+//           invocation for LENGTH channels of a key
 // Numerics  f32; a query whose log-sum-exp is -infinity adds nothing
 // Uses      `softmax_weights` of shared/softmax_weights.wgsl
 // Needs     f16 variants: SHADER_F16
 
-const CHANNELS = 8u;
 const MINUS_INFINITY = 0xff800000u;
 
 struct Params {
@@ -71,15 +70,15 @@ fn cross_attention_backward_keys(
     let tile = (params.origin_y + group.y) / params.chunks;
     let chunk = (params.origin_y + group.y) % params.chunks;
     let of_values = chunk >= params.key_chunks;
-    var channel = chunk * CHANNELS;
+    var channel = chunk * LENGTH;
     var channels = params.head_dim;
     var row = channel;
     if of_values {
-        channel = (chunk - params.key_chunks) * CHANNELS;
+        channel = (chunk - params.key_chunks) * LENGTH;
         channels = params.value_dim;
         row = params.key_rows + channel;
     }
-    let sums = min(channels - channel, CHANNELS);
+    let sums = min(channels - channel, LENGTH);
     let first_query = params.q_base + group.z * params.head_dim * params.positions;
     let first_gradient = params.y_gradient_base + group.z * params.value_dim * params.positions;
     let first_key = params.k_base + group.z * params.head_dim * params.keys + key;
@@ -87,7 +86,7 @@ fn cross_attention_backward_keys(
     let first_sum = group.z * params.positions;
 
     // WGSL initialises this array to zeros.
-    var sum: array<f32, CHANNELS>;
+    var sum: array<f32, LENGTH>;
     let end = min((tile + 1u) * params.tile, params.positions);
     // Four queries at a time, so that a key's channel is loaded once for all four.
     for (var first = tile * params.tile; first < end; first += 4u) {
@@ -102,9 +101,11 @@ fn cross_attention_backward_keys(
         }
         let weights = softmax_weights(params.scale * dots, totals, live);
         if of_values {
-            for (var c = 0u; c < sums; c += 1u) {
-                let factors = upstream(first_gradient + (channel + c) * params.positions + near);
-                sum[c] += dot(weights, select(vec4<f32>(0.0), factors, live));
+            for (var c = 0u; c < LENGTH; c += 1u) {
+                if c < sums {
+                    let factors = upstream(first_gradient + (channel + c) * params.positions + near);
+                    sum[c] += dot(weights, select(vec4<f32>(0.0), factors, live));
+                }
             }
             continue;
         }
@@ -115,14 +116,18 @@ fn cross_attention_backward_keys(
         let mean_at = params.means_base + first_sum + near;
         let mean = vec4<f32>(means[mean_at.x], means[mean_at.y], means[mean_at.z], means[mean_at.w]);
         let changes = params.scale * (weights * select(vec4<f32>(0.0), gradients - mean, live));
-        for (var c = 0u; c < sums; c += 1u) {
-            let factors = queries(first_query + (channel + c) * params.positions + near);
-            sum[c] += dot(changes, select(vec4<f32>(0.0), factors, live));
+        for (var c = 0u; c < LENGTH; c += 1u) {
+            if c < sums {
+                let factors = queries(first_query + (channel + c) * params.positions + near);
+                sum[c] += dot(changes, select(vec4<f32>(0.0), factors, live));
+            }
         }
     }
 
     let first_part = params.parts_base + ((group.z * params.tiles + tile) * params.rows + row) * params.keys + key;
-    for (var c = 0u; c < sums; c += 1u) {
-        parts[first_part + c * params.keys] = sum[c];
+    for (var c = 0u; c < LENGTH; c += 1u) {
+        if c < sums {
+            parts[first_part + c * params.keys] = sum[c];
+        }
     }
 }

@@ -158,6 +158,13 @@ pub(crate) fn ranges(software: bool, pixels: u32) -> Ranges {
 /// array would lie in memory. They divide deeper heads among invocations, and use chunks only for heads that do not divide evenly.
 pub(crate) const WINDOW_LENGTHS: [u32; 4] = [8, 16, 32, 64];
 
+/// Channels that one invocation sums up for a single query or key, if its head has `channels`: as [`WINDOW_LENGTHS`], of one query in place
+/// of four. GPUs take few, so that small images have enough invocations.
+pub(crate) fn sum_length(software: bool, channels: u32) -> u32 {
+    let most = if software { 64 } else { 16 };
+    WINDOW_LENGTHS.into_iter().find(|&length| length >= channels.min(most)).unwrap_or(most)
+}
+
 /// How window attention computes the windows of four queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowTile {

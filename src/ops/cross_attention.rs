@@ -39,8 +39,8 @@
 //!
 //! # Errors and cost
 //!
-//! Work is divided over the heads of all images, so one head of one image must fit a binding of the device. Every eight channels of the
-//! values compute the logits anew, so the operator is for few keys or shallow heads. On a software adapter `bind` refuses keys that take
+//! Work is divided over the heads of all images, so one head of one image must fit a binding of the device. Every chunk of the values'
+//! channels computes the logits anew, 16 channels on a GPU, so the operator is for few keys or shallow heads. On a software adapter `bind` refuses keys that take
 //! more loop iterations than one invocation may run there: 1,700 keys at head dimension 64 fit. [`CrossAttention::cost`] counts the
 //! products of queries and keys, and of weights and values.
 //!
@@ -51,15 +51,26 @@ use bytemuck::Zeroable;
 
 use super::window_attention::shrink;
 use crate::cost::count;
-use crate::kernel::shader::{ELEMENTS, Shader, Variant, params, shader};
-use crate::kernel::{Build, Compiler, Kernel, Tensor, check};
+use crate::kernel::shader::{Shader, Variant, params, shader};
+use crate::kernel::{Build, Compiler, Kernel, Tensor, check, tuning};
 use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 
 const OP: &str = "cross_attention";
 /// Positions of a workgroup.
 const GROUP: u32 = 64;
-/// Channels of an invocation.
-const CHANNELS: u32 = 8;
+/// Fewest channels that an invocation sums up.
+pub(crate) const FEWEST: u32 = tuning::WINDOW_LENGTHS[0];
+/// Both element types, for every number of channels that an invocation sums up.
+pub(crate) const LENGTHS: &[Variant] = &{
+    let mut variants = [Variant::F32; 8];
+    let mut index = 0;
+    while index < variants.len() {
+        let element = if index % 2 == 0 { Variant::F32 } else { Variant::F16 };
+        variants[index] = Variant { length: tuning::WINDOW_LENGTHS[index / 2], ..element };
+        index += 1;
+    }
+    variants
+};
 
 params!(Params {
     origin_x: u32,
@@ -81,7 +92,7 @@ params!(Params {
 pub(crate) const CROSS_ATTENTION: Shader = shader!(
     "cross_attention",
     Params,
-    ELEMENTS,
+    LENGTHS,
     &[],
     [q: Read, k: Read, v: Read, y: Write, log_sum_exp: Write],
     [],
@@ -179,7 +190,31 @@ pub struct CrossAttention {
     options: CrossAttentionOptions,
     element: Element,
     most_rounds: u64,
-    kernel: Kernel,
+    kernel: InChunks,
+}
+
+/// A kernel that computes the logits anew for every chunk of channels. Long chunks compute them less often, the shortest take more keys within
+/// the bound on the loops of an invocation.
+#[derive(Clone, Debug)]
+pub(crate) struct InChunks {
+    lengths: [u32; 2],
+    kernels: [Kernel; 2],
+}
+
+impl InChunks {
+    /// Compiles `build`, whose variant has no length, for heads of `channels`.
+    pub(crate) fn new(compiler: Compiler<'_>, build: &Build<'_>, channels: u32) -> Result<Self, Error> {
+        let lengths = [tuning::sum_length(compiler.software, channels), FEWEST];
+        let of =
+            |compiler, length| Kernel::new(compiler, &Build { variant: Variant { length, ..build.variant }, ..*build });
+        Ok(Self { lengths, kernels: [of(compiler, lengths[0])?, of(compiler.at_first_use(), lengths[1])?] })
+    }
+
+    /// The kernel and the length of its chunks. `rounds` are the loop rounds of an invocation with such chunks.
+    pub(crate) fn choose(&self, most_rounds: u64, rounds: impl Fn(u64) -> u64) -> (&Kernel, u32) {
+        let index = usize::from(rounds(self.lengths[0].into()) > most_rounds);
+        (&self.kernels[index], self.lengths[index])
+    }
 }
 
 /// Tensors of a [`CrossAttention`]; each needs `BufferUsages::STORAGE`. All but the log-sum-exps have the operator's element type.
@@ -211,17 +246,15 @@ impl CrossAttention {
     ) -> Result<Self, Error> {
         options.check(OP)?;
         let compiler = compiler.into();
-        let kernel = Kernel::new(
-            compiler,
-            &Build {
-                op: OP,
-                shader: &CROSS_ATTENTION,
-                variant: Variant::new(element, 1),
-                constants: &[],
-                workgroup: [GROUP, 1, 1],
-                workgroup_bytes: 0,
-            },
-        )?;
+        let build = Build {
+            op: OP,
+            shader: &CROSS_ATTENTION,
+            variant: Variant::new(element, 1),
+            constants: &[],
+            workgroup: [GROUP, 1, 1],
+            workgroup_bytes: 0,
+        };
+        let kernel = InChunks::new(compiler, &build, options.value_dim)?;
         Ok(Self { options, element, most_rounds: compiler.most_rounds(), kernel })
     }
 
@@ -272,7 +305,8 @@ impl CrossAttention {
         let given = [("q", Some(q)), ("k", Some(k)), ("v", Some(v)), ("y", Some(y)), ("log_sum_exp", log_sum_exp)];
         check::slices(OP, device, &specs, &given)?;
         let blocks = u64::from(keys.div_ceil(4));
-        let needed = blocks * u64::from(options.head_dim + CHANNELS + 1) + u64::from(CHANNELS);
+        let rounds = |length: u64| blocks * (u64::from(options.head_dim) + length + 1) + length;
+        let needed = rounds(FEWEST.into());
         if needed > self.most_rounds {
             let remedy = "divide the keys, and join the results with MergeAttention";
             return Err(Error::TooManyRounds { op: OP, needed, given: self.most_rounds, remedy });
@@ -292,11 +326,12 @@ impl CrossAttention {
             Tensor::divided(y, head(dims[1], positions), bytes),
             Tensor::divided(log_sum_exp, positions.into(), Element::F32.bytes()),
         ];
-        let chunks = options.value_dim.div_ceil(CHANNELS);
+        let (kernel, length) = self.kernel.choose(self.most_rounds, rounds);
+        let chunks = options.value_dim.div_ceil(length);
         let groups = [positions.div_ceil(GROUP), chunks];
         let products = head(dims[0], chunks) + u64::from(dims[1]);
         let flops = count(2 * head(positions, keys)) * count(products);
-        let dispatches = self.kernel.bind_costly(device, units, groups, flops, &tensors, None, |_| Params {
+        let dispatches = kernel.bind_costly(device, units, groups, flops, &tensors, None, |_| Params {
             with_log_sum_exp: log_sum_exp.is_some().into(),
             head_dim: dims[0],
             value_dim: dims[1],

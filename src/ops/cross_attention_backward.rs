@@ -63,7 +63,7 @@
 //! depend on the depth of heads alone, so the bits do not depend on how work is divided.
 //!
 //! Work is divided over the heads of all images, so one head of one image must fit a binding of the device, and so must its scratch. Every
-//! eight channels compute the logits anew, as in the forward operator. On a software adapter `bind` refuses keys that take more loop
+//! chunk of channels computes the logits anew, as in the forward operator. On a software adapter `bind` refuses keys that take more loop
 //! iterations than one invocation may run there: 950 keys at head dimension 64 fit. [`CrossAttentionBackward::cost`] counts the seven
 //! products of the two walks.
 //!
@@ -79,14 +79,12 @@ use crate::cost::count;
 use crate::kernel::rounds::{self, MAX_ROUNDS};
 use crate::kernel::shader::{ELEMENTS, Shader, Variant, params, shader};
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tensor};
-use crate::ops::cross_attention::{CrossAttentionOptions, CrossAttentionShape};
+use crate::ops::cross_attention::{CrossAttentionOptions, CrossAttentionShape, FEWEST, InChunks, LENGTHS};
 use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 
 const OP: &str = "cross_attention_backward";
 /// Positions or keys of a workgroup.
 const GROUP: u32 = 64;
-/// Channels of an invocation.
-const CHANNELS: u32 = 8;
 /// Most queries of a tile.
 const TILE: u32 = 256;
 
@@ -136,7 +134,7 @@ params!(Params {
 pub(crate) const CROSS_ATTENTION_BACKWARD: Shader = shader!(
     "cross_attention_backward",
     Params,
-    ELEMENTS,
+    LENGTHS,
     &[],
     [q: Read, k: Read, v: Read, log_sum_exp: Read, y_gradient: Read, means: Read, q_gradient: Write],
     ["cross_attention_walk", "softmax_weights"],
@@ -168,7 +166,7 @@ params!(KeysParams {
 pub(crate) const CROSS_ATTENTION_BACKWARD_KEYS: Shader = shader!(
     "cross_attention_backward_keys",
     KeysParams,
-    ELEMENTS,
+    LENGTHS,
     &[],
     [q: Read, k: Read, v: Read, log_sum_exp: Read, y_gradient: Read, means: Read, parts: Write],
     ["softmax_weights"],
@@ -192,8 +190,8 @@ pub struct CrossAttentionBackward {
     element: Element,
     most_rounds: u64,
     means: Kernel,
-    queries: Kernel,
-    keys: Kernel,
+    queries: InChunks,
+    keys: InChunks,
     sum: Kernel,
 }
 
@@ -232,10 +230,14 @@ struct Work<'a> {
     means: Option<wgpu::BufferSlice<'a>>,
 }
 
+/// Loop rounds of the walk over the queries of a tile, in chunks of `length` channels.
+fn keys_rounds(options: &CrossAttentionOptions, tile: u32, length: u64) -> u64 {
+    u64::from(tile / 4) * (u64::from(options.head_dim + options.value_dim) + length + 1) + length
+}
+
 /// Queries of a tile: a power of two for which the loops over keys' and values' channels keep the bound on rounds.
 fn tile(options: &CrossAttentionOptions) -> u32 {
-    let four = u64::from(options.head_dim + options.value_dim + CHANNELS + 1);
-    let fits = |tile: &u32| u64::from(tile / 4) * four + u64::from(CHANNELS) <= MAX_ROUNDS;
+    let fits = |tile: &u32| keys_rounds(options, *tile, FEWEST.into()) <= MAX_ROUNDS;
     // Heads have at most 1024 channels, of which tiles of 32 keep the bound.
     [TILE, TILE / 2, TILE / 4].into_iter().find(fits).unwrap_or(TILE / 8)
 }
@@ -253,13 +255,20 @@ impl CrossAttentionBackward {
     ) -> Result<Self, Error> {
         options.check(OP)?;
         let compiler = compiler.into();
-        let kernel = |shader| {
+        let build = |shader| {
             let (variant, workgroup) = (Variant::new(element, 1), [GROUP, 1, 1]);
-            Kernel::new(compiler, &Build { op: OP, shader, variant, constants: &[], workgroup, workgroup_bytes: 0 })
+            Build { op: OP, shader, variant, constants: &[], workgroup, workgroup_bytes: 0 }
         };
-        let (means, queries) = (kernel(&CROSS_ATTENTION_BACKWARD_MEANS)?, kernel(&CROSS_ATTENTION_BACKWARD)?);
-        let (keys, sum) = (kernel(&CROSS_ATTENTION_BACKWARD_KEYS)?, kernel(&CROSS_ATTENTION_BACKWARD_SUM)?);
-        Ok(Self { options, element, most_rounds: compiler.most_rounds(), means, queries, keys, sum })
+        let deepest = options.head_dim.max(options.value_dim);
+        Ok(Self {
+            options,
+            element,
+            most_rounds: compiler.most_rounds(),
+            means: Kernel::new(compiler, &build(&CROSS_ATTENTION_BACKWARD_MEANS))?,
+            queries: InChunks::new(compiler, &build(&CROSS_ATTENTION_BACKWARD), options.head_dim)?,
+            keys: InChunks::new(compiler, &build(&CROSS_ATTENTION_BACKWARD_KEYS), deepest)?,
+            sum: Kernel::new(compiler, &build(&CROSS_ATTENTION_BACKWARD_SUM))?,
+        })
     }
 
     /// The options it was compiled with.
@@ -327,8 +336,7 @@ impl CrossAttentionBackward {
         if queries.batch == 0 || !(with_keys || with_means) {
             return Ok(Recording::default());
         }
-        let channels = u64::from(options.head_dim + options.value_dim + CHANNELS + 1);
-        let needed = u64::from(keys.div_ceil(4)) * channels + u64::from(CHANNELS);
+        let needed = self.query_rounds(keys, FEWEST.into());
         if with_means && needed > self.most_rounds {
             let remedy = "divide the keys, join the results with MergeAttention, and take the gradients of each";
             return Err(Error::TooManyRounds { op: OP, needed, given: self.most_rounds, remedy });
@@ -377,6 +385,12 @@ impl CrossAttentionBackward {
         ]
     }
 
+    /// Loop rounds of the walk over the keys of a query, in chunks of `length` channels.
+    fn query_rounds(&self, keys: u32, length: u64) -> u64 {
+        let both = u64::from(self.options.head_dim + self.options.value_dim);
+        u64::from(keys.div_ceil(4)) * (both + length + 1) + length
+    }
+
     /// Operations of one head that takes `products` multiplications and additions for each query and key.
     fn flops(work: Work<'_>, products: u64) -> crate::cost::Count {
         count(2) * count(u64::from(work.positions)) * count(u64::from(work.keys)) * count(products)
@@ -416,11 +430,12 @@ impl CrossAttentionBackward {
         let means = Tensor::divided(work.means, positions.into(), 4);
         let gradient = Tensor { slice: buffers.q_gradient, ..q };
         let tensors = [q, k, v, log_sum_exp, upstream, means, gradient];
-        let chunks = options.head_dim.div_ceil(CHANNELS);
+        let (kernel, length) = self.queries.choose(self.most_rounds, |length| self.query_rounds(keys, length));
+        let chunks = options.head_dim.div_ceil(length);
         let both = u64::from(options.head_dim + options.value_dim);
         let flops = Self::flops(work, u64::from(chunks) * both + u64::from(options.head_dim));
         let groups = [positions.div_ceil(GROUP), chunks];
-        self.queries.bind_costly(device, units, groups, flops, &tensors, None, |_| Params {
+        kernel.bind_costly(device, units, groups, flops, &tensors, None, |_| Params {
             head_dim: options.head_dim,
             value_dim: options.value_dim,
             keys,
@@ -455,7 +470,8 @@ impl CrossAttentionBackward {
             let [q, k, v, log_sum_exp, upstream] = self.inputs(work, buffers);
             let means = Tensor::divided(work.means, positions.into(), 4);
             let tensors = [q, k, v, log_sum_exp, upstream, means, parts];
-            let (key_chunks, value_chunks) = (key_rows.div_ceil(CHANNELS), value_rows.div_ceil(CHANNELS));
+            let (kernel, length) = self.keys.choose(MAX_ROUNDS, |length| keys_rounds(options, tile, length));
+            let (key_chunks, value_chunks) = (key_rows.div_ceil(length), value_rows.div_ceil(length));
             let chunks = key_chunks + value_chunks;
             let of_keys = u64::from(key_chunks) * u64::from(options.head_dim + options.value_dim);
             let of_values = u64::from(value_chunks) * u64::from(options.head_dim);
@@ -476,7 +492,7 @@ impl CrossAttentionBackward {
                 scale: options.scale,
                 ..Zeroable::zeroed()
             };
-            dispatches.extend(self.keys.bind_costly(device, units, groups, flops, &tensors, None, |_| params)?);
+            dispatches.extend(kernel.bind_costly(device, units, groups, flops, &tensors, None, |_| params)?);
         }
         for (total, first_row, dim) in [(k_gradient, 0, options.head_dim), (v_gradient, key_rows, options.value_dim)] {
             let Some(total) = total else { continue };
