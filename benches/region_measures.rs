@@ -1,7 +1,7 @@
 //! Tables of the regions of the masks that `component_labels` is timed on, by each order.
 
 use visual_attention::{
-    Connectivity, Nhw, RegionMeasures, RegionMeasuresBuffers, RegionMeasuresOptions, RegionOrder, reference,
+    Connectivity, Nhw, RegionMeasures, RegionMeasuresBuffers, RegionMeasuresOptions, RegionOrder, reference, wgpu,
 };
 
 use crate::common::ceiling::software;
@@ -49,7 +49,7 @@ fn measure(bench: &mut Bench, shape: Nhw, options: RegionMeasuresOptions, labels
     bench.gpu.run(|pass| recording.record(pass)).expect("run");
     let wide: Vec<f64> = map.iter().copied().map(f64::from).collect();
     let expected = reference::region_measures(shape, &options, labels, Some(&wide));
-    let words = |buffer: &_| -> Vec<u32> { bench.gpu.read(wgpu::Buffer::slice(buffer, ..)).expect("output") };
+    let words = |buffer: &wgpu::Buffer| -> Vec<u32> { bench.gpu.read(buffer.slice(..)).expect("output") };
     assert!(words(&regions) == expected.regions && words(&areas) == expected.areas, "{case}");
     let found: Vec<f32> = bench.gpu.read(sums.slice(..)).expect("sums");
     assert!(found.iter().zip(&expected.sums).all(|(&found, &exact)| found == exact as f32), "{case}");

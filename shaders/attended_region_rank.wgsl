@@ -1,7 +1,7 @@
 // Attended region, several regions: writes the rank of the region of every pixel.
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Sec. III-B, for the largest regions in place of the largest
-// Host      src/ops/attended_region.rs        Reference  src/reference/attended_region.rs
+// Host      src/ops/attended_region/ranked.rs        Reference  src/reference/attended_region.rs
 // Shapes    labels [n, h, w], slots [n, label_stride] -> component [n, h, w]: r on the r-th region, from 1, and 0 elsewhere
 // Grid      x: ceil(h * w / 256), z: n; one invocation per pixel
 // Numerics  exact

@@ -2,7 +2,7 @@
 // Neither the resampled map nor the mask is written.
 //
 // Source    Guan et al. 2018, arXiv:1801.09927, Eq. 4
-// Host      src/ops/attended_region.rs        Reference  src/reference/attended_region.rs
+// Host      src/ops/attended_region/mod.rs        Reference  src/reference/attended_region.rs
 // Shapes    map [n, h, w], levels [n] -> bits [n, tile_stride, 8], boxes [n, 4]: what shaders/largest_component_runs.wgsl writes
 // Grid      x: ceil(tiles_wide / 8), y: tiles_high, z: n; one invocation per word, a workgroup is 8 tiles side by side
 // Numerics  the map's value as in resize; NaN exceeds nothing

@@ -5,11 +5,12 @@
 // Host      src/ops/region_measures/order.rs        Reference  src/reference/region_measures.rs
 // Shapes    keys [n, label_stride], count [n], before [n, label_stride] -> after [n, label_stride]; runs of 2^level labels become runs of
 //           twice the length
-// Grid      x: ceil(labels / 256), z: n; one invocation per label
+// Grid      x: stride / 256, z: n; an invocation takes every `stride`-th label
 // Numerics  exact
 // Needs     no device feature
 //
-// Only the first `count` labels of an image are read and written. A bisection has at most 32 iterations.
+// Only the first `count` labels of an image are read and written, so a few regions of a large image take one step of a few invocations.
+// An invocation has at most 512 labels. A bisection has at most 32 iterations.
 
 // Whether the labels are in ascending order, not yet in `before`.
 override FIRST: bool = false;
@@ -19,6 +20,7 @@ struct Params {
     count_base: u32,
     level: u32,
     label_stride: u32,
+    stride: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,15 +34,8 @@ fn label_at(start: u32, place: u32) -> u32 {
     return before[start + place];
 }
 
-@compute @workgroup_size(256)
-fn region_measures_merge(
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(workgroup_id) group: vec3<u32>,
-) {
-    let place = (params.origin + group.x) * 256u + lane;
-    let labels = count[params.count_base + group.z];
-    if place >= labels { return; }
-    let start = group.z * params.label_stride;
+// Writes the label at a place of `before` where it is in `after`.
+fn merge(start: u32, labels: u32, place: u32) {
     let label = label_at(start, place);
     let key = keys[start + label];
     let length = 1u << params.level;
@@ -60,4 +55,14 @@ fn region_measures_merge(
     }
     let own = select(place - middle, place - left, in_left);
     after[start + left + own + (low - first)] = label;
+}
+
+@compute @workgroup_size(256)
+fn region_measures_merge(
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+) {
+    let labels = count[params.count_base + group.z];
+    let start = group.z * params.label_stride;
+    for (var place = (params.origin + group.x) * 256u + lane; place < labels; place += params.stride) { merge(start, labels, place); }
 }

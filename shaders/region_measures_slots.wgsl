@@ -3,7 +3,7 @@
 // Source    inverse of a permutation
 // Host      src/ops/region_measures/order.rs        Reference  src/reference/region_measures.rs
 // Shapes    order [n, label_stride], count [n] -> slots [n, label_stride]; only the first `count` are read and written
-// Grid      x: ceil(labels / 256), z: n; one invocation per row
+// Grid      x: stride / 256, z: n; an invocation takes every `stride`-th row, at most 512
 // Numerics  exact
 // Needs     no device feature
 
@@ -11,6 +11,7 @@ struct Params {
     origin: u32,
     count_base: u32,
     label_stride: u32,
+    stride: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,8 +24,9 @@ fn region_measures_slots(
     @builtin(local_invocation_index) lane: u32,
     @builtin(workgroup_id) group: vec3<u32>,
 ) {
-    let row = (params.origin + group.x) * 256u + lane;
-    if row >= count[params.count_base + group.z] { return; }
+    let labels = count[params.count_base + group.z];
     let start = group.z * params.label_stride;
-    slots[start + order[start + row]] = row;
+    for (var row = (params.origin + group.x) * 256u + lane; row < labels; row += params.stride) {
+        slots[start + order[start + row]] = row;
+    }
 }

@@ -6,7 +6,7 @@ use visual_attention::{
 
 use crate::common::{self, Output, Precision, Random, TestGpu, assert_exact, assert_within_tolerance};
 use crate::compiler;
-use crate::largest_component::{adversaries, noise};
+use crate::largest_component::{adversaries, draw, noise};
 
 const ORDERS: [RegionOrder; 3] = [RegionOrder::Raster, RegionOrder::Area, RegionOrder::Sum];
 
@@ -184,6 +184,10 @@ fn thousands_of_regions_are_ordered() {
         assert!(labels.iter().max() > Some(&4000), "{:?}", labels.iter().max());
         check(gpu, shape, 5000, &labels, "noise");
     }
+    // More than one label for each invocation that ranks them.
+    let labels = labels_of(shape, &draw(shape, |y, x| (x + y) % 2 == 0));
+    assert_eq!(labels.iter().max(), Some(&128_000));
+    check(gpu, shape, 130_000, &labels, "checkerboard");
 }
 
 /// NaN, infinities, signed zeros, subnormal numbers, sums that cancel or overflow.

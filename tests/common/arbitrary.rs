@@ -155,7 +155,7 @@ impl Pool {
             usage: wgpu::TextureUsages::STORAGE_BINDING,
             view_formats: &[],
         });
-        Self { buffers: (0..14).map(buffer).collect(), texture, long }
+        Self { buffers: (0..20).map(buffer).collect(), texture, long }
     }
 
     fn elements(&self) -> u64 {

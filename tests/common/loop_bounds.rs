@@ -113,8 +113,8 @@ pub(crate) fn by_name(name: &str, options: &[(&str, String)]) -> u64 {
         }
         // Blocks of an image, refused where they are too many.
         "component_labels" => MOST,
-        // A column of 32 pixels, and a bisection of up to 2^32 labels.
-        "region_measures" => 33,
+        // Bisections of up to 2^32 labels for each of 512.
+        "region_measures" => 512 * 34,
         // Eight channels.
         "merge_attention" => 8,
         // Bound by `bind`, which knows the keys, or the channels and pixels.

@@ -18,7 +18,7 @@ pub enum RegionOrder {
 
 names!(RegionOrder, "order of regions", Raster = "raster", Area = "area", Sum = "sum");
 
-/// Options of [`RegionMeasures`].
+/// Options of [`RegionMeasures`](crate::RegionMeasures).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct RegionMeasuresOptions {

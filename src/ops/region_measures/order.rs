@@ -10,8 +10,14 @@ use crate::kernel::{Compiler, Dispatch, Kernel, Tensor, tensor};
 
 walk_params!(AreasParams { labels_base: u32, count_base: u32 } {});
 params!(KeysParams { origin: u32, labels: u32, label_stride: u32 });
-params!(MergeParams { origin: u32, count_base: u32, level: u32, label_stride: u32 });
-params!(SlotsParams { origin: u32, count_base: u32, label_stride: u32 });
+params!(MergeParams { origin: u32, count_base: u32, level: u32, label_stride: u32, stride: u32 });
+params!(SlotsParams { origin: u32, count_base: u32, label_stride: u32, stride: u32 });
+
+/// Invocations of a workgroup that ranks labels, the workgroups that are enough for most images, and the most labels of an invocation. Few
+/// images have a label for each pixel, so an invocation takes several labels rather than find that there is none.
+const RANK_GROUP: u32 = 256;
+const RANK_GROUPS: u32 = 256;
+const MOST_LABELS: u32 = 512;
 
 pub(crate) const REGION_MEASURES_AREAS: Shader = shader!(
     "region_measures_areas",
@@ -133,14 +139,13 @@ impl Ranking {
         dispatches: &mut Vec<Dispatch>,
     ) -> Result<Ranks, Error> {
         let batch = walk.shape.batch;
-        let stride = walk.label_stride;
+        let words = walk.label_stride;
         // Fits, as the pixels of an image do: see `Walk::new`.
-        let (labels, label_stride) = (walk.pixels(), stride as u32);
-        let scratch =
-            |label, words: u64| tensor::scratch(self.op, device, label, words * stride * 4 * u64::from(batch));
+        let (labels, label_stride) = (walk.pixels(), words as u32);
+        let scratch = |label, each: u64| tensor::scratch(self.op, device, label, each * words * 4 * u64::from(batch));
         let areas = scratch("areas", 1)?;
-        dispatches.extend(clear(clearing, device, batch, by_label(&areas, stride))?);
-        let tensors = [walk.labels, by_label(&areas, stride), count];
+        dispatches.extend(clear(clearing, device, batch, by_label(&areas, words))?);
+        let tensors = [walk.labels, by_label(&areas, words), count];
         let slots_used = labels;
         dispatches.extend(self.areas.bind(device, batch, walk.groups(), &tensors, None, |_| AreasParams {
             slots_used,
@@ -149,36 +154,41 @@ impl Ranking {
         let groups = linear_groups(labels, 256);
         if let Some([peaks, sums, keys]) = &self.by_sum {
             let tally = scratch("tally of labels", 4)?;
-            let of_labels = Tensor::divided(tally.slice(..), 4 * stride, 4);
+            let of_labels = Tensor::divided(tally.slice(..), 4 * words, 4);
             dispatches.extend(clear(clearing, device, batch, of_labels)?);
             let walk = Walk { slots: None, ..walk };
             walk.bind_sums(device, [peaks, sums], of_labels, labels, label_stride, dispatches)?;
-            let tensors = [of_labels.by_lanes(4), by_label(&areas, stride)];
+            let tensors = [of_labels.by_lanes(4), by_label(&areas, words)];
             dispatches.extend(keys.bind(device, batch, groups, &tensors, None, |_| KeysParams {
                 labels,
                 label_stride,
                 ..Zeroable::zeroed()
             })?);
         }
+        let rank_groups = labels.div_ceil(RANK_GROUP);
+        let rank_groups = rank_groups.min(RANK_GROUPS.max(rank_groups.div_ceil(MOST_LABELS)));
+        let (ranks, stride) = ([rank_groups, 1], rank_groups * RANK_GROUP);
         // Runs of 1 label, then of 2, until one run holds all labels that an image can have.
         let (mut before, mut after) = (scratch("order", 1)?, scratch("other order", 1)?);
         let levels = labels.next_power_of_two().trailing_zeros().max(1);
         for level in 0..levels {
             std::mem::swap(&mut before, &mut after);
             let kernel = if level == 0 { &self.first_merge } else { &self.merge };
-            let source = Tensor { slice: (level > 0).then_some(before.slice(..)), ..by_label(&before, stride) };
-            let tensors = [by_label(&areas, stride), count, source, by_label(&after, stride)];
-            dispatches.extend(kernel.bind(device, batch, groups, &tensors, None, |_| MergeParams {
+            let source = Tensor { slice: (level > 0).then_some(before.slice(..)), ..by_label(&before, words) };
+            let tensors = [by_label(&areas, words), count, source, by_label(&after, words)];
+            dispatches.extend(kernel.bind(device, batch, ranks, &tensors, None, |_| MergeParams {
                 level,
                 label_stride,
+                stride,
                 ..Zeroable::zeroed()
             })?);
         }
-        let tensors = [by_label(&after, stride), count, by_label(&before, stride)];
-        dispatches.extend(
-            self.slots
-                .bind(device, batch, groups, &tensors, None, |_| SlotsParams { label_stride, ..Zeroable::zeroed() })?,
-        );
-        Ok(Ranks { order: after, slots: before, label_stride: stride })
+        let tensors = [by_label(&after, words), count, by_label(&before, words)];
+        dispatches.extend(self.slots.bind(device, batch, ranks, &tensors, None, |_| SlotsParams {
+            label_stride,
+            stride,
+            ..Zeroable::zeroed()
+        })?);
+        Ok(Ranks { order: after, slots: before, label_stride: words })
     }
 }

@@ -72,22 +72,25 @@
 //! [`reference::attended_region`](crate::reference::attended_region).
 
 use crate::cost::count;
-use crate::kernel::resample::{Axis, Sampling};
-use crate::kernel::shader::{PLAIN, Shader, THREE_CODES, Variant, group, params, shader};
-use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tensor};
-use crate::ops::attention_map::{AttentionMap, AttentionMapBuffers, Statistic};
-use crate::ops::component_labels::Labelling;
-use crate::ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers};
-use crate::ops::largest_component::{self, Components, Connectivity, Forest, Outputs};
-use crate::ops::normalize::{Normalization, Normalize, NormalizeBuffers};
-use crate::ops::region_measures::{Columns, RegionMeasuresOptions, RegionOrder, Table};
+use crate::kernel::resample::Axis;
+use crate::kernel::shader::{PLAIN, Shader, THREE_CODES, group, params, shader};
+use crate::kernel::{Compiler, Kernel, Tensor, check, tensor};
+use crate::ops::attention_map::{AttentionMap, AttentionMapBuffers};
+use crate::ops::crop_resize::{CropResize, CropResizeBuffers};
+use crate::ops::largest_component::{self, Components, Forest, Outputs};
+use crate::ops::normalize::{Normalize, NormalizeBuffers};
 use crate::ops::resize::{Resize, ResizeBuffers};
 use crate::ops::threshold::{Threshold, ThresholdRule};
 use crate::{Cost, CropResizeShape, DType, Element, Error, Nchw, Nhw, Recording, ResizeShape, Size, TensorSpec};
 
+mod options;
+mod ranked;
+
+pub use self::options::AttendedRegionOptions;
+pub(crate) use self::ranked::ATTENDED_REGION_RANK;
+use self::ranked::{Ranked, RankedOutputs};
+
 const OP: &str = "attended_region";
-/// Pixels of a workgroup that writes the regions' ranks.
-const RANK_GROUP: u32 = 256;
 
 params!(axes RunsParams {
     origin_x: u32,
@@ -101,24 +104,6 @@ params!(axes RunsParams {
     boxes_base: u32,
     threshold: f32,
 });
-params!(RankParams {
-    origin: u32,
-    labels_base: u32,
-    component_base: u32,
-    pixels: u32,
-    label_stride: u32,
-    regions: u32,
-});
-
-pub(crate) const ATTENDED_REGION_RANK: Shader = shader!(
-    "attended_region_rank",
-    RankParams,
-    PLAIN,
-    &[],
-    [labels: Read, slots: Read, component: Write],
-    [],
-);
-
 pub(crate) const ATTENDED_REGION_RUNS: Shader = shader!(
     "attended_region_runs",
     RunsParams,
@@ -127,87 +112,6 @@ pub(crate) const ATTENDED_REGION_RUNS: Shader = shader!(
     [map: Read, levels: Read, bits: Write, boxes: Write],
     ["component_runs", "thresholded", "sampled_map", "bilinear", "exceeds", "ordered"],
 );
-
-/// Options of an [`AttendedRegion`], step by step.
-///
-/// The default is the paper's: `max |f|`, min-max normalisation, half-pixel bilinear resizing, threshold 0.7, 8 neighbours, the
-/// whole box.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct AttendedRegionOptions {
-    /// Statistic over the channels of each feature pixel.
-    pub statistic: Statistic,
-    /// Normalisation of the map.
-    pub normalization: Normalization,
-    /// Positions of the map's pixels at the images' size, and of the crops' pixels.
-    pub sampling: Sampling,
-    /// Threshold of the map at the images' size.
-    pub threshold: ThresholdRule,
-    /// Which pixels of the mask are neighbours.
-    pub connectivity: Connectivity,
-    /// Whether a crop holds the last row and column of its box.
-    pub crop_end: CropEnd,
-    /// Regions of each image, by descending area; at least 1.
-    pub regions: u32,
-}
-
-impl Default for AttendedRegionOptions {
-    fn default() -> Self {
-        Self {
-            statistic: Statistic::MaxAbs,
-            normalization: Normalization::MinMax,
-            sampling: Sampling::HalfPixel,
-            threshold: ThresholdRule::default(),
-            connectivity: Connectivity::Eight,
-            crop_end: CropEnd::Inclusive,
-            regions: 1,
-        }
-    }
-}
-
-impl AttendedRegionOptions {
-    /// With this statistic of the attention map.
-    #[must_use]
-    pub const fn with_statistic(self, statistic: Statistic) -> Self {
-        Self { statistic, ..self }
-    }
-
-    /// With this normalisation of the map.
-    #[must_use]
-    pub const fn with_normalization(self, normalization: Normalization) -> Self {
-        Self { normalization, ..self }
-    }
-
-    /// With these positions of resampled pixels.
-    #[must_use]
-    pub const fn with_sampling(self, sampling: Sampling) -> Self {
-        Self { sampling, ..self }
-    }
-
-    /// With this threshold.
-    #[must_use]
-    pub const fn with_threshold(self, threshold: ThresholdRule) -> Self {
-        Self { threshold, ..self }
-    }
-
-    /// With these neighbours of a pixel.
-    #[must_use]
-    pub const fn with_connectivity(self, connectivity: Connectivity) -> Self {
-        Self { connectivity, ..self }
-    }
-
-    /// With this end of a crop.
-    #[must_use]
-    pub const fn with_crop_end(self, crop_end: CropEnd) -> Self {
-        Self { crop_end, ..self }
-    }
-
-    /// With as many regions of each image.
-    #[must_use]
-    pub const fn with_regions(self, regions: u32) -> Self {
-        Self { regions, ..self }
-    }
-}
 
 /// The attended region of images. The [page of the module](self) has the steps and an example.
 #[doc(alias = "AG-CNN")]
@@ -224,14 +128,6 @@ pub struct AttendedRegion {
     /// The regions of an image, ranked by area, where more than one or their number is asked for.
     ranked: Ranked,
     crop_resize: CropResize,
-}
-
-/// The kernels from a mask in bits to ranked regions.
-#[derive(Clone, Debug)]
-struct Ranked {
-    labelling: Labelling,
-    table: Table,
-    rank: Kernel,
 }
 
 /// Extents of an [`AttendedRegion`].
@@ -463,7 +359,8 @@ impl AttendedRegion {
             ..RunsParams::resampling(axes)
         })?);
         if ranked {
-            self.ranked.bind(device, &forest, self.options.regions, buffers, &mut dispatches)?;
+            let outputs = RankedOutputs { component: buffers.component, boxes: buffers.boxes, count: buffers.count };
+            self.ranked.bind(device, &forest, self.options.regions, outputs, &mut dispatches)?;
         } else {
             let outputs = Outputs::new(mask.size().pixels(), buffers.boxes, buffers.component, None);
             self.components.bind(device, &forest, outputs, &mut dispatches)?;
@@ -481,51 +378,5 @@ impl AttendedRegion {
             + self.normalize.cost(features.plane())
             + self.crop_resize.cost(CropResizeShape { images: crops, crop })
             + Cost::new(count(0), mask * count(10), count(0))
-    }
-}
-
-impl Ranked {
-    fn new(compiler: Compiler<'_>, options: AttendedRegionOptions) -> Result<Self, Error> {
-        let table = RegionMeasuresOptions::new(options.regions).with_order(RegionOrder::Area);
-        let workgroup = [RANK_GROUP, 1, 1];
-        let (shader, constants) = (&ATTENDED_REGION_RANK, &[]);
-        let build = Build { op: OP, shader, variant: Variant::F32, constants, workgroup, workgroup_bytes: 0 };
-        Ok(Self {
-            labelling: Labelling::new(OP, compiler, options.connectivity)?,
-            table: Table::new(OP, compiler, table, true)?,
-            rank: Kernel::new(compiler, &build)?,
-        })
-    }
-
-    /// Appends the dispatches after the one that fills the forest's bits.
-    fn bind(
-        &self,
-        device: &wgpu::Device,
-        forest: &Forest,
-        regions: u32,
-        buffers: &AttendedRegionBuffers<'_>,
-        dispatches: &mut Vec<Dispatch>,
-    ) -> Result<(), Error> {
-        let shape = forest.shape;
-        let (batch, pixels) = (shape.batch, shape.size().pixels());
-        let labels = tensor::scratch(OP, device, "labels", pixels.saturating_mul(4 * u64::from(batch)))?;
-        let count = tensor::Between::new(buffers.count, OP, device, "count", u64::from(batch) * 4)?;
-        let labels_of = Tensor::divided(labels.slice(..), pixels, 4);
-        self.labelling.bind(device, forest, labels_of, Tensor::divided(count.slice(), 1, 4), dispatches)?;
-        let columns = Columns { boxes: Some(buffers.boxes), ..Columns::default() };
-        let ranks = self.table.bind(device, shape, labels.slice(..), None, count.slice(), &columns, dispatches)?;
-        if let Some((component, ranks)) = buffers.component.zip(ranks) {
-            let tensors = [labels_of, ranks.slots(), Tensor::divided(component, pixels, 4)];
-            let pixels = check::to_u32(OP, "pixels of an image", pixels)?;
-            let label_stride = ranks.label_stride();
-            let groups = [pixels.div_ceil(RANK_GROUP), 1];
-            dispatches.extend(self.rank.bind(device, batch, groups, &tensors, None, |_| RankParams {
-                pixels,
-                label_stride,
-                regions,
-                ..bytemuck::Zeroable::zeroed()
-            })?);
-        }
-        Ok(())
     }
 }
