@@ -4,7 +4,7 @@
 //   du(c)               = g * gate + gradient of the mean / C + gradient of the maximum where c = argmax: see spatial_gate_backward_apply
 //
 // Source    Woo et al. 2018, arXiv:1807.06521, Eqs. 1 to 3, by the chain rule
-// Host      src/ops/cbam_backward.rs        Reference  src/reference/cbam_backward.rs
+// Host      src/ops/cbam_backward/mod.rs        Reference  src/reference/cbam_backward.rs
 // Shapes    features, output, output_gradient [n, c, h, w], maps [n, 4, h, w] -> gate_gradient [n, c]; four pixels per load if h*w is a
 //           multiple of 4
 // Grid      x: c / PLANES, z: n; PIXELS invocations share one plane

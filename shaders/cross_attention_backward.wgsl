@@ -3,7 +3,7 @@
 //   dq = scale * sum over j of P(j) * (dy . v(j) - mean) * k(j),  P(j) = exp(scale * q . k(j) - L)
 //
 // Source    Vaswani et al. 2017, arXiv:1706.03762, Eq. 1, by the chain rule
-// Host      src/ops/cross_attention_backward.rs        Reference  src/reference/cross_attention_backward.rs
+// Host      src/ops/cross_attention_backward/mod.rs        Reference  src/reference/cross_attention_backward.rs
 // Shapes    q [n, g*d, t, h, w], k [n, g*d, m], v [n, g*dv, m], y_gradient [n, g*dv, t, h, w], log_sum_exp, means [n, g, t, h, w] f32
 //           -> q_gradient [n, g*d, t, h, w], dense
 // Grid      x: ceil(t*h*w / 64), y: ceil(d / LENGTH), z: one head of one image; one invocation for LENGTH channels of a position

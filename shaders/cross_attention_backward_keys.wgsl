@@ -5,7 +5,7 @@
 //   P(i, j) = exp(scale * q(i) . k(j) - L(i)),  i in the queries of the tile
 //
 // Source    Vaswani et al. 2017, arXiv:1706.03762, Eq. 1, by the chain rule
-// Host      src/ops/cross_attention_backward.rs        Reference  src/reference/cross_attention_backward.rs
+// Host      src/ops/cross_attention_backward/mod.rs        Reference  src/reference/cross_attention_backward.rs
 // Shapes    q [n, g*d, t, h, w], k [n, g*d, m], v [n, g*dv, m], y_gradient [n, g*dv, t, h, w], log_sum_exp, means [n, g, t, h, w] f32
 //           -> parts [n*g, tiles, rows, m] f32, dense
 // Grid      x: ceil(m / 64), y: tiles of queries, and in each ceil(d / LENGTH) + ceil(dv / LENGTH) chunks, z: one head of one image; one

@@ -3,7 +3,7 @@
 //   means = sum over j of P(j) * (dy . v(j)) - dL,  P(j) = exp(scale * q . k(j) - L)
 //
 // Source    Vaswani et al. 2017, arXiv:1706.03762, Eq. 1, by the chain rule
-// Host      src/ops/cross_attention_backward.rs        Reference  src/reference/cross_attention_backward.rs
+// Host      src/ops/cross_attention_backward/mod.rs        Reference  src/reference/cross_attention_backward.rs
 // Shapes    q [n, g*d, t, h, w], k [n, g*d, m], v [n, g*dv, m], y_gradient [n, g*dv, t, h, w], log_sum_exp, log_sum_exp_gradient
 //           [n, g, t, h, w] f32 -> means [n, g, t, h, w] f32, dense
 // Grid      x: ceil(t*h*w / 64), z: one head of one image; one invocation for a position

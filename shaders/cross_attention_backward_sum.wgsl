@@ -3,7 +3,7 @@
 //   total[c, j] = sum over tiles of parts[tile, first + c, j]
 //
 // Source    Vaswani et al. 2017, arXiv:1706.03762, Eq. 1, by the chain rule
-// Host      src/ops/cross_attention_backward.rs        Reference  src/reference/cross_attention_backward.rs
+// Host      src/ops/cross_attention_backward/mod.rs        Reference  src/reference/cross_attention_backward.rs
 // Shapes    parts [n*g, tiles, rows, m] f32 -> total [n, g*d, m], dense
 // Grid      x: ceil(d*m / 64), z: one head of one image; one invocation for an element of the gradient
 // Numerics  f32, tiles in blocks

@@ -69,6 +69,7 @@
 //! [`SPATIAL_GATE_BACKWARD_APPLY`](crate::shaders::SPATIAL_GATE_BACKWARD_APPLY); reference
 //! [`reference::spatial_gate_backward`](crate::reference::spatial_gate_backward).
 
+mod kernels;
 mod passes;
 
 use crate::cost::count;
@@ -79,10 +80,11 @@ use crate::ops::part_sum::PartSum;
 use crate::ops::spatial_gate::{Convolution, ConvolutionNames, SpatialGateShape, spatially_squeezable};
 use crate::{BatchNorm, Cost, Element, Epilogue, Error, Nchw, Recording, TensorSpec};
 
-pub(crate) use self::passes::{
-    ChannelPart, Given, ParameterGradients, Passes, SPATIAL_GATE_BACKWARD_APPLY, SPATIAL_GATE_BACKWARD_PARAMETERS,
-    SPATIAL_GATE_BACKWARD_PLANES, SPATIAL_GATE_BACKWARD_SQUEEZE, SPATIAL_GATE_BACKWARD_TAPS,
+pub(crate) use self::kernels::{
+    SPATIAL_GATE_BACKWARD_APPLY, SPATIAL_GATE_BACKWARD_PARAMETERS, SPATIAL_GATE_BACKWARD_PLANES,
+    SPATIAL_GATE_BACKWARD_SQUEEZE, SPATIAL_GATE_BACKWARD_TAPS,
 };
+pub(crate) use self::passes::{ChannelPart, Given, ParameterGradients, Passes};
 
 const OP: &str = "spatial_gate_backward";
 

@@ -73,13 +73,21 @@
 //! [`CROSS_ATTENTION_BACKWARD_SUM`](crate::shaders::CROSS_ATTENTION_BACKWARD_SUM) for keys and values; reference
 //! [`reference::cross_attention_backward`](crate::reference::cross_attention_backward).
 
+mod kernels;
+
 use bytemuck::Zeroable;
+
+pub(crate) use self::kernels::{
+    CROSS_ATTENTION_BACKWARD, CROSS_ATTENTION_BACKWARD_KEYS, CROSS_ATTENTION_BACKWARD_MEANS,
+    CROSS_ATTENTION_BACKWARD_SUM,
+};
+use self::kernels::{KeysParams, MeansParams, Params, SumParams};
 
 use crate::cost::count;
 use crate::kernel::rounds::{self, MAX_ROUNDS};
-use crate::kernel::shader::{ELEMENTS, Shader, Variant, params, shader};
+use crate::kernel::shader::Variant;
 use crate::kernel::{Build, Compiler, Dispatch, Kernel, Tensor, check, tensor};
-use crate::ops::cross_attention::{CrossAttentionOptions, CrossAttentionShape, FEWEST, InChunks, LENGTHS};
+use crate::ops::cross_attention::{CrossAttentionOptions, CrossAttentionShape, FEWEST, InChunks};
 use crate::{Cost, Element, Error, Ncthw, Recording, TensorSpec};
 
 const OP: &str = "cross_attention_backward";
@@ -87,101 +95,6 @@ const OP: &str = "cross_attention_backward";
 const GROUP: u32 = 64;
 /// Most queries of a tile.
 const TILE: u32 = 256;
-
-params!(MeansParams {
-    origin: u32,
-    q_base: u32,
-    k_base: u32,
-    v_base: u32,
-    log_sum_exp_base: u32,
-    y_gradient_base: u32,
-    log_sum_exp_gradient_base: u32,
-    means_base: u32,
-    with_log_sum_exp_gradient: u32,
-    head_dim: u32,
-    value_dim: u32,
-    keys: u32,
-    positions: u32,
-    scale: f32,
-});
-
-pub(crate) const CROSS_ATTENTION_BACKWARD_MEANS: Shader = shader!(
-    "cross_attention_backward_means",
-    MeansParams,
-    ELEMENTS,
-    &[],
-    [q: Read, k: Read, v: Read, log_sum_exp: Read, y_gradient: Read, log_sum_exp_gradient: Read, means: Write],
-    ["cross_attention_walk", "softmax_weights"],
-);
-
-params!(Params {
-    origin_x: u32,
-    origin_y: u32,
-    q_base: u32,
-    k_base: u32,
-    v_base: u32,
-    log_sum_exp_base: u32,
-    y_gradient_base: u32,
-    means_base: u32,
-    q_gradient_base: u32,
-    head_dim: u32,
-    value_dim: u32,
-    keys: u32,
-    positions: u32,
-    scale: f32,
-});
-
-pub(crate) const CROSS_ATTENTION_BACKWARD: Shader = shader!(
-    "cross_attention_backward",
-    Params,
-    LENGTHS,
-    &[],
-    [q: Read, k: Read, v: Read, log_sum_exp: Read, y_gradient: Read, means: Read, q_gradient: Write],
-    ["cross_attention_walk", "softmax_weights"],
-);
-
-params!(KeysParams {
-    origin_x: u32,
-    origin_y: u32,
-    q_base: u32,
-    k_base: u32,
-    v_base: u32,
-    log_sum_exp_base: u32,
-    y_gradient_base: u32,
-    means_base: u32,
-    parts_base: u32,
-    head_dim: u32,
-    value_dim: u32,
-    keys: u32,
-    positions: u32,
-    tile: u32,
-    key_chunks: u32,
-    chunks: u32,
-    key_rows: u32,
-    rows: u32,
-    tiles: u32,
-    scale: f32,
-});
-
-pub(crate) const CROSS_ATTENTION_BACKWARD_KEYS: Shader = shader!(
-    "cross_attention_backward_keys",
-    KeysParams,
-    LENGTHS,
-    &[],
-    [q: Read, k: Read, v: Read, log_sum_exp: Read, y_gradient: Read, means: Read, parts: Write],
-    ["softmax_weights"],
-);
-
-params!(SumParams { origin: u32, parts_base: u32, total_base: u32, tiles: u32, part: u32, first: u32, elements: u32 });
-
-pub(crate) const CROSS_ATTENTION_BACKWARD_SUM: Shader = shader!(
-    "cross_attention_backward_sum",
-    SumParams,
-    ELEMENTS,
-    &[],
-    [parts: Read, total: Write],
-    ["blocked_sum"],
-);
 
 /// The gradients of [`CrossAttention`](crate::CrossAttention); the [page](self) has formulas and example.
 #[derive(Clone, Debug)]
