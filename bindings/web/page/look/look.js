@@ -1,6 +1,5 @@
 // The first part of the page: a picture, and what stands out in it.
-import { load } from '../visual-attention/operator.js';
-import * as module from '../visual-attention/wasm/visual_attention_web.js';
+import initialize, * as module from './wasm/visual_attention_web.js';
 import { Camera } from './camera.js';
 import { LookOnCpu } from './on_cpu.js';
 import { LookOnGpu } from './on_gpu.js';
@@ -23,6 +22,8 @@ async function decode(blob, most) {
 
 export class Look {
     #page;
+    /** The small module, which has this part alone. */
+    #loaded = initialize({ module_or_path: new URL('wasm/visual_attention_web_bg.wasm', import.meta.url) });
     #controls = $('look-controls');
     #camera = new Camera($('look-camera'), (text) => this.#say(text));
     /** The file that is shown, and its pixels. */
@@ -128,7 +129,7 @@ export class Look {
         if (!source) return;
         const request = this.#request(source);
         const start = performance.now();
-        await load();
+        await this.#loaded;
         await view.prepare(request);
         const prepared = performance.now();
         const [left, top, right, bottom] = await view.draw(source);
