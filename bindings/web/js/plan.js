@@ -53,23 +53,6 @@ function scratchBuffer(device, { label, size, uniform, words }) {
     return buffer;
 }
 
-/** Browsers refuse a range that one dispatch writes and binds once more. */
-function checkAliases(plan, resourceOf) {
-    for (const { pipeline, bindings } of plan.dispatches) {
-        const { label, layout } = plan.pipelines[pipeline];
-        const isWritten = (binding) => layout.find((entry) => entry.binding === binding).type === 'storage';
-        const slices = bindings.filter(({ texture }) => texture === undefined).map((bound) => ({ ...bound, ...resourceOf(bound) }));
-        const overlaps = (a, b) => a.buffer === b.buffer && a.offset < b.offset + b.size && b.offset < a.offset + a.size;
-        for (const [index, a] of slices.entries()) {
-            const b = slices.slice(index + 1).find((other) => overlaps(a, other) && (isWritten(a.binding) || isWritten(other.binding)));
-            if (b) {
-                throw new Error(`${label}: browsers refuse one range of a buffer in two bindings of which one is written; `
-                    + `give \`${a.tensor ?? a.binding}\` another buffer, where natively an output may replace its input`);
-            }
-        }
-    }
-}
-
 /** Throws what a device reports about `create`. */
 async function created(device, create) {
     device.pushErrorScope('validation');
@@ -130,10 +113,8 @@ export async function prepare(device, plan, tensors) {
             if (bound.texture !== undefined) return textures[bound.texture].createView({ dimension: '2d-array' });
             const given = tensors[bound.tensor];
             const buffer = bound.tensor === undefined ? scratch[bound.buffer] : given.buffer ?? given;
-            const offset = bound.offset ?? 0;
-            return { buffer, offset, size: bound.size ?? buffer.size - offset };
+            return { buffer, offset: bound.offset ?? 0, size: bound.size };
         };
-        checkAliases(plan, (bound) => resourceOf(bound));
         const dispatches = plan.dispatches.map(({ pipeline: number, bindings, offsets = [], workgroups }) => {
             const { pipeline, group } = pipelines[number];
             const { label } = plan.pipelines[number];
