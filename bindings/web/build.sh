@@ -54,5 +54,5 @@ cp -r page/. dist/page/
 cp -r dist/package dist/page/visual-attention
 cp "$root"/benches/ceiling/*.wgsl dist/page/measure/
 cp "$root"/examples/pictures/coffee.png dist/page/look/
-cp "$root"/tests/golden/*.safetensors dist/page/cases/
+cp "$root"/tests/golden/*.safetensors "$root"/tests/golden/FORMAT.md dist/page/cases/
 (cd dist/page/cases && printf '%s\n' *.safetensors >list.txt)

@@ -31,16 +31,20 @@ export async function serve() {
     return { url: `http://127.0.0.1:${server.address().port}${PREFIX}`, close: () => server.close() };
 }
 
-const QUIET = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+/** Nothing asks the network for more; containers have little shared memory. */
+const QUIET = [
+    '--disable-dev-shm-usage', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync',
+];
 /** SwiftShader computes, and draws canvases too: the first two alone leave canvases blank. */
 const GPU = [
     '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--use-vulkan=swiftshader', '--enable-features=Vulkan',
     '--use-angle=swiftshader', '--ignore-gpu-blocklist',
 ];
 
-export async function launch({ gpu = true } = {}) {
+export async function launch() {
     return chromium.launch({
         executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-        args: ['--headless=new', ...QUIET, ...(gpu ? GPU : ['--disable-features=WebGPU']), ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
+        args: ['--headless=new', ...QUIET, ...GPU, ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
     });
 }

@@ -36,6 +36,7 @@ export class Look {
 
     constructor(page) {
         this.#page = page;
+        this.#loaded.then(() => { $('version').textContent = module.version(); });
         this.#controls.addEventListener('submit', (event) => event.preventDefault());
         this.#controls.addEventListener('input', ({ target }) => { if (target.name) this.#update(); });
         $('look-file').addEventListener('change', ({ target }) => { this.#show(target.files[0]); target.value = ''; });
