@@ -24,7 +24,7 @@ fn run(ops: &[&str]) {
             common::skipped(&format!("{name}, the adapter has no 16-bit floats"));
             continue;
         }
-        let report = case.check(Some(gpu)).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        let report = case.check(Some(&**gpu)).unwrap_or_else(|problem| panic!("{name}: {problem}"));
         assert!(report.outputs.gpu.is_some() && report.gradients.gpu.is_some(), "{name}");
         assert!(report.failures.is_empty(), "{name}: {:#?}", report.failures);
         gradients += report.checked;
