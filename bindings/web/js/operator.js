@@ -7,7 +7,8 @@ let loading;
 
 /** Loads the WebAssembly module, once. `source` is its URL or its bytes, where it does not lie beside this file. */
 export function load(source = new URL('./wasm/visual_attention_web_bg.wasm', import.meta.url)) {
-    loading ??= initialize({ module_or_path: source });
+    // A load that failed may be tried again.
+    loading ??= initialize({ module_or_path: source }).catch((error) => { loading = undefined; throw error; });
     return loading;
 }
 

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 import { launch, serve } from './browser.mjs';
 
@@ -231,4 +232,15 @@ test('npm packs every file that the package needs', () => {
         assert.ok(names.includes(name), name);
     }
     assert.ok(!readFileSync(path.join(root, 'bindings/web/dist/package/index.js'), 'utf8').includes('../'));
+});
+
+test('modules keep their sizes', () => {
+    const dist = path.join(root, 'bindings/web/dist');
+    // The second holds every operator with its references, and is loaded when it is needed.
+    for (const [folder, most, mostSmall] of [['page/look/wasm', 700_000, 300_000], ['package/wasm', 2_300_000, 750_000]]) {
+        const module = readFileSync(path.join(dist, folder, 'visual_attention_web_bg.wasm'));
+        assert.ok(module.length <= most, `${folder}: ${module.length} bytes`);
+        const small = gzipSync(module, { level: 9 }).length;
+        assert.ok(small <= mostSmall, `${folder}: ${small} bytes with gzip`);
+    }
 });

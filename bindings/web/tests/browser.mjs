@@ -42,9 +42,12 @@ const GPU = [
     '--use-angle=swiftshader', '--ignore-gpu-blocklist',
 ];
 
+/** A camera that shows a moving pattern, and leave to use it. */
+const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
 export async function launch() {
     return chromium.launch({
         executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-        args: ['--headless=new', ...QUIET, ...GPU, ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
+        args: ['--headless=new', ...QUIET, ...GPU, ...CAMERA, ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
     });
 }

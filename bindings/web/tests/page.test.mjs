@@ -143,6 +143,21 @@ test('a broken picture is said to be one, and the page goes on', async () => {
     assert.equal(await page.locator('#look-status.error').count(), 0);
 });
 
+test('frames of a camera are drawn until it is switched off', { timeout: 120_000 }, async () => {
+    const seen = await drawings();
+    await page.click('#look-camera');
+    await page.waitForFunction((count) => Number(document.documentElement.dataset.drawn) > count + 4, seen, { timeout: 100_000 });
+    assert.match(await text('#look-status'), /of 640 x 480 pixels; .* on the GPU\.$/);
+    const first = await pixels('overlay');
+    await drawnAfter(async () => {});
+    assert.ok(first.compare(await pixels('overlay')) !== 0, 'the pattern moves');
+    await page.screenshot({ path: path.join(artefacts, 'camera.png') });
+    await page.click('#look-camera');
+    assert.equal(await page.getAttribute('#look-camera', 'aria-pressed'), 'false');
+    await drawnAfter(() => page.click('#look-sample'));
+    assert.match(await text('#look-status'), /of 600 x 400 pixels/);
+});
+
 test('all golden cases pass', { timeout: 500_000 }, async () => {
     await page.evaluate(() => { globalThis.longTasks.length = 0; });
     await page.click('#check-run');

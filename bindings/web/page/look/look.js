@@ -81,9 +81,7 @@ export class Look {
         this.#camera.stop();
         try {
             const most = this.#page.gpu ? MOST_PIXELS.gpu : MOST_PIXELS.cpu;
-            const bitmap = await decode(blob, most);
-            this.#bitmap?.close();
-            [this.#blob, this.#bitmap] = [blob, bitmap];
+            [this.#bitmap, this.#blob] = [await decode(blob, most), blob];
         } catch {
             this.#say(`${blob.name ?? 'This'} is not a picture that this browser can read, or it is damaged.`, true);
             return;
