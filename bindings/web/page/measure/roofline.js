@@ -50,11 +50,12 @@ export function roofline({ bytesPerSecond, flopsPerSecond }, rows) {
         svg.append(circle);
     }
     // Names beside their points, moved down where they would overlap.
-    let below = -Infinity;
+    const below = { left: -Infinity, right: -Infinity };
     for (const point of [...points].sort((a, b) => y(a.y) - y(b.y))) {
-        const right = x(point.x) > WIDTH / 2;
-        below = Math.max(y(point.y) + 4, below + 17);
-        svg.append(element('text', { class: 'name', x: x(point.x) + (right ? -10 : 10), y: below, 'text-anchor': right ? 'end' : 'start' }, point.name));
+        const side = x(point.x) > WIDTH / 2 ? 'right' : 'left';
+        const [beside, anchor] = side === 'right' ? [-10, 'end'] : [10, 'start'];
+        below[side] = Math.max(y(point.y) + 4, below[side] + 15);
+        svg.append(element('text', { class: 'name', x: x(point.x) + beside, y: below[side], 'text-anchor': anchor }, point.name));
     }
     svg.append(element('text', { x: WIDTH / 2, y: HEIGHT - 10, 'text-anchor': 'middle' }, 'FLOP for each byte that must move'));
     const middle = HEIGHT / 2;
