@@ -252,9 +252,10 @@ fn faults(path: &str, paragraphs: &[Paragraph]) -> Vec<String> {
 
 #[test]
 fn sentences_are_short_and_plain() {
-    let documents = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "bindings/python/README.md"]
-        .map(|path| (path.to_owned(), of_markdown(&read(path))));
-    let rust = [files("src", ".rs"), files("bindings/python/src", ".rs")].concat();
+    let documents =
+        ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "bindings/python/README.md", "bindings/web/README.md"]
+            .map(|path| (path.to_owned(), of_markdown(&read(path))));
+    let rust = [files("src", ".rs"), files("bindings/python/src", ".rs"), files("bindings/web/src", ".rs")].concat();
     let rust = rust.into_iter().map(|path| (of_comments(&read(&path), false), path));
     let wgsl = files("shaders", ".wgsl").into_iter().map(|path| (of_comments(&read(&path), true), path));
     let mut sentences = 0;

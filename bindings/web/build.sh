@@ -10,6 +10,10 @@ root=../..
 name=visual_attention_web
 target=${CARGO_TARGET_DIR:-$PWD/target}
 
+# The bundler runs here, so it is built with the compiler for this machine. Its version is that of wasm-bindgen in Cargo.lock.
+bundler=$target/bundle
+(cd bundle && CARGO_TARGET_DIR="$bundler" cargo build --quiet --locked --release)
+
 std=()
 sysroot() { [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ]; }
 if ! sysroot && ! { rustup target add wasm32-unknown-unknown 2>/dev/null && sysroot; }; then
@@ -22,22 +26,27 @@ if ! sysroot && ! { rustup target add wasm32-unknown-unknown 2>/dev/null && sysr
     target=$CARGO_TARGET_DIR
     std=(-Z build-std=std,panic_abort)
 fi
-cargo build --quiet --locked --release --target wasm32-unknown-unknown "${std[@]}"
-# The bundler runs here, so it is built with the compiler for this machine. Its version is that of wasm-bindgen in Cargo.lock.
-(cd bundle && CARGO_TARGET_DIR="$PWD/../target/bundle" cargo build --quiet --locked --release)
+# module FOLDER ARGUMENT...: builds the crate with these arguments, makes it small, and writes it and its JavaScript into FOLDER.
+module() {
+    local folder="$1" built="$target/wasm32-unknown-unknown/release/$name.wasm"
+    shift
+    cargo build --quiet --locked --release --target wasm32-unknown-unknown "${std[@]}" "$@"
+    if command -v wasm-opt >/dev/null; then
+        # Before the bundler, whose two tables older versions confuse. The features are those that the compiler uses itself.
+        local features=(bulk-memory mutable-globals sign-ext nontrapping-float-to-int multivalue reference-types)
+        mkdir -p "$target/small"
+        wasm-opt -Oz "${features[@]/#/--enable-}" -o "$target/small/$name.wasm" "$built"
+        built=$target/small/$name.wasm
+    fi
+    "$bundler/release/bundle" "$built" "$folder"
+    bytes=$(wc -c <"$folder/${name}_bg.wasm") small=$(gzip -9 -c "$folder/${name}_bg.wasm" | wc -c)
+    echo "${folder#dist/}: $((bytes)) bytes of WebAssembly, $((small)) with gzip"
+}
 
 rm -rf dist
 mkdir -p dist/package dist/page/cases
-built=$target/wasm32-unknown-unknown/release/$name.wasm
-if command -v wasm-opt >/dev/null; then
-    # Before the bundler, whose two tables older versions confuse. The features are those that the compiler uses itself.
-    features=(bulk-memory mutable-globals sign-ext nontrapping-float-to-int multivalue reference-types)
-    mkdir -p "$target/small"
-    wasm-opt -Oz "${features[@]/#/--enable-}" -o "$target/small/$name.wasm" "$built"
-    built=$target/small/$name.wasm
-fi
-target/bundle/release/bundle "$built" dist/package/wasm
-module=dist/package/wasm/${name}_bg.wasm
+module dist/package/wasm
+module dist/page/look/wasm --no-default-features
 cp js/*.js js/*.d.ts js/package.json README.md "$root"/LICENSE-* dist/package/
 node js/generate/operators.mjs dist/package
 
@@ -45,8 +54,5 @@ cp -r page/. dist/page/
 cp -r dist/package dist/page/visual-attention
 cp "$root"/benches/ceiling/*.wgsl dist/page/measure/
 cp "$root"/examples/pictures/coffee.png dist/page/look/
-cp "$root"/tests/golden/*.safetensors dist/page/cases/
+cp "$root"/tests/golden/*.safetensors "$root"/tests/golden/FORMAT.md dist/page/cases/
 (cd dist/page/cases && printf '%s\n' *.safetensors >list.txt)
-
-bytes() { wc -c <"$1" | tr -d ' '; }
-echo "$(bytes "$module") bytes of WebAssembly, $(gzip -9 -c "$module" | wc -c | tr -d ' ') with gzip"

@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" />
 import type { Plan, Recording, Tensors } from './plan.js';
 
 /** Options by name. Sizes and axes are arrays of numbers. */
@@ -40,8 +41,6 @@ export interface OperatorDescription {
 export function load(source?: string | URL | Request | BufferSource | WebAssembly.Module): Promise<unknown>;
 /** Every operator of the crate. */
 export function operators(): OperatorDescription[];
-/** Whether an adapter computes on the CPU. */
-export function isSoftware(adapter: { info?: GPUAdapterInfo }): boolean;
 
 /** An operator with its options, for one device. */
 export class Operator {

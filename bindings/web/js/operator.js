@@ -1,34 +1,15 @@
 // An operator by name, on the caller's GPUDevice and GPUBuffers.
 import initialize, * as wasm from './wasm/visual_attention_web.js';
+import { deviceRequest } from './device.js';
 import { prepare } from './plan.js';
 
 let loading;
 
 /** Loads the WebAssembly module, once. `source` is its URL or its bytes, where it does not lie beside this file. */
 export function load(source = new URL('./wasm/visual_attention_web_bg.wasm', import.meta.url)) {
-    loading ??= initialize({ module_or_path: source });
+    // A load that failed may be tried again.
+    loading ??= initialize({ module_or_path: source }).catch((error) => { loading = undefined; throw error; });
     return loading;
-}
-
-const LIMITS = [
-    'maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupSizeX',
-    'maxComputeWorkgroupSizeY', 'maxComputeWorkgroupSizeZ', 'maxComputeWorkgroupStorageSize', 'maxComputeWorkgroupsPerDimension',
-    'maxStorageBuffersPerShaderStage', 'maxStorageTexturesPerShaderStage', 'minStorageBufferOffsetAlignment',
-];
-
-/** Whether an adapter computes on the CPU. Some kernels have variants for that. */
-export function isSoftware({ info = {} }) {
-    const name = [info.vendor, info.architecture, info.device, info.description].join(' ');
-    return Boolean(info.isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(name);
-}
-
-/** What an operator looks at of a GPUDevice, as JSON. */
-export function deviceRequest(device) {
-    return JSON.stringify({
-        f16: device.features.has('shader-f16'),
-        software: isSoftware({ info: device.adapterInfo }),
-        limits: Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]])),
-    });
 }
 
 /** The text that the module takes: numbers, booleans and arrays are written as Rust does. */

@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" />
 /** A buffer with usage STORAGE, or a part of one. */
 export type Slice = GPUBuffer | { buffer: GPUBuffer; offset?: number; size?: number };
 /** Slices by the names of an operator's tensors. */

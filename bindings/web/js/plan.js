@@ -57,9 +57,15 @@ function scratchBuffer(device, { label, size, uniform, words }) {
 async function created(device, create) {
     device.pushErrorScope('validation');
     device.pushErrorScope('out-of-memory');
-    const made = create();
-    const errors = [await device.popErrorScope(), await device.popErrorScope()];
-    const error = errors.find(Boolean);
+    let made;
+    let scopes;
+    try {
+        made = create();
+    } finally {
+        // Popped before anything is awaited: a caller's own scopes are not disturbed.
+        scopes = [device.popErrorScope(), device.popErrorScope()];
+    }
+    const error = (await Promise.all(scopes)).find(Boolean);
     if (error) throw new Error(error.message);
     return made;
 }

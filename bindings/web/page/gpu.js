@@ -1,5 +1,5 @@
 // The browser's GPU: opening it, and what the parts of the page do with it.
-import { isSoftware } from './visual-attention/index.js';
+import { isSoftware } from './visual-attention/device.js';
 
 /** Why there is no GPU, in one sentence. */
 export class NoGpu extends Error {}

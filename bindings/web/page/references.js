@@ -17,12 +17,12 @@ export class References {
         };
     }
 
-    /** Calls a function of worker.js. */
+    /** Calls a function of worker.js. Bytes are handed over, so they are gone here. */
     call(name, ...values) {
         const id = this.#last += 1;
         return new Promise((resolve, reject) => {
             this.#waiting.set(id, { resolve, reject });
-            this.#worker.postMessage({ id, name, values });
+            this.#worker.postMessage({ id, name, values }, values.filter((value) => value instanceof Uint8Array).map(({ buffer }) => buffer));
         });
     }
 }

@@ -43,7 +43,9 @@ const FUNCTIONS = {
 onmessage = async ({ data: { id, name, values } }) => {
     try {
         await load();
-        postMessage({ id, value: FUNCTIONS[name](...values) });
+        const value = FUNCTIONS[name](...values);
+        // Bytes are handed over, not copied.
+        postMessage({ id, value }, value instanceof Uint8Array ? [value.buffer] : []);
     } catch (error) {
         postMessage({ id, error: error.message ?? String(error) });
     }

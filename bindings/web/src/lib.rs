@@ -3,21 +3,18 @@
 //!
 //! The functions of this module take and return JSON, and arrays of numbers apart. `js/index.js` is the interface for programs.
 
-mod arrays;
-#[path = "../../../tests/cases/mod.rs"]
-#[expect(dead_code, reason = "the suite's, of which this needs a part")]
-mod cases;
-mod describe;
-mod describing;
+#[cfg(feature = "operators")]
+mod by_name;
 #[path = "../../../examples/filter_bank/mod.rs"]
+#[cfg_attr(not(feature = "operators"), expect(dead_code, reason = "the features on the CPU are for the references"))]
 mod filter_bank;
-mod golden;
 mod look;
-mod measure;
 mod recorder;
 mod request;
-#[path = "../../../examples/gpu_report/rows.rs"]
-mod rows;
+
+// What `by_name` takes from the crate's tests looks for it at the root.
+#[cfg(feature = "operators")]
+use by_name::describing;
 
 use wasm_bindgen::prelude::*;
 

@@ -1,10 +1,10 @@
 //! What the page's first part shows: the attended region of a picture, as in the example `salient_region`, as one plan that ends in a
-//! texture; and the same on the references.
+//! texture.
 
 use serde::{Deserialize, Serialize};
 use visual_attention::{
     AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, ColorMap, Compiler, Element,
-    HeatOverlay, HeatOverlayShape, HeatOverlayTexture, Nchw, reference,
+    HeatOverlay, HeatOverlayShape, HeatOverlayTexture, Nchw,
 };
 use wasm_bindgen::prelude::*;
 
@@ -15,23 +15,23 @@ use crate::{Outcome, failed, json};
 
 /// The picture's size and the page's controls.
 #[derive(Debug, Deserialize)]
-struct Look {
-    width: u32,
-    height: u32,
+pub(crate) struct Look {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
     statistic: String,
     /// `otsu` or `value:0.7`.
     threshold: String,
     connectivity: String,
     colors: String,
-    opacity: f32,
+    pub(crate) opacity: f32,
 }
 
 impl Look {
-    fn images(&self) -> Nchw {
+    pub(crate) fn images(&self) -> Nchw {
         Nchw::new(1, 3, self.height, self.width)
     }
 
-    fn features(&self) -> Nchw {
+    pub(crate) fn features(&self) -> Nchw {
         FilterBank::shape(self.height, self.width).into()
     }
 
@@ -40,14 +40,14 @@ impl Look {
         AttendedRegionShape { features: self.features(), images, crop: images.size() }
     }
 
-    fn options(&self) -> Outcome<AttendedRegionOptions> {
+    pub(crate) fn options(&self) -> Outcome<AttendedRegionOptions> {
         Ok(AttendedRegionOptions::default()
             .with_statistic(self.statistic.parse().map_err(failed)?)
             .with_threshold(self.threshold.parse().map_err(failed)?)
             .with_connectivity(self.connectivity.parse().map_err(failed)?))
     }
 
-    fn colors(&self) -> Outcome<ColorMap> {
+    pub(crate) fn colors(&self) -> Outcome<ColorMap> {
         match self.colors.as_str() {
             "turbo" => Ok(ColorMap::Turbo),
             "viridis" => Ok(ColorMap::Viridis),
@@ -63,6 +63,12 @@ struct Planned {
     plan: Plan,
     /// Names and bytes of the buffers that the plan takes. Its texture is `overlay`.
     tensors: Vec<(String, u64)>,
+}
+
+/// Version of the crate.
+#[wasm_bindgen]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").into()
 }
 
 /// The plan from planes `[3, height, width]` in the buffer `picture` to the texture `overlay`, with `map`, `mask`, `component`, `boxes` and
@@ -127,70 +133,4 @@ pub fn look(request: &str, device: &str) -> Outcome<String> {
     drop(pass);
     let tensors = sizes.map(|(name, bytes)| (name.to_owned(), bytes)).to_vec();
     json(&Planned { plan: Plan::of(&device, &buffers), tensors })
-}
-
-/// What the references make of a picture: RGBA pixels, and the box.
-#[wasm_bindgen]
-pub struct Looked {
-    overlay: Vec<u8>,
-    mask: Vec<u32>,
-    component: Vec<u32>,
-    crop: Vec<u8>,
-    found: Vec<i32>,
-}
-
-#[wasm_bindgen]
-impl Looked {
-    /// Computes it, from RGBA pixels.
-    #[wasm_bindgen(constructor)]
-    pub fn new(request: &str, rgba: &[u8]) -> Outcome<Looked> {
-        let look: Look = serde_json::from_str(request).map_err(failed)?;
-        let (images, options) = (look.images(), look.options()?);
-        let plane = |channel| rgba.chunks_exact(4).map(move |pixel| f32::from(pixel[channel]) / 255.0);
-        let planes: Vec<f32> = (0..3).flat_map(plane).collect();
-        let features = FilterBank::on_cpu(&planes, look.height, look.width);
-        if images.elements() != Some(planes.len() as u64) || features.is_empty() {
-            return Err(failed("the pixels are not those of a picture of this size"));
-        }
-        let shape = look.features();
-        let found = reference::attended_region(shape, images, images.size(), &options, &features, &planes);
-        let (table, sampling) = (look.colors()?.table(), options.sampling);
-        let heat = reference::heat_overlay(shape.plane(), images, sampling, &table, look.opacity, &found.map, &planes);
-        let byte = |value: f32| (value * 255.0 + 0.5) as u8;
-        let pixels = images.size().pixels() as usize;
-        let crop = (0..pixels).flat_map(|pixel| [0, 1, 2, 3].map(|channel| (channel, pixel)));
-        Ok(Self {
-            overlay: heat.into_iter().map(byte).collect(),
-            mask: found.mask,
-            component: found.component,
-            crop: crop.map(|(c, p)| if c < 3 { byte(found.crops[c * pixels + p]) } else { 255 }).collect(),
-            found: found.boxes[0].to_vec(),
-        })
-    }
-
-    /// The heat overlay, RGBA.
-    pub fn overlay(&self) -> Vec<u8> {
-        self.overlay.clone()
-    }
-
-    /// 1 where the map exceeds the threshold.
-    pub fn mask(&self) -> Vec<u32> {
-        self.mask.clone()
-    }
-
-    /// 1 on the largest component.
-    pub fn component(&self) -> Vec<u32> {
-        self.component.clone()
-    }
-
-    /// The crop, RGBA.
-    pub fn crop(&self) -> Vec<u8> {
-        self.crop.clone()
-    }
-
-    /// xmin, ymin, xmax, ymax, inclusive.
-    #[wasm_bindgen(js_name = box)]
-    pub fn found(&self) -> Vec<i32> {
-        self.found.clone()
-    }
 }

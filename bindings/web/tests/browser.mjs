@@ -3,8 +3,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const root = path.resolve(import.meta.dirname, '..');
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const { chromium } = createRequire(path.join(process.env.NPM_FOLDER ?? path.join(root, 'target/npm'), 'package.json'))('playwright-core');
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.png': 'image/png' };
@@ -30,16 +31,23 @@ export async function serve() {
     return { url: `http://127.0.0.1:${server.address().port}${PREFIX}`, close: () => server.close() };
 }
 
-const QUIET = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+/** Nothing asks the network for more; containers have little shared memory. */
+const QUIET = [
+    '--disable-dev-shm-usage', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync',
+];
 /** SwiftShader computes, and draws canvases too: the first two alone leave canvases blank. */
 const GPU = [
     '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--use-vulkan=swiftshader', '--enable-features=Vulkan',
     '--use-angle=swiftshader', '--ignore-gpu-blocklist',
 ];
 
-export async function launch({ gpu = true } = {}) {
+/** A camera that shows a moving pattern, and leave to use it. */
+const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
+export async function launch() {
     return chromium.launch({
         executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-        args: ['--headless=new', ...QUIET, ...(gpu ? GPU : ['--disable-features=WebGPU']), ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
+        args: ['--headless=new', ...QUIET, ...GPU, ...CAMERA, ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
     });
 }

@@ -4,10 +4,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { artefacts, launch, serve } from './browser.mjs';
 
-const root = path.resolve(import.meta.dirname, '../../..');
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const coffee = path.join(root, 'examples/pictures/coffee.png');
 
 let server, browser, page;
@@ -24,7 +25,7 @@ after(async () => {
     server?.close();
 });
 
-async function open(inBrowser, size = { width: 1200, height: 1000 }) {
+async function open(inBrowser, size = { width: 1200, height: 1000 }, prepare = () => {}) {
     const opened = await inBrowser.newPage({ viewport: size });
     opened.on('pageerror', (error) => problems.push(error.message));
     opened.on('console', (message) => { if (message.type() === 'error') problems.push(message.text()); });
@@ -35,6 +36,7 @@ async function open(inBrowser, size = { width: 1200, height: 1000 }) {
             for (const { duration, startTime } of list.getEntries()) globalThis.longTasks.push([Math.round(startTime), Math.round(duration)]);
         }).observe({ type: 'longtask', buffered: true });
     });
+    await prepare(opened);
     await opened.goto(server.url);
     return opened;
 }
@@ -141,6 +143,22 @@ test('a broken picture is said to be one, and the page goes on', async () => {
     assert.equal(await page.locator('#look-status.error').count(), 0);
 });
 
+test('frames of a camera are drawn until it is switched off', { timeout: 120_000 }, async () => {
+    const seen = await drawings();
+    await page.click('#look-camera');
+    await page.waitForFunction((count) => Number(document.documentElement.dataset.drawn) > count + 4, seen, { timeout: 100_000 });
+    assert.match(await text('#look-status'), /of 640 x 480 pixels; .* on the GPU\.$/);
+    const first = await pixels('overlay');
+    await drawnAfter(async () => {});
+    assert.ok(first.compare(await pixels('overlay')) !== 0, 'the pattern moves');
+    await page.screenshot({ path: path.join(artefacts, 'camera.png') });
+    await page.click('#look-camera');
+    assert.equal(await page.getAttribute('#look-camera', 'aria-pressed'), 'false');
+    await page.click('#look-sample');
+    // The last frame may still be on its way.
+    await page.waitForFunction(() => document.querySelector('#look-status').textContent.includes('of 600 x 400 pixels'), null, { timeout: 20_000 });
+});
+
 test('all golden cases pass', { timeout: 500_000 }, async () => {
     await page.evaluate(() => { globalThis.longTasks.length = 0; });
     await page.click('#check-run');
@@ -189,31 +207,33 @@ test('a lost device is said to be lost, the references go on, and the GPU can be
     await drawnAfter(() => page.evaluate(() => globalThis.page.gpu.device.destroy()));
     assert.match(await text('#trouble p'), /^The GPU device was lost/);
     assert.match(await text('#look-status'), /on the CPU references\.$/);
-    await page.screenshot({ path: path.join(artefacts, 'lost.png') });
+    await page.screenshot({ path: path.join(artefacts, 'lost.png'), fullPage: true });
     await drawnAfter(() => page.click('#retry'));
     assert.match(await text('#look-status'), /on the GPU\.$/);
     assert.equal(await page.locator('#trouble').isVisible(), false);
 });
 
-test('a browser without WebGPU says so, and offers the references', { timeout: 240_000 }, async () => {
-    const other = await launch({ gpu: false });
-    try {
+for (const [what, offered, said] of [['WebGPU', false, /has no WebGPU/], ['an adapter', true, /found no GPU adapter/]]) {
+    test(`a browser without ${what} says so, and offers the references`, { timeout: 120_000 }, async () => {
         const on = page;
-        page = await open(other, { width: 420, height: 900 });
-        await page.emulateMedia({ colorScheme: 'dark' });
-        await page.waitForFunction(() => document.documentElement.dataset.drawn, null, { timeout: 60_000 });
-        assert.match(await text('#trouble p'), /WebGPU/);
-        assert.match(await text('#look-status'), /on the CPU references\.$/);
-        assert.equal(await page.isDisabled('#measure-run'), true);
-        await page.setInputFiles('#check-files', path.join(root, 'tests/golden/attention_map__max_abs_c3.safetensors'));
-        await page.waitForSelector('#check-copy:enabled');
-        assert.match(await text('#check-summary'), /^0 passed, 0 failed, 1 on the references alone, since there is no GPU/);
-        await page.screenshot({ path: path.join(artefacts, 'without_gpu.png'), fullPage: true });
-        page = on;
-    } finally {
-        await other.close();
-    }
-});
+        const replace = (kept) => Object.defineProperty(Navigator.prototype, 'gpu', { value: kept ? { requestAdapter: async () => null } : undefined });
+        page = await open(browser, { width: 420, height: 900 }, (opened) => opened.addInitScript(replace, offered));
+        try {
+            await page.emulateMedia({ colorScheme: 'dark' });
+            await page.waitForFunction(() => document.documentElement.dataset.drawn, null, { timeout: 60_000 });
+            assert.match(await text('#trouble p'), said);
+            assert.match(await text('#look-status'), /on the CPU references\.$/);
+            assert.equal(await page.isDisabled('#measure-run'), true);
+            await page.setInputFiles('#check-files', path.join(root, 'tests/golden/attention_map__max_abs_c3.safetensors'));
+            await page.waitForSelector('#check-copy:enabled');
+            assert.match(await text('#check-summary'), /^0 passed, 0 failed, 1 on the references alone, since there is no GPU/);
+            await page.screenshot({ path: path.join(artefacts, 'without_gpu.png'), fullPage: true });
+        } finally {
+            await page.close();
+            page = on;
+        }
+    });
+}
 
 test('nothing else went wrong', () => {
     assert.deepEqual(problems, []);

@@ -14,7 +14,9 @@ const className = (name) => name.split('_').map((word) => WORDS[word] ?? word[0]
 function typeOf(values) {
     if (values === 'a number' || values === 'a whole number') return 'number';
     if (values === 'true or false') return 'boolean';
-    if (/^[a-z0-9_]+(, [a-z0-9_]+)*$/.test(values)) return values.split(', ').map((name) => `'${name}'`).join(' | ');
+    if (/^[a-z0-9_]+(, [a-z0-9_]+)*$/.test(values)) {
+        return values.split(', ').map((name) => (/^\d+$/.test(name) ? `'${name}' | ${name}` : `'${name}'`)).join(' | ');
+    }
     return 'string | number | readonly number[]';
 }
 

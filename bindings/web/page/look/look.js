@@ -1,6 +1,5 @@
 // The first part of the page: a picture, and what stands out in it.
-import { load } from '../visual-attention/operator.js';
-import * as module from '../visual-attention/wasm/visual_attention_web.js';
+import initialize, * as module from './wasm/visual_attention_web.js';
 import { Camera } from './camera.js';
 import { LookOnCpu } from './on_cpu.js';
 import { LookOnGpu } from './on_gpu.js';
@@ -23,6 +22,8 @@ async function decode(blob, most) {
 
 export class Look {
     #page;
+    /** The small module, which has this part alone. */
+    #loaded = initialize({ module_or_path: new URL('wasm/visual_attention_web_bg.wasm', import.meta.url) });
     #controls = $('look-controls');
     #camera = new Camera($('look-camera'), (text) => this.#say(text));
     /** The file that is shown, and its pixels. */
@@ -35,6 +36,7 @@ export class Look {
 
     constructor(page) {
         this.#page = page;
+        this.#loaded.then(() => { $('version').textContent = module.version(); });
         this.#controls.addEventListener('submit', (event) => event.preventDefault());
         this.#controls.addEventListener('input', ({ target }) => { if (target.name) this.#update(); });
         $('look-file').addEventListener('change', ({ target }) => { this.#show(target.files[0]); target.value = ''; });
@@ -79,9 +81,7 @@ export class Look {
         this.#camera.stop();
         try {
             const most = this.#page.gpu ? MOST_PIXELS.gpu : MOST_PIXELS.cpu;
-            const bitmap = await decode(blob, most);
-            this.#bitmap?.close();
-            [this.#blob, this.#bitmap] = [blob, bitmap];
+            [this.#bitmap, this.#blob] = [await decode(blob, most), blob];
         } catch {
             this.#say(`${blob.name ?? 'This'} is not a picture that this browser can read, or it is damaged.`, true);
             return;
@@ -128,7 +128,7 @@ export class Look {
         if (!source) return;
         const request = this.#request(source);
         const start = performance.now();
-        await load();
+        await this.#loaded;
         await view.prepare(request);
         const prepared = performance.now();
         const [left, top, right, bottom] = await view.draw(source);

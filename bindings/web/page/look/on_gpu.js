@@ -1,5 +1,5 @@
 // A picture on the GPU, from upload to canvas: only the box comes back.
-import { deviceRequest } from '../visual-attention/operator.js';
+import { deviceRequest } from '../visual-attention/device.js';
 import { prepare } from '../visual-attention/plan.js';
 
 /** The page's own kernels, compiled for one device. */

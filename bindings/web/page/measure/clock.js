@@ -20,9 +20,10 @@ export class Clock {
     }
 
     describe() {
-        return this.#stamps
-            ? 'Times are the GPU\'s timestamps, which browsers round to 0.1 ms; short work is repeated within a measurement.'
-            : 'Times are wall time with submission and wait, since this browser offers no timestamps; short work is repeated within a measurement.';
+        const which = this.#stamps
+            ? 'the GPU\'s timestamps, which browsers round to 0.1 ms'
+            : 'wall time with submission and wait, since this browser offers no timestamps';
+        return `Times are ${which}. Short work is repeated within a measurement, and caches are warm, so that a share may exceed 100 %.`;
     }
 
     /** Milliseconds of one run of `record`. It is repeated until it lasts long enough to be measured. */

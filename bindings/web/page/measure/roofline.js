@@ -40,17 +40,22 @@ export function roofline({ bytesPerSecond, flopsPerSecond }, rows) {
     }
     const line = [xs[0], ridge, xs[1]].map((at) => `${x(at)},${y(roof(at))}`).join(' ');
     svg.append(element('polyline', { class: 'roof', points: line }));
+    const [slope, flat] = [Math.sqrt(xs[0] * ridge), Math.sqrt(ridge * xs[1])];
+    const roofName = (at, text, anchor) => element('text', { x: x(at) - 8, y: y(roof(at)) - 8, 'text-anchor': anchor }, text);
+    svg.append(roofName(slope, `copy ${(bytesPerSecond / 1e9).toFixed(1)} GB/s`, 'end'));
+    svg.append(roofName(flat, `multiply-add ${(flopsPerSecond / 1e9).toFixed(1)} GFLOP/s`, 'middle'));
     for (const point of points) {
         const circle = element('circle', { cx: x(point.x), cy: y(point.y), r: 5 });
         circle.append(element('title', {}, `${point.name}: ${point.y.toPrecision(3)} GFLOP/s`));
         svg.append(circle);
     }
     // Names beside their points, moved down where they would overlap.
-    let below = -Infinity;
+    const below = { left: -Infinity, right: -Infinity };
     for (const point of [...points].sort((a, b) => y(a.y) - y(b.y))) {
-        const right = x(point.x) > WIDTH / 2;
-        below = Math.max(y(point.y) + 4, below + 15);
-        svg.append(element('text', { class: 'name', x: x(point.x) + (right ? -10 : 10), y: below, 'text-anchor': right ? 'end' : 'start' }, point.name));
+        const side = x(point.x) > WIDTH / 2 ? 'right' : 'left';
+        const [beside, anchor] = side === 'right' ? [-10, 'end'] : [10, 'start'];
+        below[side] = Math.max(y(point.y) + 4, below[side] + 15);
+        svg.append(element('text', { class: 'name', x: x(point.x) + beside, y: below[side], 'text-anchor': anchor }, point.name));
     }
     svg.append(element('text', { x: WIDTH / 2, y: HEIGHT - 10, 'text-anchor': 'middle' }, 'FLOP for each byte that must move'));
     const middle = HEIGHT / 2;

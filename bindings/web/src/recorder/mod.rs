@@ -20,7 +20,7 @@ use wgpu::custom::{
 use self::encoder::Encoder;
 use self::resources::{BindGroup, Buffer, Layout, Pipeline, PipelineLayout, ShaderModule, Texture};
 
-/// Methods of an interface that no operator calls. Whoever calls one is told its name.
+/// Methods of an interface that no operator calls. A call panics with the method's name.
 macro_rules! unused {
     ($($(#[$unsafe:ident])? fn $name:ident(&$($this:ident)+ $(, $argument:ty)*) $(-> $output:ty)?;)*) => {
         $($($unsafe)? fn $name(&$($this)+ $(, _: $argument)*) $(-> $output)? {

@@ -8,16 +8,11 @@ use visual_attention::Compiler;
 use visual_attention::operators::{self, Slices};
 use wasm_bindgen::prelude::*;
 
-use crate::arrays::Arrays;
+use super::arrays::Arrays;
+use super::call::{Call, Tensor};
 use crate::recorder::plan::Plan;
-use crate::request::{Call, Device, Tensor};
+use crate::request::Device;
 use crate::{Outcome, failed, json as text};
-
-/// Version of the crate.
-#[wasm_bindgen]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").into()
-}
 
 /// Every operator: name, one line, and a small problem with the names of its axes.
 #[wasm_bindgen]
@@ -38,7 +33,7 @@ pub fn operators() -> Outcome<String> {
 pub fn options(call: &str) -> Outcome<String> {
     let call = Call::parse(call).map_err(failed)?;
     let entry = call.entry().map_err(failed)?;
-    let specs = entry.options(crate::describing::describing(), &call.options()).map_err(failed)?;
+    let specs = entry.options(super::describing::describing(), &call.options()).map_err(failed)?;
     let of =
         |spec: &operators::OptionSpec| json!({ "name": spec.name, "values": spec.values, "default": spec.default });
     text(&specs.iter().map(of).collect::<Vec<_>>())

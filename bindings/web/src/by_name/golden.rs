@@ -6,9 +6,9 @@ use visual_attention::operators::Arrays;
 use visual_attention::{DType, Role};
 use wasm_bindgen::prelude::*;
 
-use crate::cases::run::{Contents, Ready, Runner, Step};
-use crate::cases::{Case, Errors, Problem};
-use crate::request::Tensor;
+use super::call::Tensor;
+use super::cases::run::{Contents, Ready, Runner, Step};
+use super::cases::{Case, Errors, Problem};
 use crate::{Outcome, failed, json};
 
 /// A golden case, and what a GPU computed of it so far.

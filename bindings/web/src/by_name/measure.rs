@@ -5,10 +5,10 @@ use visual_attention::Role;
 use visual_attention::operators::{self, Arrays, Operator};
 use wasm_bindgen::prelude::*;
 
-use crate::describing::describing;
-use crate::golden::{stored, widened};
-use crate::request::Tensor;
-use crate::rows::{Row, rows};
+use super::call::Tensor;
+use super::describing::describing;
+use super::golden::{stored, widened};
+use super::rows::{Row, rows};
 use crate::{Outcome, failed, json};
 
 /// One row of the report.
