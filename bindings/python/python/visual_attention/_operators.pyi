@@ -28,6 +28,7 @@ class AttendedRegionOutputs(NamedTuple, Generic[_T]):
     mask: _T | None
     component: _T | None
     crops: _T | None
+    count: _T | None
 
 def attended_region(
     features: Array,
@@ -40,10 +41,11 @@ def attended_region(
     threshold: str = 'value:0.7',
     connectivity: Literal[4, 8] = 8,
     crop_end: Literal['inclusive', 'exclusive'] = 'inclusive',
+    regions: int = 1,
     want: str | Sequence[str] | None = None,
     device: Device | None = None,
 ) -> AttendedRegionOutputs[Array]:
-    """From features to the region that they attend to: map, mask, box and crop.
+    """From features to the regions that they attend to: map, mask, boxes and crops.
 
     Inputs:
         features: float32 or float16 `[n, c, h, w]`
@@ -56,6 +58,7 @@ def attended_region(
         mask: uint32 `[n, height, width]`, optional
         component: uint32 `[n, height, width]`, optional
         crops: float32 or float16 `[n, channels, crop[0], crop[1]]`, optional
+        count: uint32 `[n]`, optional
 
     Options:
         crop: height,width
@@ -65,6 +68,7 @@ def attended_region(
         threshold: otsu, value:NUMBER, level:0..255; value:0.7
         connectivity: 4, 8; 8
         crop_end: inclusive, exclusive; inclusive
+        regions: a whole number; 1
 
     Arrays go to the GPU and results come back. Where an array may be float32 or float16, its type chooses the
     type of the others. `want` names the optional outputs to compute.
@@ -72,7 +76,7 @@ def attended_region(
     """
 
 class AttendedRegion(Operator):
-    """From features to the region that they attend to: map, mask, box and crop.
+    """From features to the regions that they attend to: map, mask, boxes and crops.
 
     An operator with its options. A call takes tensors or arrays, and returns tensors, which stay on the GPU.
     It does not wait for the GPU. `want` names the optional outputs to compute; `out` has tensors for outputs.
@@ -88,6 +92,7 @@ class AttendedRegion(Operator):
         mask: uint32 `[n, height, width]`, optional
         component: uint32 `[n, height, width]`, optional
         crops: float32 or float16 `[n, channels, crop[0], crop[1]]`, optional
+        count: uint32 `[n]`, optional
 
     Options:
         crop: height,width
@@ -97,6 +102,7 @@ class AttendedRegion(Operator):
         threshold: otsu, value:NUMBER, level:0..255; value:0.7
         connectivity: 4, 8; 8
         crop_end: inclusive, exclusive; inclusive
+        regions: a whole number; 1
     """
     def __init__(
         self,
@@ -108,6 +114,7 @@ class AttendedRegion(Operator):
         threshold: str = 'value:0.7',
         connectivity: Literal[4, 8] = 8,
         crop_end: Literal['inclusive', 'exclusive'] = 'inclusive',
+        regions: int = 1,
         image_element: npt.DTypeLike = 'float32',
         element: npt.DTypeLike = 'float32',
         device: Device | None = None,
@@ -1017,6 +1024,64 @@ class ChannelScaleBackward(Operator):
         want: str | Sequence[str] | None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> ChannelScaleBackwardOutputs[Tensor]: ...
+
+class ComponentLabelsOutputs(NamedTuple, Generic[_T]):
+    """Results of `component_labels`. A result that was not computed is `None`."""
+    labels: _T
+    count: _T
+
+def component_labels(
+    mask: Array,
+    *,
+    connectivity: Literal[4, 8] = 8,
+    want: str | Sequence[str] | None = None,
+    device: Device | None = None,
+) -> ComponentLabelsOutputs[Array]:
+    """Every connected region of each mask, numbered in raster order, and how many there are.
+
+    Inputs:
+        mask: uint32 `[n, h, w]`
+
+    Outputs:
+        labels: uint32 `[n, h, w]`
+        count: uint32 `[n]`
+
+    Options:
+        connectivity: 4, 8; 8
+
+    Arrays go to the GPU and results come back. Where an array may be float32 or float16, its type chooses the
+    type of the others. `want` names the optional outputs to compute.
+    `ComponentLabels` keeps results on the GPU.
+    """
+
+class ComponentLabels(Operator):
+    """Every connected region of each mask, numbered in raster order, and how many there are.
+
+    An operator with its options. A call takes tensors or arrays, and returns tensors, which stay on the GPU.
+    It does not wait for the GPU. `want` names the optional outputs to compute; `out` has tensors for outputs.
+
+    Inputs:
+        mask: uint32 `[n, h, w]`
+
+    Outputs:
+        labels: uint32 `[n, h, w]`
+        count: uint32 `[n]`
+
+    Options:
+        connectivity: 4, 8; 8
+    """
+    def __init__(
+        self,
+        *,
+        connectivity: Literal[4, 8] = 8,
+        device: Device | None = None,
+    ) -> None: ...
+    def __call__(self,
+        mask: Tensor | Array,
+        *,
+        want: str | Sequence[str] | None = None,
+        out: Mapping[str, Tensor] | None = None,
+    ) -> ComponentLabelsOutputs[Tensor]: ...
 
 class CropResizeOutputs(NamedTuple, Generic[_T]):
     """Results of `crop_resize`. A result that was not computed is `None`."""
@@ -2862,6 +2927,90 @@ class PointwiseConvBackward(Operator):
         want: str | Sequence[str] | None = None,
         out: Mapping[str, Tensor] | None = None,
     ) -> PointwiseConvBackwardOutputs[Tensor]: ...
+
+class RegionMeasuresOutputs(NamedTuple, Generic[_T]):
+    """Results of `region_measures`. A result that was not computed is `None`."""
+    count: _T
+    areas: _T
+    boxes: _T
+    regions: _T | None
+    centroids: _T | None
+    sums: _T | None
+    maxima: _T | None
+    positions: _T | None
+
+def region_measures(
+    labels: Array,
+    *,
+    map: Array | None = None,
+    capacity: int,
+    order: Literal['raster', 'area', 'sum'] = 'raster',
+    want: str | Sequence[str] | None = None,
+    device: Device | None = None,
+) -> RegionMeasuresOutputs[Array]:
+    """Area, box and centroid of every labelled region, and the sum, maximum and peak of a map in it.
+
+    Inputs:
+        labels: uint32 `[n, h, w]`
+        map: float32 `[n, h, w]`, optional
+
+    Outputs:
+        count: uint32 `[n]`
+        areas: uint32 `[n, capacity]`
+        boxes: int32 `[n, capacity, 4]`
+        regions: uint32 `[n, capacity]`, optional
+        centroids: float32 `[n, capacity, 2]`, optional
+        sums: float32 `[n, capacity]`, optional
+        maxima: float32 `[n, capacity]`, optional
+        positions: int32 `[n, capacity, 2]`, optional
+
+    Options:
+        capacity: a whole number
+        order: raster, area, sum; raster
+
+    Arrays go to the GPU and results come back. Where an array may be float32 or float16, its type chooses the
+    type of the others. `want` names the optional outputs to compute.
+    `RegionMeasures` keeps results on the GPU.
+    """
+
+class RegionMeasures(Operator):
+    """Area, box and centroid of every labelled region, and the sum, maximum and peak of a map in it.
+
+    An operator with its options. A call takes tensors or arrays, and returns tensors, which stay on the GPU.
+    It does not wait for the GPU. `want` names the optional outputs to compute; `out` has tensors for outputs.
+
+    Inputs:
+        labels: uint32 `[n, h, w]`
+        map: float32 `[n, h, w]`, optional
+
+    Outputs:
+        count: uint32 `[n]`
+        areas: uint32 `[n, capacity]`
+        boxes: int32 `[n, capacity, 4]`
+        regions: uint32 `[n, capacity]`, optional
+        centroids: float32 `[n, capacity, 2]`, optional
+        sums: float32 `[n, capacity]`, optional
+        maxima: float32 `[n, capacity]`, optional
+        positions: int32 `[n, capacity, 2]`, optional
+
+    Options:
+        capacity: a whole number
+        order: raster, area, sum; raster
+    """
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        order: Literal['raster', 'area', 'sum'] = 'raster',
+        device: Device | None = None,
+    ) -> None: ...
+    def __call__(self,
+        labels: Tensor | Array,
+        *,
+        map: Tensor | Array | None = None,
+        want: str | Sequence[str] | None = None,
+        out: Mapping[str, Tensor] | None = None,
+    ) -> RegionMeasuresOutputs[Tensor]: ...
 
 class ResizeOutputs(NamedTuple, Generic[_T]):
     """Results of `resize`. A result that was not computed is `None`."""
@@ -4890,6 +5039,9 @@ __all__ = [
     "channel_scale_backward",
     "ChannelScaleBackward",
     "ChannelScaleBackwardOutputs",
+    "component_labels",
+    "ComponentLabels",
+    "ComponentLabelsOutputs",
     "crop_resize",
     "CropResize",
     "CropResizeOutputs",
@@ -4950,6 +5102,9 @@ __all__ = [
     "pointwise_conv_backward",
     "PointwiseConvBackward",
     "PointwiseConvBackwardOutputs",
+    "region_measures",
+    "RegionMeasures",
+    "RegionMeasuresOutputs",
     "resize",
     "Resize",
     "ResizeOutputs",
