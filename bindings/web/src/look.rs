@@ -118,6 +118,7 @@ pub fn look(request: &str, device: &str) -> Outcome<String> {
         component: Some(component.slice(..)),
         boxes: boxes.slice(..),
         crops: Some(crops.slice(..)),
+        count: None,
     };
     let region = region.bind(&device, look.shape(), region_buffers).map_err(failed)?;
     let heat = HeatOverlay::new(compiler, &look.colors()?, options.sampling, Element::F32).map_err(failed)?;
