@@ -1,8 +1,8 @@
 //! The gradient of a bias table.
 //!
 //! The walk over queries writes the gradients of the logits, and a kernel adds up those of each offset. Both take some queries at a time, a
-//! turn, and all turns share one scratch buffer. What is added up together is a slice of the queries, whose length depends on the shape alone. So the turns,
-//! which depend on the device's limits, do not change the bits.
+//! turn, and all turns share one scratch buffer. A slice of the queries is added up together. Its length depends on the shape alone, so
+//! the turns, which depend on the device's limits, do not change the bits.
 
 use std::ops::Range;
 
