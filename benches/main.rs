@@ -33,6 +33,7 @@ mod merge_attention;
 mod merge_attention_backward;
 mod normalize;
 mod normalize_backward;
+mod planes_to_texture;
 mod pointwise_conv;
 mod pointwise_conv_backward;
 mod region_measures;
@@ -47,6 +48,7 @@ mod scse_backward;
 mod spatial_gate_backward;
 mod squeeze_excite;
 mod squeeze_excite_backward;
+mod texture_to_planes;
 mod threshold;
 mod window_attention;
 mod window_attention_backward;
@@ -80,6 +82,8 @@ const OPERATORS: &[(&str, Rows)] = &[
     ("head_norm_rotary", head_norm_rotary::bench),
     ("head_norm_rotary_backward", head_norm_rotary_backward::bench),
     ("heat_overlay", heat_overlay::bench),
+    ("texture_to_planes", texture_to_planes::bench),
+    ("planes_to_texture", planes_to_texture::bench),
     ("attended_region", attended_region::bench),
     ("global_pool", global_pool::bench),
     ("global_pool_backward", global_pool_backward::bench),

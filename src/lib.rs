@@ -12,6 +12,8 @@
 //! | [`BoundingBox`] | [`bounding_box_share`](shaders::BOUNDING_BOX_SHARE), [`bounding_box`](shaders::BOUNDING_BOX) | [`reference::bounding_box`] | AG-CNN, Sec. III-B |
 //! | [`CropResize`] | [`crop_resize`](shaders::CROP_RESIZE) | [`reference::crop_resize`] | AG-CNN, Sec. III-B |
 //! | [`HeatOverlay`] | [`heat_overlay`](shaders::HEAT_OVERLAY), [`heat_overlay_texture`](shaders::HEAT_OVERLAY_TEXTURE) | [`reference::heat_overlay`] | |
+//! | [`TextureToPlanes`] | [`texture_to_planes`](shaders::TEXTURE_TO_PLANES) | [`reference::texture_to_planes`] | sRGB, IEC 61966-2-1 |
+//! | [`PlanesToTexture`] | [`planes_to_texture`](shaders::PLANES_TO_TEXTURE), [`planes_to_texture_half`](shaders::PLANES_TO_TEXTURE_HALF) | [`reference::planes_to_texture`] | sRGB, IEC 61966-2-1 |
 //! | [`AttendedRegion`] | [`attended_region_runs`](shaders::ATTENDED_REGION_RUNS) and the above | [`reference::attended_region`] | AG-CNN, Eqs. 3 and 4, Sec. III |
 //! | [`GlobalPool`] | [`global_pool`](shaders::GLOBAL_POOL) | [`reference::global_mean`], [`reference::global_max`] | Squeeze-and-Excitation, arXiv:1709.01507, Eq. 2 |
 //! | [`Dense`] | [`dense`](shaders::DENSE) | [`reference::dense`] | arXiv:1709.01507, Eq. 3; AG-CNN, Fig. 2 |
@@ -128,6 +130,7 @@ pub use ops::cbam::{Cbam, CbamBuffers, CbamOptions, CbamShape};
 pub use ops::cbam_backward::{CbamBackward, CbamBackwardBuffers};
 pub use ops::channel_scale::{ChannelScale, ChannelScaleBuffers};
 pub use ops::channel_scale_backward::{ChannelScaleBackward, ChannelScaleBackwardBuffers};
+pub use ops::color::{ColorNormalization, ColorTransfer};
 pub use ops::component_labels::{ComponentLabels, ComponentLabelsBuffers};
 pub use ops::crop_resize::{CropEnd, CropResize, CropResizeBuffers, CropResizeShape};
 pub use ops::crop_resize_backward::{CropResizeBackward, CropResizeBackwardBuffers};
@@ -148,6 +151,7 @@ pub use ops::merge_attention::{MergeAttention, MergeAttentionBuffers};
 pub use ops::merge_attention_backward::{MergeAttentionBackward, MergeAttentionBackwardBuffers};
 pub use ops::normalize::{Normalization, Normalize, NormalizeBuffers};
 pub use ops::normalize_backward::{NormalizeBackward, NormalizeBackwardBuffers};
+pub use ops::planes_to_texture::{PlanesToTexture, PlanesToTextureBuffers};
 pub use ops::pointwise_conv::{PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions};
 pub use ops::pointwise_conv_backward::{PointwiseConvBackward, PointwiseConvBackwardBuffers};
 pub use ops::region_measures::{RegionMeasures, RegionMeasuresBuffers, RegionMeasuresOptions, RegionOrder};
@@ -163,6 +167,7 @@ pub use ops::spatial_gate::{SpatialGate, SpatialGateBuffers, SpatialGateShape};
 pub use ops::spatial_gate_backward::{SpatialGateBackward, SpatialGateBackwardBuffers};
 pub use ops::squeeze_excite::{SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape};
 pub use ops::squeeze_excite_backward::{SqueezeExciteBackward, SqueezeExciteBackwardBuffers};
+pub use ops::texture_to_planes::{TextureToPlanes, TextureToPlanesBuffers};
 pub use ops::threshold::{Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape};
 pub use ops::window_attention::{
     Border, PositionTables, QueryPosition, RelativePosition, WindowAttention, WindowAttentionBuffers,

@@ -121,6 +121,10 @@ table! {
     PART_SUM = part_sum,
     /// [`GlobalPoolBackward`](crate::GlobalPoolBackward), the first maximum of each plane.
     PLANE_ARGMAX = global_pool_backward,
+    /// [`PlanesToTexture`](crate::PlanesToTexture) of format `Rgba8Unorm`.
+    PLANES_TO_TEXTURE = planes_to_texture,
+    /// [`PlanesToTexture`](crate::PlanesToTexture) of format `Rgba16Float`.
+    PLANES_TO_TEXTURE_HALF = planes_to_texture,
     /// [`PointwiseConv`](crate::PointwiseConv).
     POINTWISE_CONV = pointwise_conv,
     /// [`PointwiseConvBackward`](crate::PointwiseConvBackward), with respect to weights and bias.
@@ -187,6 +191,8 @@ table! {
     SPATIAL_GATE_CONV = spatial_gate,
     /// The planes of [`SpatialGate`](crate::SpatialGate), and the spatial gate of [`ScSe`](crate::ScSe).
     SPATIAL_GATE_SQUEEZE = spatial_gate,
+    /// [`TextureToPlanes`](crate::TextureToPlanes).
+    TEXTURE_TO_PLANES = texture_to_planes,
     /// [`Threshold`](crate::Threshold).
     THRESHOLD = threshold,
     /// [`Threshold`](crate::Threshold) of a map of the mask's size.
@@ -307,6 +313,21 @@ mod tests {
         }
     }
 
+    fn texture_access(ty: &naga::TypeInner) -> Access {
+        let naga::TypeInner::Image { class, arrayed, dim: naga::ImageDimension::D2 } = *ty else {
+            panic!("{ty:?}: not a 2-D texture")
+        };
+        match (class, arrayed) {
+            (naga::ImageClass::Storage { format: naga::StorageFormat::Rgba8Unorm, .. }, true) => Access::Texture,
+            (naga::ImageClass::Storage { format: naga::StorageFormat::Rgba8Unorm, .. }, false) => Access::TextureRgba8,
+            (naga::ImageClass::Storage { format: naga::StorageFormat::Rgba16Float, .. }, false) => {
+                Access::TextureRgba16
+            }
+            (naga::ImageClass::Sampled { kind: naga::ScalarKind::Float, multi: false }, false) => Access::TextureLoad,
+            _ => panic!("{class:?}: no kernel binds such a texture"),
+        }
+    }
+
     #[test]
     fn bindings_are_those_that_the_host_declares() {
         for (shader, _, module) in modules() {
@@ -319,7 +340,7 @@ mod tests {
                             Some(Access::Write)
                         }
                         naga::AddressSpace::Storage { .. } => Some(Access::Read),
-                        naga::AddressSpace::Handle => Some(Access::Texture),
+                        naga::AddressSpace::Handle => Some(texture_access(&module.types[variable.ty].inner)),
                         _ => None,
                     };
                     let binding = variable.binding?;

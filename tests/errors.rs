@@ -6,11 +6,12 @@ use visual_attention::host::Gpu;
 use visual_attention::wgpu::{self, BufferUsages};
 use visual_attention::{
     AttendedRegion, AttendedRegionBuffers, AttendedRegionShape, AttentionMap, AttentionMapBuffers, BoundingBox,
-    BoundingBoxBuffers, ColorMap, Connectivity, CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Element,
-    Epilogue, Error, GlobalPool, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape, HeatOverlayTexture,
-    LargestComponent, Nchw, Nhw, Normalization, Normalize, NormalizeBuffers, Resize, ResizeBuffers, ResizeShape,
-    Sampling, Size, SpatialGate, SpatialGateShape, Squeeze, Statistic, Threshold, ThresholdBuffers, ThresholdRule,
-    ThresholdShape, reference,
+    BoundingBoxBuffers, ColorMap, ColorNormalization, ColorTransfer, Connectivity, CropEnd, CropResize,
+    CropResizeBuffers, CropResizeShape, Element, Epilogue, Error, GlobalPool, HeatOverlay, HeatOverlayBuffers,
+    HeatOverlayShape, HeatOverlayTexture, LargestComponent, Nchw, Nhw, Normalization, Normalize, NormalizeBuffers,
+    PlanesToTexture, PlanesToTextureBuffers, Resize, ResizeBuffers, ResizeShape, Sampling, Size, SpatialGate,
+    SpatialGateShape, Squeeze, Statistic, TextureToPlanes, TextureToPlanesBuffers, Threshold, ThresholdBuffers,
+    ThresholdRule, ThresholdShape, reference,
 };
 
 use crate::common::{self, TestGpu};
@@ -180,6 +181,75 @@ fn invalid_texture() {
     assert_says(&error, &["R32Float", "Rgba8Unorm"]);
     let error = bind(&texture(gpu, 2, rgba, wgpu::TextureUsages::COPY_SRC));
     assert!(matches!(error, Error::MissingUsage { op: "heat_overlay", binding: "overlay", .. }), "{error}");
+}
+
+/// What a picture's texture and planes must be, in both directions.
+#[test]
+fn invalid_picture() {
+    let Some(gpu) = common::gpu() else { return };
+    let (none, identity) = (ColorTransfer::None, ColorNormalization::NONE);
+    let reader = TextureToPlanes::new(compiler::of(&gpu.device), none, identity, Element::F32).unwrap();
+    let writer = PlanesToTexture::new(compiler::of(&gpu.device), none, identity, Element::F32).unwrap();
+    let planes = buffer(gpu, 1024, BufferUsages::STORAGE);
+    let read_into = |shape: Nchw, picture: &wgpu::Texture, layer: u32, planes: wgpu::BufferSlice<'_>| {
+        reader.bind(&gpu.device, shape, TextureToPlanesBuffers { picture, layer, planes }).unwrap_err()
+    };
+    let write = |shape: Nchw, picture: &wgpu::Texture, layer: u32| {
+        let buffers = PlanesToTextureBuffers { planes: planes.slice(..), picture, layer };
+        writer.bind(&gpu.device, shape, buffers).unwrap_err()
+    };
+    let read = |shape, picture: &wgpu::Texture, layer| read_into(shape, picture, layer, planes.slice(..));
+    let (rgba, srgb) = (wgpu::TextureFormat::Rgba8Unorm, wgpu::TextureFormat::Rgba8UnormSrgb);
+    let (storage, sampled) = (wgpu::TextureUsages::STORAGE_BINDING, wgpu::TextureUsages::TEXTURE_BINDING);
+    let shape = Nchw::new(1, 3, 2, 2);
+    for layer in [1, u32::MAX] {
+        let error = read(shape, &texture(gpu, 2, rgba, sampled), layer);
+        assert!(matches!(error, Error::InvalidTexture { op: "texture_to_planes", binding: "picture", .. }), "{error}");
+        let error = write(shape, &texture(gpu, 2, rgba, storage), layer);
+        assert!(matches!(error, Error::InvalidTexture { op: "planes_to_texture", binding: "picture", .. }), "{error}");
+        assert_says(&error, &["of 1 layers", &format!("at least {} layers", layer.saturating_add(1))]);
+    }
+    assert_says(&read(shape, &texture(gpu, 3, srgb, sampled), 0), &["3 by 2", "2 by 2"]);
+    assert_says(&write(shape, &texture(gpu, 3, rgba, storage), 0), &["3 by 2", "2 by 2"]);
+    let bgra = texture(gpu, 2, wgpu::TextureFormat::Bgra8Unorm, sampled);
+    assert_says(&read(shape, &bgra, 0), &["Bgra8Unorm", "Rgba8Unorm or Rgba8UnormSrgb or Rgba16Float"]);
+    let error = write(shape, &texture(gpu, 2, srgb, sampled), 0);
+    assert_says(&error, &["D2 Rgba8UnormSrgb, 2 by 2", "Rgba8Unorm or Rgba16Float"]);
+    let error = read(shape, &texture(gpu, 2, rgba, storage), 0);
+    assert_says(&error, &["texture_to_planes", "`picture`", "STORAGE_BINDING", "TextureUsages::TEXTURE_BINDING"]);
+    let error = write(shape, &texture(gpu, 2, rgba, sampled), 0);
+    assert_says(&error, &["planes_to_texture", "`picture`", "TEXTURE_BINDING", "TextureUsages::STORAGE_BINDING"]);
+
+    let picture = texture(gpu, 2, rgba, storage | sampled);
+    for shape in [Nchw::new(2, 3, 2, 2), Nchw::new(1, 4, 2, 2)] {
+        assert_says(&read(shape, &picture, 0), &["texture_to_planes", "`planes`", &shape.to_string(), "[1, 3, h, w]"]);
+        assert_says(&write(shape, &picture, 0), &["planes_to_texture", "`planes`", &shape.to_string(), "[1, 1, h, w]"]);
+    }
+    assert!(matches!(read(Nchw::new(1, 1, 2, 2), &picture, 0), Error::InvalidShape { .. }));
+    let error = read_into(shape, &picture, 0, planes.slice(48..));
+    assert!(matches!(error, Error::MisalignedOffset { binding: "planes", offset: 48, .. }), "{error}");
+    let error = read_into(shape, &picture, 0, planes.slice(..44));
+    assert!(matches!(error, Error::BufferTooSmall { binding: "planes", given: 44, needed: 48, .. }), "{error}");
+}
+
+#[test]
+fn invalid_color_normalization() {
+    let Some(gpu) = common::gpu() else { return };
+    let refusal = |normalization| {
+        let compiler = || compiler::of(&gpu.device);
+        let error = TextureToPlanes::new(compiler(), ColorTransfer::None, normalization, Element::F32).unwrap_err();
+        let other = PlanesToTexture::new(compiler(), ColorTransfer::None, normalization, Element::F32).unwrap_err();
+        assert_eq!(error.to_string().replace("texture_to_planes", "planes_to_texture"), other.to_string());
+        error
+    };
+    for mean in [f32::NAN, f32::INFINITY] {
+        let error = refusal(ColorNormalization { mean: [0.5, mean, 0.5], ..ColorNormalization::NONE });
+        assert_says(&error, &["texture_to_planes", "`mean`", &mean.to_string(), "finite"]);
+    }
+    for deviation in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-39, 3e38] {
+        let error = refusal(ColorNormalization { deviation: [1.0, 1.0, deviation], ..ColorNormalization::NONE });
+        assert_says(&error, &["texture_to_planes", "`deviation`", "2^-126 to 2^126"]);
+    }
 }
 
 #[test]

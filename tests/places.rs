@@ -12,6 +12,8 @@ use crate::common::catalogue::{Entry, catalogue_of};
 use crate::common::fixture::{Fixture, read};
 use crate::common::{self, TestGpu};
 use crate::heat_overlay::{dividing, drawn};
+use crate::planes_to_texture::written;
+use crate::texture_to_planes;
 
 /// Members of `Params` that say where the tensors and the workgroups of a dispatch begin.
 fn is_place(member: &str) -> bool {
@@ -114,6 +116,17 @@ fn every_base_and_every_origin_is_used() {
         let ((recording, divided, _), (_, whole, _)) = (drawn(&limited, element), drawn(gpu, element));
         assert!(divided == whole, "overlay as a texture, {element:?}: other bits");
         look(&recording);
+    }
+    let Some(limited) = texture_to_planes::dividing() else { return };
+    for element in gpu.elements() {
+        let ((recording, divided), (_, whole)) =
+            (texture_to_planes::read(&limited, element), texture_to_planes::read(gpu, element));
+        assert!(divided == whole, "planes of a texture, {element:?}: other bits");
+        look(&recording);
+        for ((recording, divided), (_, whole)) in written(&limited, element).into_iter().zip(written(gpu, element)) {
+            assert!(divided == whole, "texture of planes, {element:?}: other bits");
+            look(&recording);
+        }
     }
     let zero: Vec<_> = seen.iter().filter(|&(_, &seen)| !seen).map(|(&key, _)| key).collect();
     let expected: Vec<_> = ALWAYS_ZERO.iter().map(|&(shader, member, _)| (shader, member)).collect();

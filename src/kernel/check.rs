@@ -59,6 +59,60 @@ pub(crate) fn slices(
     Ok(())
 }
 
+/// What an operator needs of the caller's texture.
+pub(crate) struct TextureNeeds {
+    /// Any of these.
+    pub(crate) formats: &'static [wgpu::TextureFormat],
+    pub(crate) size: Size,
+    /// The fewest that the texture may have.
+    pub(crate) layers: u32,
+    pub(crate) usage: wgpu::TextureUsages,
+    /// The usage, as wgpu calls it.
+    pub(crate) usage_name: &'static str,
+}
+
+/// Checks a texture of the caller, before any call to wgpu.
+pub(crate) fn texture(
+    op: &'static str,
+    binding: &'static str,
+    texture: &wgpu::Texture,
+    needs: &TextureNeeds,
+) -> Result<(), Error> {
+    let TextureNeeds { formats, size, layers, usage, usage_name } = *needs;
+    let fits = formats.contains(&texture.format())
+        && texture.dimension() == wgpu::TextureDimension::D2
+        && texture.sample_count() == 1
+        && (texture.width(), texture.height()) == (size.width, size.height)
+        && texture.depth_or_array_layers() >= layers;
+    if !fits {
+        let formats: Vec<_> = formats.iter().map(|format| format!("{format:?}")).collect();
+        return Err(Error::InvalidTexture {
+            op,
+            binding,
+            given: format!(
+                "{:?} {:?}, {} by {} of {} layers, {} samples",
+                texture.dimension(),
+                texture.format(),
+                texture.width(),
+                texture.height(),
+                texture.depth_or_array_layers(),
+                texture.sample_count()
+            ),
+            needed: format!(
+                "D2 {}, {} by {} of at least {layers} layers, 1 sample",
+                formats.join(" or "),
+                size.width,
+                size.height
+            ),
+        });
+    }
+    if !texture.usage().contains(usage) {
+        let given = format!("{:?}", texture.usage());
+        return Err(Error::MissingUsage { op, binding, given, needed: usage_name });
+    }
+    Ok(())
+}
+
 /// Refuses a tensor whose byte count overflows `u64`, before any arithmetic with its size. An empty batch counts as one image.
 pub(crate) fn elements(
     op: &'static str,

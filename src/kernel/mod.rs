@@ -92,8 +92,13 @@ impl Kernel {
             ),
             (
                 "max_storage_textures_per_shader_stage",
-                count(&[Access::Texture]),
+                count(&[Access::Texture, Access::TextureRgba8, Access::TextureRgba16]),
                 limits.max_storage_textures_per_shader_stage,
+            ),
+            (
+                "max_sampled_textures_per_shader_stage",
+                count(&[Access::TextureLoad]),
+                limits.max_sampled_textures_per_shader_stage,
             ),
         ] {
             if needed > given {
@@ -268,7 +273,8 @@ impl Kernel {
             };
             origins.into_iter().zip(part.origin).for_each(|(offset, origin)| set(offset, origin));
             let mut entries = Vec::with_capacity(tensors.len() + 2);
-            for (binding, ((name, offset), (tensor, bound))) in (1..).zip(bases.iter().zip(tensors.iter().zip(&bound)))
+            let slots = self.shader.slots(true);
+            for (binding, ((name, offset), (tensor, bound))) in slots.zip(bases.iter().zip(tensors.iter().zip(&bound)))
             {
                 let window = match tensor.extent {
                     Extent::Unit(_) => divide::window(&part.units, tensor.unit_bytes(), alignment),
@@ -294,10 +300,10 @@ impl Kernel {
             }
             let uniform = tensor::uniform(self.op, device, self.shader.name, &params)?;
             entries.push(wgpu::BindGroupEntry { binding: 0, resource: uniform.as_entire_binding() });
-            if let Some(view) = texture {
-                let binding = entries.len() as u32;
-                entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::TextureView(view) });
-            }
+            entries.extend(self.shader.slots(false).zip(texture).map(|(binding, view)| wgpu::BindGroupEntry {
+                binding,
+                resource: wgpu::BindingResource::TextureView(view),
+            }));
             let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(&tensor::label(self.op, self.shader.name)),
                 layout: &program.layout,

@@ -36,16 +36,23 @@ impl Program {
         let label = Some(label.as_str());
         let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
         let mut types = vec![buffer(wgpu::BufferBindingType::Uniform)];
-        types.extend(build.shader.storage().map(|(_, access)| {
-            buffer(wgpu::BufferBindingType::Storage { read_only: access == Access::Read && !shared })
+        let written = |format, view_dimension| wgpu::BindingType::StorageTexture {
+            access: wgpu::StorageTextureAccess::WriteOnly,
+            format,
+            view_dimension,
+        };
+        types.extend(build.shader.bindings.iter().map(|binding| match binding.access {
+            Access::Read => buffer(wgpu::BufferBindingType::Storage { read_only: !shared }),
+            Access::Write => buffer(wgpu::BufferBindingType::Storage { read_only: false }),
+            Access::Texture => written(wgpu::TextureFormat::Rgba8Unorm, wgpu::TextureViewDimension::D2Array),
+            Access::TextureRgba8 => written(wgpu::TextureFormat::Rgba8Unorm, wgpu::TextureViewDimension::D2),
+            Access::TextureRgba16 => written(wgpu::TextureFormat::Rgba16Float, wgpu::TextureViewDimension::D2),
+            Access::TextureLoad => wgpu::BindingType::Texture {
+                sample_type: wgpu::TextureSampleType::Float { filterable: false },
+                view_dimension: wgpu::TextureViewDimension::D2,
+                multisampled: false,
+            },
         }));
-        if build.shader.bindings.iter().any(|binding| binding.access == Access::Texture) {
-            types.push(wgpu::BindingType::StorageTexture {
-                access: wgpu::StorageTextureAccess::WriteOnly,
-                format: wgpu::TextureFormat::Rgba8Unorm,
-                view_dimension: wgpu::TextureViewDimension::D2Array,
-            });
-        }
         let entries: Vec<_> = (0..)
             .zip(types)
             .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {

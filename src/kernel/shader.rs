@@ -41,6 +41,19 @@ pub enum Access {
     Write,
     /// An array of `rgba8unorm` storage textures that is written.
     Texture,
+    /// An `rgba8unorm` storage texture that is written.
+    TextureRgba8,
+    /// An `rgba16float` storage texture that is written.
+    TextureRgba16,
+    /// A texture of floats that is read by texel, without a sampler.
+    TextureLoad,
+}
+
+impl Access {
+    /// Whether the tensor is a storage buffer.
+    pub(crate) const fn is_buffer(self) -> bool {
+        matches!(self, Self::Read | Self::Write)
+    }
 }
 
 /// What a kernel's aliases and its constant `LENGTH` stand for.
@@ -115,8 +128,14 @@ impl Shader {
 
     /// The storage buffers, in order: name and access.
     pub(crate) fn storage(&self) -> impl Iterator<Item = (&'static str, Access)> {
-        let buffers = self.bindings.iter().filter(|binding| binding.access != Access::Texture);
+        let buffers = self.bindings.iter().filter(|binding| binding.access.is_buffer());
         buffers.map(|binding| (binding.name, binding.access))
+    }
+
+    /// Binding numbers of the storage buffers, or of the textures. `params` has number 0.
+    pub(crate) fn slots(&self, buffers: bool) -> impl Iterator<Item = u32> {
+        let all = (1..).zip(self.bindings);
+        all.filter(move |(_, binding)| binding.access.is_buffer() == buffers).map(|(slot, _)| slot)
     }
 
     /// Byte offset of the member `name` of `Params`, if there is such a member.

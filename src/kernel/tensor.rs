@@ -67,6 +67,22 @@ pub(crate) fn label(op: &str, name: &str) -> String {
     format!("visual_attention::{op}::{name}")
 }
 
+/// A view of mip level 0 of the caller's texture, in the texture's own format: of one layer, or an array of all layers.
+pub(crate) fn view(op: &str, name: &str, texture: &wgpu::Texture, layer: Option<u32>) -> wgpu::TextureView {
+    let (dimension, base_array_layer) = match layer {
+        Some(layer) => (wgpu::TextureViewDimension::D2, layer),
+        None => (wgpu::TextureViewDimension::D2Array, 0),
+    };
+    texture.create_view(&wgpu::TextureViewDescriptor {
+        label: Some(&label(op, name)),
+        dimension: Some(dimension),
+        mip_level_count: Some(1),
+        base_array_layer,
+        array_layer_count: layer.map(|_| 1),
+        ..Default::default()
+    })
+}
+
 /// Size of a buffer that holds `bytes` bytes, if the device can create it.
 pub(crate) fn checked_size(op: &'static str, device: &wgpu::Device, bytes: u64) -> Result<u64, Error> {
     let size = divide::binding_bytes(bytes.max(4));

@@ -267,44 +267,15 @@ impl HeatOverlay {
         }
         let axes = self.axes(map, pictures)?;
         let texture = buffers.overlay;
-        let fits = texture.format() == wgpu::TextureFormat::Rgba8Unorm
-            && texture.dimension() == wgpu::TextureDimension::D2
-            && texture.sample_count() == 1
-            && (texture.width(), texture.height()) == (size.width, size.height)
-            && texture.depth_or_array_layers() >= pictures.batch;
-        if !fits {
-            return Err(Error::InvalidTexture {
-                op: OP,
-                binding: "overlay",
-                given: format!(
-                    "{:?} {:?}, {} by {} of {} layers, {} samples",
-                    texture.dimension(),
-                    texture.format(),
-                    texture.width(),
-                    texture.height(),
-                    texture.depth_or_array_layers(),
-                    texture.sample_count()
-                ),
-                needed: format!(
-                    "D2 Rgba8Unorm, {} by {} of at least {} layers, 1 sample",
-                    size.width, size.height, pictures.batch
-                ),
-            });
-        }
-        if !texture.usage().contains(wgpu::TextureUsages::STORAGE_BINDING) {
-            return Err(Error::MissingUsage {
-                op: OP,
-                binding: "overlay",
-                given: format!("{:?}", texture.usage()),
-                needed: "TextureUsages::STORAGE_BINDING",
-            });
-        }
-        let view = texture.create_view(&wgpu::TextureViewDescriptor {
-            label: Some(&tensor::label(OP, "overlay")),
-            dimension: Some(wgpu::TextureViewDimension::D2Array),
-            mip_level_count: Some(1),
-            ..Default::default()
-        });
+        let needs = check::TextureNeeds {
+            formats: &[wgpu::TextureFormat::Rgba8Unorm],
+            size,
+            layers: pictures.batch,
+            usage: wgpu::TextureUsages::STORAGE_BINDING,
+            usage_name: "TextureUsages::STORAGE_BINDING",
+        };
+        check::texture(OP, "overlay", texture, &needs)?;
+        let view = tensor::view(OP, "overlay", texture, None);
         let groups = resample::tiles(size);
         let bind = |part: &crate::kernel::divide::Part| TextureParams {
             first_layer: part.units.start,
