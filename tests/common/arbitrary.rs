@@ -5,17 +5,18 @@ use visual_attention::operators::{self, Options, Shapes, Slices};
 use visual_attention::{
     Activation, AttendedRegion, AttendedRegionBuffers, AttendedRegionOptions, AttendedRegionShape, AttentionMap,
     AttentionMapBuffers, BatchNorm, BiSeNetAttention, BiSeNetAttentionBuffers, Border, BoundingBox, BoundingBoxBuffers,
-    Cbam, CbamBuffers, CbamOptions, CbamShape, ChannelScale, ChannelScaleBuffers, ColorMap, Connectivity, CropEnd,
-    CropResize, CropResizeBuffers, CropResizeShape, Dense, DenseBuffers, DenseShape, Eca, EcaBuffers, EcaShape,
-    Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers, HeatOverlay, HeatOverlayBuffers, HeatOverlayShape,
-    HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers, Nchw, Ncthw, Nhw, Normalization,
-    Normalize, NormalizeBuffers, PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables,
-    QueryPosition, Recording, RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer,
-    SasaLayerBuffers, SasaLayerOptions, SasaStem, SasaStemBackward, SasaStemBackwardBuffers, SasaStemBuffers,
-    SasaStemOptions, ScSe, ScSeBuffers, ScSeCombine, ScSeOptions, ScSeShape, Size, SpatialGate, SpatialGateBuffers,
-    SpatialGateShape, Squeeze, SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape,
-    Statistic, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape, WindowAttention, WindowAttentionBuffers,
-    WindowAttentionOptions, WindowAxis, WindowWeightsBuffers, wgpu,
+    Cbam, CbamBuffers, CbamOptions, CbamShape, ChannelScale, ChannelScaleBuffers, ColorMap, ColorNormalization,
+    ColorTransfer, Connectivity, CropEnd, CropResize, CropResizeBuffers, CropResizeShape, Dense, DenseBuffers,
+    DenseShape, Eca, EcaBuffers, EcaShape, Element, Epilogue, Error, GlobalPool, GlobalPoolBuffers, HeatOverlay,
+    HeatOverlayBuffers, HeatOverlayShape, HeatOverlayTexture, LabelBuffers, LargestComponent, LargestComponentBuffers,
+    Nchw, Ncthw, Nhw, Normalization, Normalize, NormalizeBuffers, PlanesToTexture, PlanesToTextureBuffers,
+    PointwiseConv, PointwiseConvBuffers, PointwiseConvOptions, PositionTables, QueryPosition, Recording,
+    RelativePosition, Resize, ResizeBuffers, ResizeShape, Sampling, SasaLayer, SasaLayerBuffers, SasaLayerOptions,
+    SasaStem, SasaStemBackward, SasaStemBackwardBuffers, SasaStemBuffers, SasaStemOptions, ScSe, ScSeBuffers,
+    ScSeCombine, ScSeOptions, ScSeShape, Size, SpatialGate, SpatialGateBuffers, SpatialGateShape, Squeeze,
+    SqueezeExcite, SqueezeExciteBuffers, SqueezeExciteOptions, SqueezeExciteShape, Statistic, TextureToPlanes,
+    TextureToPlanesBuffers, Threshold, ThresholdBuffers, ThresholdRule, ThresholdShape, WindowAttention,
+    WindowAttentionBuffers, WindowAttentionOptions, WindowAxis, WindowWeightsBuffers, wgpu,
 };
 
 use super::compiler;
@@ -152,7 +153,7 @@ impl Pool {
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
             format: wgpu::TextureFormat::Rgba8Unorm,
-            usage: wgpu::TextureUsages::STORAGE_BINDING,
+            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::TEXTURE_BINDING,
             view_formats: &[],
         });
         Self { buffers: (0..20).map(buffer).collect(), texture, long }
@@ -269,13 +270,14 @@ pub(crate) fn bind(device: &wgpu::Device, pool: &Pool, operator: &Bound, draw: &
 }
 
 /// How many kinds of operators [`open`] knows.
-pub(crate) const KINDS: u32 = 27;
+pub(crate) const KINDS: u32 = 29;
 
 /// The operator of a kind, with options drawn.
 pub(crate) fn open(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
     match kind {
         0..10 => maps(kind, device, draw),
         10..19 => gates(kind, device, draw),
+        27.. => textures(kind, device, draw),
         _ => windows(kind - 19, device, draw),
     }
 }
@@ -485,6 +487,45 @@ fn maps(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, 
             )
         }
     }
+}
+
+fn textures(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
+    let element = draw.element();
+    let transfer = draw.of(&[ColorTransfer::None, ColorTransfer::SrgbToLinear, ColorTransfer::LinearToSrgb]);
+    let one = if draw.right(true) { 1.0 } else { draw.number() };
+    let normalization = ColorNormalization { mean: [0.0, one, 0.5], deviation: [1.0, one, 0.5] };
+    // The texture's own size and one of its layers, for most.
+    let given = |pool: &Pool, draw: &mut Draw<'_>| {
+        let any = draw.with_channels(pool, 3);
+        let own = Nchw { batch: any.batch % 3, channels: draw.of(&[3, 3, 1, 4]), height: 3, width: 5 };
+        (if draw.byte() < 192 { own } else { any }, u32::from(draw.byte()) % 5)
+    };
+    if kind == 27 {
+        let operator = TextureToPlanes::new(compiler::of(device), transfer, normalization, element)?;
+        return bound!(
+            "texture_to_planes",
+            (transfer, normalization, element),
+            |device, pool, draw, deal| given(pool, draw),
+            |(shape, layer)| 0,
+            {
+                let _ = operator.cost(shape);
+                let buffers = TextureToPlanesBuffers { picture: &pool.texture, layer, planes: deal.slice(draw) };
+                operator.bind(device, shape, buffers)
+            }
+        );
+    }
+    let operator = PlanesToTexture::new(compiler::of(device), transfer, normalization, element)?;
+    bound!(
+        "planes_to_texture",
+        (transfer, normalization, element),
+        |device, pool, draw, deal| given(pool, draw),
+        |(shape, layer)| 0,
+        {
+            let _ = operator.cost(shape);
+            let buffers = PlanesToTextureBuffers { planes: deal.slice(draw), picture: &pool.texture, layer };
+            operator.bind(device, shape, buffers)
+        }
+    )
 }
 
 fn gates(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bound, Error> {
