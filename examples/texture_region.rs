@@ -38,8 +38,6 @@ fn run() -> Result<(Vec<i32>, Vec<u8>), Error> {
         &gpu,
         CROP,
         wgpu::TextureFormat::Rgba8Unorm,
-        // A renderer samples a view of this format, see the page of `PlanesToTexture`.
-        &[wgpu::TextureFormat::Rgba8UnormSrgb],
         wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_SRC,
     );
     let bytes = |shape: Nchw| 4 * u64::from(shape.channels) * shape.size().pixels();
@@ -105,7 +103,7 @@ fn run() -> Result<(Vec<i32>, Vec<u8>), Error> {
 /// What a renderer would have drawn: an orange rectangle on dark grey.
 fn rendered(gpu: &Gpu) -> wgpu::Texture {
     let usage = wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST;
-    let picture = texture(gpu, PICTURE, wgpu::TextureFormat::Rgba8UnormSrgb, &[], usage);
+    let picture = texture(gpu, PICTURE, wgpu::TextureFormat::Rgba8UnormSrgb, usage);
     let [left, top, right, bottom] = BRIGHT;
     let (rows, columns) = (top..=bottom, left..=right);
     let texels: Vec<u8> = (0..PICTURE.height as i32)
@@ -125,13 +123,7 @@ fn rendered(gpu: &Gpu) -> wgpu::Texture {
     picture
 }
 
-fn texture(
-    gpu: &Gpu,
-    shape: Nchw,
-    format: wgpu::TextureFormat,
-    view_formats: &[wgpu::TextureFormat],
-    usage: wgpu::TextureUsages,
-) -> wgpu::Texture {
+fn texture(gpu: &Gpu, shape: Nchw, format: wgpu::TextureFormat, usage: wgpu::TextureUsages) -> wgpu::Texture {
     gpu.device.create_texture(&wgpu::TextureDescriptor {
         label: Some("picture"),
         size: wgpu::Extent3d { width: shape.width, height: shape.height, depth_or_array_layers: 1 },
@@ -140,6 +132,7 @@ fn texture(
         dimension: wgpu::TextureDimension::D2,
         format,
         usage,
-        view_formats,
+        // The page of `PlanesToTexture` says what a renderer needs that samples an sRGB view.
+        view_formats: &[],
     })
 }

@@ -180,6 +180,11 @@ fn texture_to_planes_of_a_layer_into_an_image_of_a_batch() {
         let image = 3 * 128 * element.bytes();
         let planes = output.slice().slice(image..2 * image);
         let buffers = TextureToPlanesBuffers { picture: &picture, layer: 2, planes };
+        if gpu.device.adapter_info().backend == wgpu::Backend::Gl {
+            let error = operator.bind(&gpu.device, shape_of(size), buffers).unwrap_err();
+            assert!(error.to_string().contains("of 3 layers, needs of 1 layer on OpenGL"), "{error}");
+            continue;
+        }
         gpu.recording(&operator.bind(&gpu.device, shape_of(size), buffers).unwrap());
         let after = gpu.floats(&output, element);
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();

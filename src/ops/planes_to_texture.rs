@@ -13,6 +13,7 @@
 //! A storage texture can't have an sRGB format. For a renderer that samples one, create the texture as `Rgba8Unorm` with `Rgba8UnormSrgb`
 //! among its `view_formats`, and let the operator encode: [`ColorTransfer::LinearToSrgb`], or [`ColorTransfer::None`] for planes that are
 //! encoded already. The renderer samples a view of format `Rgba8UnormSrgb` with usage `TEXTURE_BINDING`, and the device decodes.
+//! OpenGL has no `view_formats` (`DownlevelFlags::VIEW_FORMATS`): there the renderer's shader decodes.
 //!
 //! # Precision
 //!

@@ -105,7 +105,7 @@ pub struct TextureToPlanesBuffers<'a> {
     /// In: a 2-D texture of `w` by `h`, `Rgba8Unorm`, `Rgba8UnormSrgb` or `Rgba16Float`, with `TextureUsages::TEXTURE_BINDING`. Mip level
     /// 0 is read.
     pub picture: &'a wgpu::Texture,
-    /// The layer of the texture that is read; 0 if there is only one.
+    /// The layer of the texture that is read; 0 if there is only one. OpenGL reads only textures of one layer.
     pub layer: u32,
     /// Out: `[1, 3, h, w]`, red, green, blue planes, the operator's element type.
     pub planes: wgpu::BufferSlice<'a>,
@@ -190,6 +190,16 @@ impl TextureToPlanes {
             usage_name: "TextureUsages::TEXTURE_BINDING",
         };
         check::texture(OP, "picture", picture, &needs)?;
+        let all_layers = picture.depth_or_array_layers();
+        if all_layers > 1 && device.adapter_info().backend == wgpu::Backend::Gl {
+            return Err(Error::InvalidTexture {
+                op: OP,
+                binding: "picture",
+                given: format!("of {all_layers} layers"),
+                // wgpu binds the whole array there, and the kernel would read zeros.
+                needed: "of 1 layer on OpenGL, which can't bind one layer of an array for reading".into(),
+            });
+        }
         let view = tensor::view(OP, "picture", picture, Some(layer));
         let ColorNormalization { mean, deviation } = self.normalization;
         let inverse = deviation.map(f32::recip);
