@@ -209,7 +209,6 @@ table! {
     WINDOW_ATTENTION_BACKWARD_CLEAR = window_attention_backward,
     /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), gradients of keys and values.
     WINDOW_ATTENTION_BACKWARD_KEY = window_attention_backward,
-    /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), sums for a bias table's gradient.
     /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), what its walks need of every query.
     WINDOW_ATTENTION_BACKWARD_PREPARE = window_attention_backward,
     /// [`WindowAttentionBackward`](crate::WindowAttentionBackward), partial sums of the gradients of the axes' tables.
@@ -314,17 +313,15 @@ mod tests {
     }
 
     fn texture_access(ty: &naga::TypeInner) -> Access {
-        let naga::TypeInner::Image { class, arrayed, dim: naga::ImageDimension::D2 } = *ty else {
-            panic!("{ty:?}: not a 2-D texture")
-        };
-        match (class, arrayed) {
-            (naga::ImageClass::Storage { format: naga::StorageFormat::Rgba8Unorm, .. }, true) => Access::Texture,
-            (naga::ImageClass::Storage { format: naga::StorageFormat::Rgba8Unorm, .. }, false) => Access::TextureRgba8,
-            (naga::ImageClass::Storage { format: naga::StorageFormat::Rgba16Float, .. }, false) => {
-                Access::TextureRgba16
-            }
-            (naga::ImageClass::Sampled { kind: naga::ScalarKind::Float, multi: false }, false) => Access::TextureLoad,
-            _ => panic!("{class:?}: no kernel binds such a texture"),
+        use naga::ImageClass::{Sampled, Storage};
+        use naga::StorageFormat::{Rgba8Unorm, Rgba16Float};
+        use naga::{ImageDimension::D2, ScalarKind::Float, TypeInner::Image};
+        match *ty {
+            Image { dim: D2, arrayed: true, class: Storage { format: Rgba8Unorm, .. } } => Access::Texture,
+            Image { dim: D2, arrayed: false, class: Storage { format: Rgba8Unorm, .. } } => Access::TextureRgba8,
+            Image { dim: D2, arrayed: false, class: Storage { format: Rgba16Float, .. } } => Access::TextureRgba16,
+            Image { dim: D2, arrayed: false, class: Sampled { kind: Float, multi: false } } => Access::TextureLoad,
+            _ => panic!("{ty:?}: no kernel binds such a texture"),
         }
     }
 

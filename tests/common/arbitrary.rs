@@ -498,7 +498,7 @@ fn textures(kind: u32, device: &wgpu::Device, draw: &mut Draw<'_>) -> Result<Bou
     let given = |pool: &Pool, draw: &mut Draw<'_>| {
         let any = draw.with_channels(pool, 3);
         let own = Nchw { batch: any.batch % 3, channels: draw.of(&[3, 3, 1, 4]), height: 3, width: 5 };
-        (if draw.byte() < 192 { own } else { any }, u32::from(draw.byte()) % 5)
+        (if draw.byte() < 192 { own } else { any }, draw.byte() % 5)
     };
     if kind == 27 {
         let operator = TextureToPlanes::new(compiler::of(device), transfer, normalization, element)?;
