@@ -12,6 +12,7 @@ use libfuzzer_sys::{arbitrary, fuzz_target};
 struct Input {
     units: u32,
     groups: [u32; 2],
+    first: [u32; 3],
     unit_bytes: [u64; 3],
     whole_bytes: [u64; 2],
     binding: u64,
@@ -21,9 +22,12 @@ struct Input {
 }
 
 fuzz_target!(|input: Input| {
-    let Input { units, groups, unit_bytes, whole_bytes, binding, axis, most_groups, fine_alignment } = input;
+    let Input { units, groups, first, unit_bytes, whole_bytes, binding, axis, most_groups, fine_alignment } = input;
+    // Ranges of what there is, which is counted in 32 bits.
+    let first = [(0, groups[0]), (1, groups[1]), (2, units)].map(|(axis, count)| first[axis].min(u32::MAX - count));
+    let end = u64::from(first[2]) + u64::from(units);
     // As `bind` gives them: all products fit `u64`, with what they are rounded up by.
-    let fits = |bytes: &&u64| **bytes > 0 && bytes.checked_mul(units.into()).is_some_and(|all| all < u64::MAX - 256);
+    let fits = |bytes: &&u64| **bytes > 0 && bytes.checked_mul(end).is_some_and(|all| all < u64::MAX - 256);
     let unit_bytes: Vec<u64> = unit_bytes.iter().filter(fits).copied().collect();
     let whole_bytes = whole_bytes.map(|bytes| bytes.min(u64::MAX - 256));
     let alignment = if fine_alignment { 32 } else { 256 };
@@ -34,7 +38,7 @@ fuzz_target!(|input: Input| {
         ..Default::default()
     };
     let most_groups = most_groups.max(1);
-    let work = divide::Work { units, groups, unit_bytes: &unit_bytes, whole_bytes: &whole_bytes, most_groups };
+    let work = divide::Work { units, groups, first, unit_bytes: &unit_bytes, whole_bytes: &whole_bytes, most_groups };
     match divide::bounded_parts(work, &limits) {
         Ok(parts) => {
             let mut covered = 0;
