@@ -119,9 +119,6 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
         step = step.min(u32::try_from(fits).unwrap_or(u32::MAX));
     }
 
-    let ranges = |count: u32, step: u32| {
-        (0..count).step_by(step.max(1) as usize).map(move |start| start..count.min(start.saturating_add(step)))
-    };
     let count = [(work.units, step), (work.groups[0], columns), (work.groups[1], rows)]
         .map(|(count, step)| u64::from(count.div_ceil(step.max(1))))
         .into_iter()
@@ -145,6 +142,12 @@ pub(crate) fn parts(work: &Work<'_>, limits: &wgpu::Limits) -> Result<Vec<Part>,
     Ok(parts)
 }
 
+/// Splits `count` into ranges of `together`, of 1 at the least.
+pub(crate) fn ranges(count: u32, together: u32) -> impl Iterator<Item = Range<u32>> {
+    let together = together.max(1);
+    (0..count).step_by(together as usize).map(move |start| start..count.min(start.saturating_add(together)))
+}
+
 /// Splits `units` into ranges of `together`, rounded up so that every range starts at a multiple of `alignment` bytes in each
 /// tensor. Several kernels then run one after another on each range. `alignment` is a power of two, and `unit_bytes` has the
 /// bytes of one unit of each tensor.
@@ -156,8 +159,7 @@ pub(crate) fn turns(
 ) -> impl Iterator<Item = Range<u32>> + use<> {
     let zeros = unit_bytes.iter().map(|bytes| bytes.trailing_zeros()).min().unwrap_or(0);
     let aligned = alignment >> zeros.min(alignment.trailing_zeros());
-    let together = together.checked_next_multiple_of(aligned.max(1)).unwrap_or(u32::MAX).max(1);
-    (0..units).step_by(together as usize).map(move |start| start..units.min(start.saturating_add(together)))
+    ranges(units, together.checked_next_multiple_of(aligned.max(1)).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub(crate) mod tensor;
 pub(crate) mod tuning;
 pub(crate) mod window;
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use self::bound::DispatchBound;
@@ -25,7 +26,6 @@ use self::shader::{Access, Shader, Variant};
 use self::tensor::{Between, Extent};
 use crate::cost::{Count, count};
 use crate::{Cost, Error};
-use std::ops::Range;
 
 pub(crate) use self::compiler::Compiler;
 pub(crate) use self::program::Build;

@@ -4,13 +4,12 @@
 //! turn, and all turns share one scratch buffer. A slice of the queries is added up together. Its length depends on the shape alone, so
 //! the turns, which depend on the device's limits, do not change the bits.
 
-use std::ops::Range;
-
 use super::kernels::{BiasParams, GROUP, SumParams};
 use super::plan::{Plan, Purpose, Turn, Walked};
 use super::tables::{Partials, sum};
 use crate::Error;
 use crate::cost::count;
+use crate::kernel::divide::ranges;
 use crate::kernel::{Dispatch, Grid, Tensor, check, tensor};
 use crate::ops::window_attention::QUERIES;
 
@@ -113,11 +112,6 @@ pub(super) fn walk_queries(
     };
     dispatches.extend(sum(plan, walked, &partials, plan.tables[1], params, gradient)?);
     Ok(dispatches)
-}
-
-/// Splits `count` into ranges of `together`.
-fn ranges(count: u32, together: u32) -> impl Iterator<Item = Range<u32>> {
-    (0..count).step_by(together as usize).map(move |start| start..start.saturating_add(together).min(count))
 }
 
 /// The partial sums of a turn.
