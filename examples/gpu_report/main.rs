@@ -12,6 +12,8 @@ mod clock;
 mod report;
 mod rows;
 mod run;
+#[path = "../../tests/cases/stored.rs"]
+mod stored;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

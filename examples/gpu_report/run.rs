@@ -1,11 +1,11 @@
 //! Binds a row of the list to buffers of this GPU, and compares its result with the reference.
 
-use half::f16;
 use visual_attention::host::Gpu;
 use visual_attention::operators::{self, Arrays, Slices};
-use visual_attention::{Cost, DType, Error, Recording, Role, TensorSpec, wgpu};
+use visual_attention::{Cost, Error, Recording, Role, TensorSpec, wgpu};
 
 use super::rows::Row;
+use super::stored::{stored, widened};
 
 /// A row that is ready to run.
 pub(crate) struct Bound {
@@ -25,7 +25,7 @@ impl Bound {
         let (mut buffers, mut output) = (Vec::new(), None);
         for spec in operator.tensors(&shapes)? {
             let buffer = match given.get(spec.name) {
-                Some(numbers) => upload(gpu, numbers, spec.dtype)?,
+                Some(numbers) => gpu.upload("input", &stored(numbers, spec.dtype))?,
                 None if spec.role == Role::Input => continue,
                 None if spec.optional && !row.asks_for(spec.name) => continue,
                 None => gpu.buffer(spec.name, spec.bytes().unwrap_or(u64::MAX))?,
@@ -44,20 +44,8 @@ impl Bound {
 
     /// Reads the result back: how it differs from the reference, if it does.
     pub(crate) fn difference(&self, gpu: &Gpu, row: &Row) -> Result<Option<String>, Error> {
-        let slice = self.output.slice(..);
-        let actual: Vec<f32> = match self.spec.dtype {
-            DType::F32 => gpu.read(slice)?,
-            DType::F16 => gpu.read::<f16>(slice)?.into_iter().map(f16::to_f32).collect(),
-            _ => gpu.read::<i32>(slice)?.into_iter().map(|word| word as f32).collect(),
-        };
+        let actual = widened(&gpu.read(self.output.slice(..))?, self.spec.dtype);
+        let actual: Vec<f32> = actual.into_iter().map(|number| number as f32).collect();
         Ok(row.difference(&actual, &self.expected))
-    }
-}
-
-fn upload(gpu: &Gpu, numbers: &[f32], dtype: DType) -> Result<wgpu::Buffer, Error> {
-    match dtype {
-        DType::F16 => gpu.upload("input", &numbers.iter().copied().map(f16::from_f32).collect::<Vec<_>>()),
-        DType::U32 => gpu.upload("input", &numbers.iter().map(|&number| number as u32).collect::<Vec<_>>()),
-        _ => gpu.upload("input", numbers),
     }
 }

@@ -8,6 +8,7 @@ mod convolution;
 mod gates;
 mod operations;
 pub(crate) mod run;
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 mod windows;

@@ -2,10 +2,11 @@
 
 use visual_attention::host::Gpu;
 use visual_attention::operators::{Arrays, Options, Slices};
-use visual_attention::{DType, Error, Role, wgpu};
+use visual_attention::{Role, wgpu};
 
 use crate::cases::Problem;
 use crate::cases::run::{Contents, Runner, Step};
+use crate::cases::stored::{stored, widened};
 use crate::compiler;
 
 impl Runner for Gpu {
@@ -28,7 +29,7 @@ fn buffers(gpu: &Gpu, step: &Step<'_>, before: &Buffers) -> Result<Buffers, Prob
     let mut buffers = Buffers::new();
     for (spec, contents) in &step.tensors {
         let buffer = match contents {
-            Contents::Given(numbers) => upload(gpu, numbers, spec.dtype)?,
+            Contents::Given(numbers) => gpu.upload("input", &stored(numbers, spec.dtype))?,
             Contents::Output => gpu.buffer(spec.name, spec.bytes().unwrap_or(u64::MAX))?,
             Contents::Kept => {
                 let kept = before.iter().find(|(name, _)| *name == spec.name);
@@ -49,32 +50,10 @@ fn dispatch(gpu: &Gpu, step: &Step<'_>, buffers: &Buffers) -> Result<Arrays<f64>
     let mut read = Vec::new();
     for ((spec, _), (name, buffer)) in step.tensors.iter().zip(buffers) {
         if spec.role != Role::Input {
-            let len = spec.elements().unwrap_or(0) as usize;
-            read.push((*name, download(gpu, buffer, spec.dtype, len)?));
+            let mut numbers = widened(&gpu.read(buffer.slice(..))?, spec.dtype);
+            numbers.truncate(spec.elements().unwrap_or(0) as usize);
+            read.push((*name, numbers));
         }
     }
     Ok(Arrays::new(read))
-}
-
-/// The tensor on the GPU, stored as the operator takes it.
-fn upload(gpu: &Gpu, numbers: &[f32], dtype: DType) -> Result<wgpu::Buffer, Error> {
-    match dtype {
-        DType::F16 => {
-            let mut halves: Vec<_> = numbers.iter().map(|&number| half::f16::from_f32(number)).collect();
-            halves.resize(halves.len().next_multiple_of(2), half::f16::ZERO);
-            gpu.upload("input", &halves)
-        }
-        DType::U32 | DType::I32 => {
-            gpu.upload("input", &numbers.iter().map(|&number| number as i32).collect::<Vec<_>>())
-        }
-        _ => gpu.upload("input", numbers),
-    }
-}
-
-fn download(gpu: &Gpu, buffer: &wgpu::Buffer, dtype: DType, len: usize) -> Result<Vec<f64>, Error> {
-    Ok(match dtype {
-        DType::F32 => gpu.read::<f32>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
-        DType::F16 => gpu.read::<half::f16>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
-        _ => gpu.read::<i32>(buffer.slice(..))?.into_iter().map(f64::from).take(len).collect(),
-    })
 }

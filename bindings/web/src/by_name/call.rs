@@ -9,7 +9,7 @@ use visual_attention::{Compiler, Role, TensorSpec};
 use super::describing::describing;
 
 /// An operator with its options, for inputs of some shapes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Call {
     pub(crate) operator: String,
     #[serde(default)]
@@ -19,6 +19,14 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    pub(crate) fn of<'a>(operator: &str, options: impl Iterator<Item = (&'a str, &'a str)>, shapes: &Shapes) -> Self {
+        Self {
+            operator: operator.to_owned(),
+            options: options.map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
+            shapes: shapes.iter().map(|(name, shape)| (name.to_owned(), shape.clone())).collect(),
+        }
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }

@@ -1,13 +1,13 @@
 //! Golden cases: what JavaScript runs on its device, and the comparison with the references.
 
-use half::f16;
 use serde_json::json;
+use visual_attention::Role;
 use visual_attention::operators::Arrays;
-use visual_attention::{DType, Role};
 use wasm_bindgen::prelude::*;
 
-use super::call::Tensor;
+use super::call::{Call, Tensor};
 use super::cases::run::{Contents, Ready, Runner, Step};
+use super::cases::stored::{stored, widened};
 use super::cases::{Case, Errors, Problem};
 use crate::{Outcome, failed, json};
 
@@ -45,12 +45,9 @@ impl Golden {
                 json!({ "spec": Tensor::from(*spec), "contents": contents })
             };
             let step = |step: &Step<'_>| {
-                let options: serde_json::Map<_, _> =
-                    step.options.iter().map(|(name, text)| (name.clone(), text.clone().into())).collect();
-                let shapes: serde_json::Map<_, _> =
-                    step.shapes.iter().map(|(name, shape)| (name.to_owned(), shape.clone().into())).collect();
+                let options = step.options.iter().map(|(name, text)| (name.as_str(), text.as_str()));
                 json!({
-                    "call": { "operator": step.entry.name, "options": options, "shapes": shapes },
+                    "call": Call::of(step.entry.name, options, step.shapes),
                     "tensors": step.tensors.iter().map(tensor).collect::<Vec<_>>(),
                 })
             };
@@ -115,29 +112,5 @@ impl Runner for Golden {
     fn run(&self, steps: &[Step<'_>]) -> Result<Vec<Arrays<f64>>, Problem> {
         let result = |step: usize| Arrays::new(self.results.get(step).cloned().unwrap_or_default());
         Ok((0..steps.len()).map(result).collect())
-    }
-}
-
-/// Numbers as bytes of a tensor, a multiple of four.
-pub(crate) fn stored(numbers: &[f32], dtype: DType) -> Vec<u8> {
-    match dtype {
-        DType::F16 => {
-            let mut halves: Vec<_> = numbers.iter().map(|&number| f16::from_f32(number)).collect();
-            halves.resize(halves.len().next_multiple_of(2), f16::ZERO);
-            bytemuck::cast_slice(&halves).to_vec()
-        }
-        DType::U32 | DType::I32 => {
-            bytemuck::cast_slice(&numbers.iter().map(|&number| number as i32).collect::<Vec<_>>()).to_vec()
-        }
-        _ => bytemuck::cast_slice(numbers).to_vec(),
-    }
-}
-
-/// Bytes of a tensor as numbers.
-pub(crate) fn widened(bytes: &[u8], dtype: DType) -> Vec<f64> {
-    match dtype {
-        DType::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(bytes).into_iter().map(f64::from).collect(),
-        DType::F16 => bytemuck::pod_collect_to_vec::<u8, f16>(bytes).into_iter().map(f64::from).collect(),
-        _ => bytemuck::pod_collect_to_vec::<u8, i32>(bytes).into_iter().map(f64::from).collect(),
     }
 }

@@ -5,9 +5,9 @@ use visual_attention::Role;
 use visual_attention::operators::{self, Arrays, Operator};
 use wasm_bindgen::prelude::*;
 
-use super::call::Tensor;
+use super::call::{Call, Tensor};
+use super::cases::stored::{stored, widened};
 use super::describing::describing;
-use super::golden::{stored, widened};
 use super::rows::{Row, rows};
 use crate::{Outcome, failed, json};
 
@@ -44,12 +44,9 @@ impl Measured {
             given(spec.name) || spec.role != Role::Input && (!spec.optional || self.row.asks_for(spec.name))
         };
         let cost = self.operator.cost(&shapes).map_err(failed)?;
-        let shapes: serde_json::Map<_, _> =
-            shapes.iter().map(|(name, shape)| (name.to_owned(), shape.clone().into())).collect();
-        let options: serde_json::Map<_, _> =
-            self.row.options.iter().map(|(name, text)| ((*name).to_owned(), text.clone().into())).collect();
+        let options = self.row.options.iter().map(|(name, text)| (*name, text.as_str()));
         json(&json!({
-            "call": { "operator": self.row.operator, "options": options, "shapes": shapes },
+            "call": Call::of(self.row.operator, options, &shapes),
             "tensors": specs.iter().filter(wanted).map(Tensor::from).collect::<Vec<_>>(),
             "case": self.row.case,
             "output": self.row.output,
