@@ -290,9 +290,7 @@ impl Unfused {
         expand: &wgpu::Buffer,
         batch: u32,
     ) -> wgpu::Buffer {
-        let hidden = self.linear(pooled, reduce, batch);
-        let hidden = self.each(RELU, &[&hidden], hidden.size() / 4);
-        self.linear(&hidden, expand, batch)
+        self.excite_kept(pooled.clone(), [reduce, expand], batch).0
     }
 
     /// `x [n, c, h, w]` times a gate for each plane.
