@@ -51,7 +51,7 @@ const DIVISIONS: &[Division] = &[
     (Nchw::new(2, 272, 1, 3), 1 << 20, 1, PLANES),
     // Heads that are attended to in several chunks of channels.
     (Nchw::new(2, 140, 6, 7), 1 << 20, 1, &["cross_attention", "window_attention", "merge_attention"]),
-    // More cells of a bias table than a workgroup has invocations.
+    // More entries of a bias table than a workgroup has invocations.
     (Nchw::new(2, 4, 9, 50), 1 << 20, 1, &["window_attention_backward Bias wide"]),
     // Two images of runs in a dispatch, and one image of labels.
     (Nchw::new(5, 4, 81, 19), 6656, 8, &["largest_component", "component_labels"]),

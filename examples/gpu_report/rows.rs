@@ -6,7 +6,7 @@ use visual_attention::operators::{Options, Shapes};
 /// What an input holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fill {
-    /// Numbers in -1..1, after so many others.
+    /// Noise in -1..1, from a sequence of which this many numbers are left out first.
     Noise(usize),
     /// Noise near the percolation threshold of 4 neighbours: one component over the whole image, and thousands of small ones.
     Mask,

@@ -28,7 +28,8 @@ pub(crate) struct Region {
     pub(crate) pixels: usize,
 }
 
-/// The regions of one picture, the largest first. Boxes of regions that a picture has not are left out, but for the first.
+/// The regions of one picture, the largest first. If a picture has fewer regions than were asked for, the list is shorter. It always holds
+/// the first box.
 pub(crate) fn regions(result: &AttendedRegions<f32>) -> Vec<Region> {
     let mut pixels = vec![0; result.boxes.len()];
     for &rank in result.component.iter().filter(|&&rank| rank > 0) {

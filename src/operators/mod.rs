@@ -278,7 +278,8 @@ impl Entry {
     }
 }
 
-/// Every operator of the crate, by name, but [`WindowStream`](crate::WindowStream): it has a recording for each frame.
+/// Every operator of the crate that works on buffer slices, by name. [`WindowStream`](crate::WindowStream) is missing: it has a recording
+/// for each frame. [`TextureToPlanes`](crate::TextureToPlanes) and [`PlanesToTexture`](crate::PlanesToTexture) take textures.
 #[must_use]
 pub fn all() -> &'static [Entry] {
     const {

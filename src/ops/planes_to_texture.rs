@@ -234,8 +234,8 @@ impl PlanesToTexture {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves and computes: the planes are read, and a texel of four bytes is written for each pixel. Thirty operations
-    /// are counted for each pixel.
+    /// What one run moves and computes: the planes are read, and for each pixel a texel is written, of four bytes as in `Rgba8Unorm`. Thirty
+    /// operations are counted for each pixel.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
         let pixels = count(shape.plane().elements());

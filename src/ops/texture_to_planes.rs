@@ -219,8 +219,8 @@ impl TextureToPlanes {
         Ok(Recording::new(dispatches))
     }
 
-    /// What one run moves and computes: a texel of four bytes is read for each pixel, and three elements are written. Thirty
-    /// operations are counted for each pixel.
+    /// What one run moves and computes: for each pixel a texel is read, of four bytes as in `Rgba8Unorm`, and three elements are written.
+    /// Thirty operations are counted for each pixel.
     #[must_use]
     pub fn cost(&self, shape: Nchw) -> Cost {
         let pixels = count(shape.plane().elements());
